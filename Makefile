@@ -1,0 +1,125 @@
+# Everything a person or a machine does with this repository. `make help` lists it.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+# Where demo and run listen.
+LISTEN ?= 127.0.0.1:8080
+
+# nginx is in /usr/sbin, which is not on everybody's path.
+export PATH := $(PATH):/usr/sbin
+export CGO_ENABLED := 0
+
+# gin without its MessagePack codec: 6 MB less of a program.
+TAGS    := -tags=nomsgpack
+GOBUILD := go build $(TAGS)
+TOOL    := go tool -modfile=.ci/tools/go.mod
+COUNTS  := .cache/tests
+TALLY   := bin/tally
+NPM     := npm --silent
+SPEC    := NODE_OPTIONS="--test-reporter=spec --disable-warning=ExperimentalWarning"
+
+WEB := $(shell find web/src -type f) web/build.mjs web/package-lock.json
+
+##@ Use it
+
+.PHONY: demo
+demo: bin/switchboard ## Try it: gateway, stand-in for OpenAI and embedded Redis on LISTEN
+	@exec bin/switchboard --demo --listen $(LISTEN)
+
+.PHONY: run
+run: bin/switchboard ## Run it: needs OPENAI_API_KEY, REDIS_URL and SWITCHBOARD_API_KEYS
+	@exec bin/switchboard --listen $(LISTEN)
+
+##@ Build it
+
+.PHONY: build
+build: bin/switchboard bin/simulator bin/loadgen ## All programs, into bin/ (the default)
+
+# go build knows best what is out of date.
+.PHONY: bin/switchboard bin/simulator bin/loadgen bin/tally
+bin/switchboard: web
+	@$(GOBUILD) -o $@ ./cmd/gateway
+bin/simulator bin/loadgen:
+	@$(GOBUILD) -o $@ ./cmd/$(@F)
+bin/tally:
+	@$(GOBUILD) -o $@ ./.ci/tally
+
+.PHONY: web
+web: web/dist/index.html ## The pages, into web/dist/
+
+web/dist/index.html: $(WEB) | web/node_modules/.package-lock.json
+	@cd web && $(NPM) run build
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	@cd $* && npm ci --loglevel=error --no-audit --no-fund && touch node_modules/.package-lock.json
+
+##@ Check it
+
+.PHONY: test
+test: bin/tally ## Everything: linters and all tests
+	@rm -rf $(COUNTS)
+	@status=0; $(MAKE) --no-print-directory --keep-going checks || status=$$?; \
+	$(TALLY) -sum $(COUNTS) || status=$$?; exit $$status
+
+.PHONY: checks
+checks: lint test-go test-web test-browser
+
+.PHONY: lint
+lint: lint-go lint-web ## Linters only
+
+.PHONY: lint-go
+lint-go: web
+	@echo "== gofmt, vet, staticcheck"
+	@unformatted=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); \
+	[ -z "$$unformatted" ] || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; } >&2
+	@go vet $(TAGS) ./... ./.ci/tally
+	@$(TOOL) staticcheck $(TAGS) ./... ./.ci/tally
+
+.PHONY: lint-web
+lint-web: web
+	@echo "== tsc, biome"
+	@cd web && $(NPM) run check
+
+# What Go tests run OpenAI's JavaScript clients with.
+CLIENTS := $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard gateway/conformance/package.json))
+
+.PHONY: test-go
+test-go: web bin/tally $(CLIENTS) ## Go tests, under the race detector
+	@.ci/needs redis-server=redis-server gcc=gcc,libc6-dev
+	@echo "== go test -race"
+	@CGO_ENABLED=1 go test -race -vet=off -json ./... | $(TALLY) $(COUNTS)/go
+
+.PHONY: test-web
+test-web: web bin/tally ## Unit tests of the pages
+	@echo "== unit tests of the pages"
+	@cd web && $(SPEC) $(NPM) test | ../$(TALLY) ../$(COUNTS)/web
+
+.PHONY: test-browser
+test-browser: bin/switchboard bin/tally ## The pages in Chromium
+	@.ci/needs $(if $(CHROMIUM),,chromium=chromium)
+	@echo "== the pages in Chromium"
+	@cd web && $(SPEC) $(NPM) run test:browser | ../$(TALLY) ../$(COUNTS)/browser
+
+.PHONY: bench
+bench: build ## Measure against nginx, write docs/benchmarks.md (10 minutes, an idle machine)
+	@.ci/needs redis-server=redis-server nginx=nginx
+	@bin/loadgen bench $(BENCH)
+
+.PHONY: trials
+trials: build ## Put a fleet under load and take it apart, in modest sizes (6 minutes; TRIALS=--full for the rest)
+	@.ci/needs redis-server=redis-server
+	@bin/loadgen trial all $(TRIALS)
+
+##@ Else
+
+.PHONY: clean
+clean: ## Remove what was built
+	@rm -rf bin web/dist .cache
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' Makefile
