@@ -1,0 +1,93 @@
+package session
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ack is an answer of the upstream's that somebody waits for. session.updated carries no
+// event_id of the client's, so updates are settled in the order they were sent, those
+// of attached clients (settle nil) included.
+type ack struct {
+	eventID string      // of the event that was sent; an error answers by it
+	typ     string      // type of the event that says it was done
+	itemID  string      // of the item it must speak of, "" for any
+	settle  func(reply) // called once, under the controller's lock: it must not wait
+	at      time.Time   // when it was added
+}
+
+// own reports whether the gateway itself sent the event.
+func (k *ack) own() bool { return strings.HasPrefix(k.eventID, ownPrefix) }
+
+// ackLife is when an answer is not waited for any more by anybody.
+const ackLife = 30 * time.Second
+
+// reply is what an ack came to.
+type reply struct {
+	raw []byte
+	err error
+}
+
+// acks are those outstanding, oldest first; guarded by the controller's lock.
+type acks struct{ open []*ack }
+
+func (a *acks) add(k *ack) {
+	k.at = time.Now()
+	a.open = append(a.open, k)
+}
+
+// none reports whether no answer is outstanding, and forgets those that never came.
+func (a *acks) none(now time.Time) bool {
+	for len(a.open) > 0 && now.Sub(a.open[0].at) > ackLife {
+		a.finish(a.open[0], reply{err: ErrTimeout})
+	}
+	return len(a.open) == 0
+}
+
+// sent reports whether an update of the gateway's own is outstanding.
+func (a *acks) sent() bool {
+	return slices.ContainsFunc(a.open, func(k *ack) bool { return k.typ == "session.updated" && k.own() })
+}
+
+func (a *acks) remove(k *ack) {
+	a.open = slices.DeleteFunc(a.open, func(o *ack) bool { return o == k })
+}
+
+// done settles the oldest that waits for this event, and returns it.
+func (a *acks) done(typ, itemID string, raw []byte) *ack {
+	for _, k := range a.open {
+		if k.typ == typ && (k.itemID == "" || k.itemID == itemID) {
+			a.finish(k, reply{raw: bytes.Clone(raw)})
+			return k
+		}
+	}
+	return nil
+}
+
+// failed settles the one that an error answers: by event_id, or, for an error without
+// one, the oldest update of a client that gave its event no ID.
+func (a *acks) failed(e *UpstreamError) {
+	for _, k := range a.open {
+		anonymous := e.EventID == "" && k.eventID == "" && strings.HasPrefix(e.Param, "session")
+		if k.eventID == e.EventID && e.EventID != "" || anonymous {
+			a.finish(k, reply{err: e})
+			return
+		}
+	}
+}
+
+// end settles all: the session is over or its upstream is gone.
+func (a *acks) end(reason error) {
+	for _, k := range slices.Clone(a.open) {
+		a.finish(k, reply{err: reason})
+	}
+}
+
+func (a *acks) finish(k *ack, r reply) {
+	a.remove(k)
+	if k.settle != nil {
+		k.settle(r)
+	}
+}

@@ -1,0 +1,168 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Modes of a broadcast.
+const (
+	ModeReplace = "replace" // its instructions take the place of the session's
+	ModeAppend  = "append"  // they follow the session's
+)
+
+// Broadcast is a change of instructions for many sessions at once.
+type Broadcast struct {
+	ID           string            `json:"id"` // grows with each; the order is the same on all nodes
+	Instructions string            `json:"instructions"`
+	Mode         string            `json:"mode"`
+	Select       map[string]string `json:"select,omitempty"` // labels that a session must have, all of them
+	Sticky       bool              `json:"sticky,omitempty"` // sessions that are created later get it too
+	By           string            `json:"by"`               // name of the API key
+	CreatedAt    time.Time         `json:"created_at"`
+	WithdrawnBy  string            `json:"withdrawn_by,omitempty"`
+	WithdrawnAt  time.Time         `json:"withdrawn_at,omitzero"`
+}
+
+// BroadcastEntry is one entry of the log: a broadcast, or that one was withdrawn.
+type BroadcastEntry struct {
+	ID        string // grows with each entry
+	Broadcast Broadcast
+	Withdrawn bool
+}
+
+// Broadcasts is the log of broadcasts as the nodes read it. Safe for many callers at once.
+type Broadcasts interface {
+	// Follow returns the entries behind the one with ID after ("": from the oldest
+	// kept), in order, and waits for the next if there are none yet.
+	Follow(ctx context.Context, after string) ([]BroadcastEntry, error)
+
+	// Report adds what became of an entry on one node.
+	Report(ctx context.Context, r Report) error
+}
+
+// Report says what became of a broadcast, or of its withdrawal, in some of a node's
+// sessions. The first report of a node has the number of those it concerns.
+type Report struct {
+	Broadcast string    `json:"broadcast"`
+	Withdrawn bool      `json:"withdrawn,omitempty"`
+	Node      string    `json:"node"`
+	Matched   int       `json:"matched,omitempty"`
+	Outcomes  []Outcome `json:"outcomes,omitempty"`
+}
+
+// Outcomes of a broadcast in one session.
+const (
+	OutcomeApplied  = "applied"  // the upstream acknowledged it
+	OutcomeDeferred = "deferred" // the upstream was lost meanwhile; the next one begins with it
+	OutcomeRefused  = "refused"  // the upstream refused it; the session goes on as before
+	OutcomeEnded    = "ended"    // the session ended first
+	OutcomeSilent   = "silent"   // the upstream did not answer in time
+)
+
+// Outcome is what became of a broadcast in one session.
+type Outcome struct {
+	Session ID        `json:"session_id"`
+	Status  string    `json:"status"`
+	Reason  string    `json:"reason,omitempty"`
+	At      time.Time `json:"at"`
+}
+
+// Overlay is what broadcasts have made of a session's instructions.
+type Overlay struct {
+	Base     string      `json:"base,omitempty"` // the session's own instructions, while any stand
+	Standing []Broadcast `json:"standing,omitempty"`
+	Seen     string      `json:"seen,omitempty"` // ID of the last entry that was considered
+}
+
+func (o Overlay) clone() Overlay {
+	o.Standing = slices.Clone(o.Standing)
+	return o
+}
+
+// text is what the instructions are with all that stands, in order.
+func (o *Overlay) text() string {
+	text := o.Base
+	for _, b := range o.Standing {
+		switch {
+		case b.Mode == ModeReplace || text == "":
+			text = b.Instructions
+		default:
+			text += "\n\n" + b.Instructions
+		}
+	}
+	return text
+}
+
+// over puts the instructions into a configuration.
+func (o *Overlay) over(config json.RawMessage) json.RawMessage {
+	if len(o.Standing) == 0 {
+		return config
+	}
+	var fields object
+	if json.Unmarshal(config, &fields) != nil {
+		return config
+	}
+	fields["instructions"] = o.text()
+	return marshal(fields)
+}
+
+// take considers one entry of the log and reports whether it changes the instructions.
+func (o *Overlay) take(e BroadcastEntry, base string) bool {
+	if !laterID(e.ID, o.Seen) {
+		return false
+	}
+	o.Seen = e.ID
+	i := slices.IndexFunc(o.Standing, func(b Broadcast) bool { return b.ID == e.Broadcast.ID })
+	switch {
+	case e.Withdrawn && i < 0, !e.Withdrawn && i >= 0:
+		return false
+	case e.Withdrawn:
+		o.Standing = slices.Delete(slices.Clone(o.Standing), i, i+1)
+		return true
+	}
+	if len(o.Standing) == 0 {
+		o.Base = base
+	}
+	o.Standing = append(slices.Clone(o.Standing), e.Broadcast)
+	return true
+}
+
+// drop takes off a broadcast that the upstream refused.
+func (o *Overlay) drop(id string) {
+	o.Standing = slices.DeleteFunc(slices.Clone(o.Standing), func(b Broadcast) bool { return b.ID == id })
+}
+
+// laterID compares IDs of the form "<ms>-<n>"; everything is later than "".
+func laterID(a, b string) bool {
+	if b == "" {
+		return true
+	}
+	am, an, _ := strings.Cut(a, "-")
+	bm, bn, _ := strings.Cut(b, "-")
+	if am != bm {
+		return longer(am, bm)
+	}
+	return longer(an, bn)
+}
+
+// longer compares decimal numbers without leading zeros.
+func longer(a, b string) bool {
+	if len(a) != len(b) {
+		return len(a) > len(b)
+	}
+	return a > b
+}
+
+// selects reports whether a session with these labels is meant.
+func (b *Broadcast) selects(labels map[string]string) bool {
+	for k, v := range b.Select {
+		if labels[k] != v {
+			return false
+		}
+	}
+	return true
+}

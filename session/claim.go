@@ -1,0 +1,172 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// claimLog is how many events of the log a claim reads at a time, for clients that resume.
+const claimLog = 1000
+
+// claimTimeout bounds the reads and writes of a claim.
+const claimTimeout = 10 * time.Second
+
+// Claim takes over a session that no node runs, out of the store. It returns when the
+// session takes clients; the upstream is connected behind that. *HeldError: another node
+// was quicker. ErrEnded and ErrNotFound: there is nothing to run. A claim that has begun
+// does not end with ctx: half of one would hold the lease for nobody.
+func (h *Hub) Claim(ctx context.Context, id ID) (*Controller, error) {
+	if c, ok := h.Controller(id); ok {
+		return c, nil
+	}
+	if err := h.reserve(id); err != nil {
+		return nil, err
+	}
+	defer h.unreserve(id)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
+	r, err := h.node.Store.Record(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if r.Status == StatusEnded {
+		return nil, ErrEnded
+	}
+	lease, err := h.node.Directory.Acquire(ctx, id, h.node.Node, h.node.Lease)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if r.EndWithClient {
+		return nil, h.bury(ctx, r, lease)
+	}
+	s, err := h.kept(ctx, id) // read behind the lease: nobody writes now but us
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
+	}
+	h.node.stats.Claimed.Add(1)
+	h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
+	return h.resume(ctx, s, lease)
+}
+
+// bury records the end of a session that ended with its client's connection, which was
+// lost with its node.
+func (h *Hub) bury(ctx context.Context, r Record, lease Lease) error {
+	r.Status, r.Reason, r.Epoch = StatusEnded, "its node was lost", lease.Epoch
+	r.EndedAt, r.Clients, r.Responding, r.Response = time.Now(), 0, false, ""
+	h.node.journal.add(Change{ID: r.ID, Epoch: lease.Epoch, Record: &r})
+	if err := h.node.journal.flush(ctx); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	err := h.node.Directory.Release(ctx, lease)
+	if h.node.Meter != nil {
+		err = errors.Join(err, h.node.Meter.Close(ctx, r.Key, r.ID))
+	}
+	return errors.Join(ErrEnded, err)
+}
+
+// kept reads a session out of the store.
+func (h *Hub) kept(ctx context.Context, id ID) (Snapshot, error) {
+	var s Snapshot
+	var err error
+	if s.Record, err = h.node.Store.Record(ctx, id); err != nil {
+		return s, err
+	}
+	if s.Record.Status == StatusEnded {
+		return s, ErrEnded
+	}
+	if s.Items, err = h.node.Store.Items(ctx, id); err != nil {
+		return s, err
+	}
+	for after := ""; ; {
+		page, err := h.node.Store.Events(ctx, id, after, claimLog)
+		if err != nil || len(page) == 0 {
+			return s, err
+		}
+		for _, e := range page {
+			s.History = append(s.History, e.Raw)
+		}
+		after = page[len(page)-1].ID
+		s.LogID = after
+	}
+}
+
+// Adopt takes over a session from a node that hands it over, and its lease with it, so
+// that nobody can claim it on the way with less than what is known of it.
+func (h *Hub) Adopt(ctx context.Context, s Snapshot) error {
+	id := s.Record.ID
+	if err := h.reserve(id); err != nil {
+		return err
+	}
+	defer h.unreserve(id)
+	lease, err := h.node.Directory.Transfer(ctx, Lease{ID: id, Node: s.Record.Node, Epoch: s.Record.Epoch}, h.node.Node, h.node.Lease)
+	if err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	_, err = h.resume(ctx, s, lease)
+	return err
+}
+
+// resume runs a session from what is known of it, or gives its lease back.
+func (h *Hub) resume(ctx context.Context, s Snapshot, lease Lease) (*Controller, error) {
+	c := restore(h.node, s, lease)
+	if err := h.run(c); err != nil {
+		return nil, errors.Join(err, h.node.Directory.Release(ctx, lease))
+	}
+	return c, nil
+}
+
+// restore makes a controller whose upstream is yet to come.
+func restore(n *node, s Snapshot, lease Lease) *Controller {
+	r := s.Record
+	c := newController(n, Spec{
+		ID: r.ID, Key: r.Key, Labels: r.Labels, Limits: r.Limits, Policy: r.Policy,
+		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
+	}, lease)
+	c.created, c.usage, c.status, c.state = r.CreatedAt, r.Usage, r.Status, stateOpen
+	c.joined = r.Status == StatusActive
+	c.overlay = r.Overlay
+	c.logID.follow(s.LogID)
+	c.turn.active, c.turn.produced, c.turn.wanted = r.Response, true, s.Wanted
+	for _, it := range s.Items {
+		if it.Status == "in_progress" {
+			it.Status = "incomplete"
+		}
+		c.conv.items = append(c.conv.items, &it)
+	}
+	now := time.Now()
+	for _, e := range s.History {
+		c.history.add(e, now)
+	}
+	c.history.cut = true
+	if s.Era != "" {
+		c.history.era, c.history.seq = s.Era, s.Seq
+	} else {
+		c.history.floor = lastAudio(s.History)
+	}
+	c.up = &leg{lost: true}
+	c.up.use(r.Session)
+	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
+	c.up.out.hold()
+	for _, e := range s.Tail {
+		c.tail.add(e, now)
+	}
+	for _, e := range s.Waiting {
+		c.up.out.push(queued{frame: NewFrame(e)})
+	}
+	return c
+}
+
+// lastAudio is behind which event of a log no audio was sent. The log itself has none, so
+// a client that saw less than that cannot be told all that it missed.
+func lastAudio(log []json.RawMessage) int64 {
+	for i := len(log) - 1; i >= 0; i-- {
+		if h, err := peek(log[i]); err == nil && bytes.HasPrefix(h.typ, []byte("response.output_audio")) {
+			return int64(i + 1)
+		}
+	}
+	return 0
+}

@@ -1,0 +1,284 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Attachment is how a client joins.
+type Attachment struct {
+	Policy Policy
+	// LastEventID is the event_id of the last event the client saw, when it comes back.
+	LastEventID string
+}
+
+// client is one attached browser, phone or service.
+type client struct {
+	c        *Controller
+	conn     Conn
+	policy   Policy
+	events   bucket    // owned by the client's reader
+	bytes    bucket    // owned by the client's reader
+	answered time.Time // when a message was last refused unseen; the reader's
+	scan     scanner
+
+	out outbox // guarded by the controller's lock
+}
+
+// Attach joins a client and relays for it until it leaves or the session ends; it closes
+// conn itself. The error says why it ended: *CloseError for a client that left.
+func (c *Controller) Attach(_ context.Context, conn Conn, a Attachment) error {
+	cl := &client{c: c, conn: conn, policy: a.Policy}
+	now := time.Now()
+	cl.events = newBucket(a.Policy.EventsPerSecond, now)
+	cl.bytes = newBucket(a.Policy.BytesPerSecond, now)
+	if err := cl.join(a.LastEventID); err != nil {
+		code, text := closeCode(err)
+		conn.Close(code, text)
+		cl.out.flusher.Wait()
+		return err
+	}
+	err := cl.read()
+	cl.leave()
+	cl.out.flusher.Wait()
+	c.readers.Done()
+	return err
+}
+
+// join puts the client among those that are sent to, behind a session.created of its own
+// and what it missed: everything since the session began for the first client ever, what
+// followed the last event it saw for one that comes back.
+func (cl *client) join(last string) error {
+	c := cl.c
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != stateOpen {
+		return c.overLocked()
+	}
+	cl.out = c.outbox(cl.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
+	n, known := c.history.seq, true
+	if last != "" || !c.joined {
+		n, known = c.history.after(last)
+	}
+	if !known {
+		n = unknown
+	}
+	created := marshal(object{"type": "session.created", "event_id": c.history.markAt(n), "session": c.up.session})
+	if err := cl.out.send(NewFrame(created), false, nil, false); err != nil {
+		c.leftLocked()
+		return fmt.Errorf("write session.created: %w", err)
+	}
+	var err error
+	if known {
+		c.history.since(n, func(payload []byte) {
+			if err == nil {
+				err = cl.out.send(NewFrame(payload), false, nil, false)
+			}
+		})
+	} else if last != "" {
+		err = cl.reset()
+	}
+	if err != nil {
+		cl.out.close()
+		return fmt.Errorf("write what was missed: %w", err)
+	}
+	c.clients = append(c.clients, cl)
+	c.readers.Add(1)
+	c.joined, c.status, c.touched = true, StatusActive, time.Now()
+	c.node.stats.Clients.Add(1)
+	c.saveLocked()
+	return nil
+}
+
+// overLocked says why the session takes nothing more.
+func (c *Controller) overLocked() error {
+	if c.reason != nil {
+		return c.reason
+	}
+	return ErrEnded
+}
+
+// reset tells a client how things are that cannot be told what it missed.
+func (cl *client) reset() error {
+	c := cl.c
+	reset := marshal(object{
+		"type": typeReset, "event_id": c.history.mark(), "reason": "too_far_back",
+		"session": c.up.session, "items": c.itemsLocked(),
+	})
+	return cl.out.send(NewFrame(reset), false, nil, false)
+}
+
+// read takes the client's events until its connection ends.
+func (cl *client) read() error {
+	return cl.conn.Each(func(f Frame, err error) error {
+		no := cl.admit(len(f.Payload()))
+		switch {
+		case no != nil:
+		case err == nil:
+			no = cl.take(f, cl.conn.Buffered())
+		case errors.Is(err, ErrNotText):
+			no = &refusal{code: "invalid_event", message: "Expected a text WebSocket message; binary frames are not supported."}
+		case errors.Is(err, ErrTooBig):
+			no = &refusal{code: "event_too_large", message: "The message is larger than the gateway's limit for one message."}
+		default:
+			no = &refusal{code: "invalid_utf8", message: "The message is not valid UTF-8."}
+		}
+		if no != nil {
+			cl.refuse(no)
+		}
+		if errors.Is(err, ErrNotUTF8) { // RFC 6455 §8.1 leaves no choice
+			cl.conn.Close(CloseNotUTF8, "message is not valid UTF-8")
+			return err
+		}
+		return nil
+	})
+}
+
+// leave takes the client off the session.
+func (cl *client) leave() {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	cl.leaveLocked(nil)
+}
+
+// leaveLocked does it once; a reason that is given closes the connection with it.
+func (cl *client) leaveLocked(reason error) {
+	c := cl.c
+	if !slices.Contains(c.clients, cl) {
+		return
+	}
+	c.settleUpstream()                                                                              // its frames may be kept back there, by reference
+	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
+	cl.out.close()
+	if c.speaker == cl {
+		c.speaker = nil
+	}
+	c.node.stats.Clients.Add(-1)
+	if errors.Is(reason, errBehind) {
+		c.node.stats.SlowClients.Add(1)
+		cl.conn.Close(CloseSlow, errBehind.Error())
+	} else if reason != nil {
+		cl.conn.Close(CloseUpstream, "write failed")
+	}
+	c.leftLocked()
+	c.saveLocked()
+}
+
+// leftLocked ends a session that was to end with its client, if that is gone.
+func (c *Controller) leftLocked() {
+	if c.spec.EndWithClient && len(c.clients) == 0 {
+		c.endLocked(&requested{errors.New("client left")})
+	}
+}
+
+// refuse answers an event that goes no further.
+func (cl *client) refuse(no *refusal) {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	cl.c.settleUpstream()
+	cl.c.node.stats.Refused.Add(1)
+	if no.silent {
+		return
+	}
+	f := NewFrame(errorEvent(cl.c.history.mark(), no))
+	if err := cl.out.send(f, false, nil, false); err != nil {
+		cl.leaveLocked(err)
+	}
+}
+
+// take checks one event of the client's and relays it to the upstream, byte for byte.
+func (cl *client) take(f Frame, more bool) *refusal {
+	h, err := cl.scan.check(f.Payload())
+	if err != nil {
+		return &refusal{code: "invalid_json", message: err.Error()}
+	}
+	if no := cl.judge(h, f.Payload()); no != nil {
+		return no
+	}
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	return cl.passLocked(f, h, more)
+}
+
+// refusal is why an event goes no further.
+type refusal struct {
+	code, message, param string
+	eventID              []byte
+	silent               bool // one like it was answered a moment ago
+}
+
+// passLocked notes what the event changes and sends it on.
+func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
+	c := cl.c
+	if c.doubtLocked() || c.state != stateOpen || cl.out.closed {
+		return &refusal{code: "session_ended", message: "The session is over.", eventID: h.eventID}
+	}
+	c.touched = time.Now()
+	audio := string(h.typ) == typAppend
+	if (audio || isInputBuffer(h.typ)) && !c.speaks(cl) {
+		return &refusal{code: "not_the_speaker", message: "Another client of this session is speaking; this one may listen and type.", param: "type", eventID: h.eventID}
+	}
+	if !audio {
+		c.controlled = c.touched
+	}
+	var update *ack
+	switch string(h.typ) {
+	case typAppend:
+		c.keepTail(f.Payload())
+	case "session.update":
+		update = &ack{eventID: string(unescape(h.eventID)), typ: "session.updated"}
+		c.acks.add(update)
+	case "response.create":
+		c.turn.requested = c.touched
+		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
+	case "response.cancel":
+		c.turn.cancel()
+	}
+	c.node.stats.EventsUp.Add(1)
+	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
+	if err := c.sendUp(f, audio, more); err != nil {
+		c.acks.remove(update)
+		return &refusal{code: "upstream_busy", message: "The upstream is not taking what is sent; try again.", eventID: h.eventID}
+	}
+	return nil
+}
+
+// speakerPause is how long a speaker may send no audio before another may take its
+// place: its connection may be half open, and the one who speaks is the same person.
+const speakerPause = 2 * time.Second
+
+// speaks reports whether a client's audio goes in, and makes it the speaker if it may be.
+func (c *Controller) speaks(cl *client) bool {
+	if c.speaker == nil || c.touched.Sub(c.spoke) > speakerPause {
+		c.speaker = cl
+	}
+	if c.speaker != cl {
+		return false
+	}
+	c.spoke = c.touched
+	return true
+}
+
+// sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is
+// let go, control events never: they are refused once there is no audio left to drop.
+func (c *Controller) sendUp(f Frame, audio, more bool) error {
+	if c.up.out.full() {
+		c.up.out.drop("")
+		if c.up.out.full() {
+			return ErrBusy
+		}
+	}
+	if err := c.up.out.send(f, audio, nil, more); err != nil {
+		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+	}
+	return nil
+}
+
+func (c *Controller) settleUpstream() {
+	if err := c.up.out.settle(); err != nil {
+		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+	}
+}

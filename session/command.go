@@ -1,0 +1,251 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Message is an item that the application adds to the conversation.
+type Message struct {
+	Role    string // "user" (default), "system" or "assistant"
+	Text    string
+	Respond bool // ask for a response, when the active one has ended
+}
+
+// Message adds an item and, if asked to, requests a response. It returns when the
+// upstream has acknowledged; *UpstreamError when it refused.
+func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err error) {
+	if m.Role == "" {
+		m.Role = "user"
+	}
+	kind := "input_text"
+	if m.Role == "assistant" {
+		kind = "output_text"
+	}
+	itemID = NewID("item_")
+	err = c.addItem(ctx, object{
+		"id": itemID, "type": "message", "role": m.Role,
+		"content": []object{{"type": kind, "text": m.Text}},
+	})
+	if err != nil || !m.Respond {
+		return itemID, err
+	}
+	return itemID, c.respond(ctx)
+}
+
+// FunctionResult answers a function call of the model's and, once all calls of its
+// response are answered, asks for the next response. *InvalidError: no such call;
+// ErrExists: it was answered before.
+func (c *Controller) FunctionResult(ctx context.Context, callID, output string) (itemID string, err error) {
+	response, err := c.answer(callID)
+	if err != nil {
+		return "", err
+	}
+	itemID = NewID("item_")
+	err = c.addItem(ctx, object{"id": itemID, "type": "function_call_output", "call_id": callID, "output": output})
+	if err != nil {
+		c.unanswer(callID)
+		return "", err
+	}
+	if c.callsOpen(response) {
+		return itemID, nil
+	}
+	return itemID, c.respond(ctx)
+}
+
+// answer notes that a function call is being answered and returns the response that made it.
+func (c *Controller) answer(callID string) (response string, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	i := slices.IndexFunc(c.conv.items, func(it *Item) bool { return it.Type == "function_call" && it.CallID == callID })
+	if i < 0 {
+		return "", &InvalidError{Field: "call_id", Detail: "the conversation has no function call with this ID"}
+	}
+	if c.conv.answered(callID) {
+		return "", fmt.Errorf("function call %s: %w", callID, ErrExists)
+	}
+	c.conv.answering = append(c.conv.answering, callID)
+	return c.conv.items[i].ResponseID, nil
+}
+
+// unanswer takes back what answer noted.
+func (c *Controller) unanswer(callID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conv.answering = slices.DeleteFunc(c.conv.answering, func(id string) bool { return id == callID })
+}
+
+// callsOpen reports whether a function call of a response waits for its output.
+func (c *Controller) callsOpen(response string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.conv.items, func(it *Item) bool {
+		return it.Type == "function_call" && it.ResponseID == response && it.whole() && !c.conv.answered(it.CallID)
+	})
+}
+
+// whole reports whether an item was not cut off.
+func (it *Item) whole() bool { return it.Status != "incomplete" && it.Status != "in_progress" }
+
+func (v *conversation) answered(callID string) bool {
+	return slices.Contains(v.answering, callID) || slices.ContainsFunc(v.items, func(it *Item) bool {
+		return it.Type == "function_call_output" && it.CallID == callID
+	})
+}
+
+// Update changes the session's configuration: patch is a part of the GA session object
+// without its type. It returns the effective session after the upstream took it over;
+// *UpstreamError when it refused (nothing has changed then).
+func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
+	select {
+	case c.update <- struct{}{}:
+		defer func() { <-c.update }()
+	case <-c.life.Done():
+		return nil, ErrEnded
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(patch, &fields); err != nil || fields == nil {
+		return nil, &InvalidError{Field: "session", Detail: "must be an object"}
+	}
+	base := c.complete(fields)
+	k := &ack{eventID: NewID(ownPrefix), typ: "session.updated"}
+	_, err := c.ask(ctx, k, object{"type": "session.update", "event_id": k.eventID, "session": fields})
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if base != nil && len(c.overlay.Standing) > 0 {
+		c.overlay.Base = *base
+		if c.instructions() != c.overlay.text() {
+			c.sendOverlay(nil) // a broadcast came meanwhile
+		}
+	}
+	return c.up.session, nil
+}
+
+// complete adds the type to an update, which requires it, and puts its instructions under
+// the broadcasts that stand. It returns the instructions that they will stand on.
+func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fields["type"] = c.sessionType()
+	raw, ok := fields["instructions"]
+	var own string
+	if !ok || json.Unmarshal(raw, &own) != nil {
+		return nil // the upstream says what is wrong with it
+	}
+	over := c.overlay
+	over.Base = own
+	fields["instructions"] = marshal(over.text())
+	return &own
+}
+
+// sessionType is the kind of session that was opened. Needs the lock.
+func (c *Controller) sessionType() json.RawMessage {
+	var s struct{ Type json.RawMessage }
+	if json.Unmarshal(c.up.session, &s) != nil || s.Type == nil {
+		return json.RawMessage(`"realtime"`)
+	}
+	return s.Type
+}
+
+// Cancel ends the active response. *UpstreamError response_cancel_not_active when there
+// is none: a normal race.
+func (c *Controller) Cancel(ctx context.Context) error {
+	c.mu.Lock()
+	c.turn.cancel()
+	c.mu.Unlock()
+	k := &ack{eventID: NewID(ownPrefix), typ: "response.done"}
+	_, err := c.ask(ctx, k, object{"type": "response.cancel", "event_id": k.eventID})
+	return err
+}
+
+// CommitAudio turns the input audio buffer into an item.
+func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error) {
+	k := &ack{eventID: NewID(ownPrefix), typ: "input_audio_buffer.committed"}
+	raw, err := c.ask(ctx, k, object{"type": "input_audio_buffer.commit", "event_id": k.eventID})
+	if err != nil {
+		return "", err
+	}
+	h, err := peek(raw)
+	return string(h.itemID), err
+}
+
+// ClearAudio empties the input audio buffer.
+func (c *Controller) ClearAudio(ctx context.Context) error {
+	k := &ack{eventID: NewID(ownPrefix), typ: "input_audio_buffer.cleared"}
+	_, err := c.ask(ctx, k, object{"type": "input_audio_buffer.clear", "event_id": k.eventID})
+	return err
+}
+
+func (c *Controller) addItem(ctx context.Context, item object) error {
+	k := &ack{eventID: NewID(ownPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
+	_, err := c.ask(ctx, k, object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
+	return err
+}
+
+// respond asks for a response now, or when the active one has ended.
+func (c *Controller) respond(ctx context.Context) error {
+	c.mu.Lock()
+	if c.turn.active != "" {
+		c.turn.wanted = true
+		c.mu.Unlock()
+		return nil
+	}
+	c.mu.Unlock()
+	k := &ack{eventID: NewID(ownPrefix), typ: "response.created"}
+	_, err := c.ask(ctx, k, object{"type": "response.create", "event_id": k.eventID})
+	var refused *UpstreamError
+	if errors.As(err, &refused) && refused.Code == "conversation_already_has_active_response" {
+		return nil // somebody was quicker; it is asked for again when that response ends
+	}
+	return err
+}
+
+func (c *Controller) sendResponseCreate(eventID string) {
+	c.turn.requested = time.Now()
+	c.sendUp(NewFrame(marshal(object{"type": "response.create", "event_id": eventID})), false, false)
+}
+
+// ask sends an event to the upstream and waits for what settles k.
+func (c *Controller) ask(ctx context.Context, k *ack, event object) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, ErrTimeout)
+	defer cancel()
+	result := make(chan reply, 1)
+	k.settle = func(r reply) { result <- r }
+	if err := c.post(k, event); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-result:
+		return r.raw, r.err
+	case <-ctx.Done():
+		c.mu.Lock()
+		k.settle = nil // its answer, when it comes, is not the next one's
+		c.mu.Unlock()
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (c *Controller) post(k *ack, event object) error {
+	f := NewFrame(marshal(event))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.doubtLocked() || c.state != stateOpen {
+		return ErrEnded
+	}
+	c.touched = time.Now()
+	c.acks.add(k)
+	if err := c.sendUp(f, false, false); err != nil {
+		c.acks.remove(k)
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,294 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Controller runs one session on the node that holds its lease. Its methods may be
+// called by many at once.
+//
+// What an event changes is changed by the goroutine that read it, under mu, and nothing
+// done under mu waits: writes go to an outbox that takes or queues. So an event costs
+// no hand-over between goroutines (docs/decisions/0003-one-lock-a-session.md).
+type Controller struct {
+	// Set by newController, never changed.
+	id      ID
+	spec    Spec
+	lease   Lease
+	node    *node
+	created time.Time
+	life    context.Context // done when reason is set
+	over    context.CancelFunc
+	gone    chan struct{} // closed when all of run is done
+	update  chan struct{} // holds one: an update of the application's is under way
+
+	mu sync.Mutex
+	// Guarded by mu.
+	state      state
+	reason     error     // why it ends
+	ended      time.Time // and when
+	status     Status
+	up         *leg
+	flaps      int       // legs in a row that were lost soon
+	swapping   bool      // another leg is being made ready
+	renewAt    time.Time // from when the leg is replaced at a quiet moment
+	renewBy    time.Time // and by when at any
+	clients    []*client
+	speaker    *client   // the one whose audio goes in
+	spoke      time.Time // when it last sent audio
+	controlled time.Time // last event of a client that was no audio
+	conv       conversation
+	turn       turn
+	overlay    Overlay
+	acks       acks
+	usage      Usage
+	history    history
+	tail       history // input audio that the upstream has not made an item of
+	logID      logID
+	feeds      []*Feed
+	touched    time.Time // last event of a client or the application
+	joined     bool      // a client has been attached before
+	readers    sync.WaitGroup
+}
+
+// state of a controller; it only moves forward.
+type state int
+
+const (
+	stateNew state = iota
+	stateOpen
+	stateClosing
+	stateClosed
+)
+
+func newController(n *node, spec Spec, lease Lease) *Controller {
+	now := time.Now()
+	c := &Controller{
+		id: spec.ID, spec: spec, lease: lease, node: n, created: now, touched: now,
+		gone: make(chan struct{}), update: make(chan struct{}, 1),
+		status: StatusCreated,
+	}
+	c.life, c.over = context.WithCancel(context.Background())
+	c.history = history{limit: n.ResumeBytes, window: n.ResumeWindow}
+	c.tail = history{limit: n.UpstreamQueue}
+	return c
+}
+
+// run is the session's whole life after open: the first thing that ends it says why,
+// one place closes, then it waits for all that it started.
+func (c *Controller) run() {
+	defer close(c.gone)
+	c.mu.Lock()
+	if c.up.lost {
+		c.failResponseLocked()
+		c.readers.Go(c.recover)
+	} else {
+		c.readUpstreamLocked()
+	}
+	c.mu.Unlock()
+	c.watch()
+	c.close()
+	c.readers.Wait()
+	c.finish()
+}
+
+// watch waits for the end and meets the limits of time on the way.
+func (c *Controller) watch() {
+	timer := time.NewTimer(c.checkTime(time.Now()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.life.Done():
+			return
+		case now := <-timer.C:
+			timer.Reset(c.checkTime(now))
+		}
+	}
+}
+
+// checkTime ends the session if a limit of time is reached, forgets old history, and
+// returns when to look again.
+func (c *Controller) checkTime(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.history.forget(now)
+	next := min(c.node.ResumeWindow, c.checkRenewal(now))
+	if limit := c.limits().IdleSeconds; limit > 0 {
+		left := time.Duration(limit)*time.Second - now.Sub(c.touched)
+		if left <= 0 {
+			c.endLocked(&LimitError{Limit: "idle_seconds", Max: limit})
+		}
+		next = min(next, left)
+	}
+	if limit := c.limits().MaxSeconds; limit > 0 {
+		left := time.Duration(limit)*time.Second - now.Sub(c.created)
+		if left <= 0 {
+			c.endLocked(&LimitError{Limit: "max_seconds", Max: limit})
+		}
+		next = min(next, left)
+	}
+	return max(next, time.Millisecond)
+}
+
+// limits are the session's own where set, else the node's.
+func (c *Controller) limits() Limits {
+	l, d := c.spec.Limits, c.node.Defaults
+	if l.MaxSeconds == 0 {
+		l.MaxSeconds = d.MaxSeconds
+	}
+	if l.IdleSeconds == 0 {
+		l.IdleSeconds = d.IdleSeconds
+	}
+	if l.MaxTokens == 0 {
+		l.MaxTokens = d.MaxTokens
+	}
+	return l
+}
+
+// errRequested ends a session because somebody asked for it.
+var errRequested = errors.New("ended on request")
+
+// End ends the session and waits until it is over and recorded. why is told to its clients;
+// "" is the plain reason.
+func (c *Controller) End(ctx context.Context, why string) error {
+	reason := errRequested
+	if why != "" {
+		reason = errors.New(why)
+	}
+	c.end(&requested{reason})
+	select {
+	case <-c.gone:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// requested wraps the reason of an end that was asked for.
+type requested struct{ error }
+
+func (c *Controller) end(reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(reason)
+}
+
+func (c *Controller) endLocked(reason error) {
+	if c.state >= stateClosing {
+		return
+	}
+	c.state = stateClosing
+	c.reason, c.ended = reason, time.Now()
+	c.over()
+}
+
+// close lets go of both sides; only run calls it.
+func (c *Controller) close() {
+	c.mu.Lock()
+	code, text := closeCode(c.reason)
+	clients := slices.Clone(c.clients)
+	up := c.up.conn
+	c.acks.end(ErrEnded)
+	for _, f := range c.feeds {
+		f.closeLocked(ErrEnded)
+	}
+	c.feeds = nil
+	c.mu.Unlock()
+	for _, cl := range clients {
+		cl.conn.Close(code, text)
+	}
+	if up != nil {
+		up.Close(CloseNormal, "")
+	}
+}
+
+// finish records the end, with all readers gone.
+func (c *Controller) finish() {
+	c.mu.Lock()
+	c.state = stateClosed
+	c.up.out.close()
+	if !c.elsewhere() {
+		c.status = StatusEnded
+		c.noticeEndLocked()
+		c.saveLocked()
+	}
+	c.history.clear()
+	c.tail.clear()
+	up := c.up
+	c.mu.Unlock()
+	up.out.flusher.Wait()
+	c.node.left(c)
+}
+
+// leaveNode ends the session here. It is left for another node to claim, unless its
+// client could not come back to it.
+func (c *Controller) leaveNode() {
+	if c.spec.EndWithClient {
+		c.end(ErrDraining)
+		return
+	}
+	c.end(ErrMoved)
+}
+
+// doubtLocked ends the session if its lease may have expired, and reports it.
+func (c *Controller) doubtLocked() bool {
+	if !c.node.inDoubt() {
+		return false
+	}
+	c.endLocked(ErrLeaseLost)
+	return true
+}
+
+// elsewhere reports whether the session goes on without this node. Needs the lock or the end.
+func (c *Controller) elsewhere() bool {
+	return errors.Is(c.reason, ErrLeaseLost) || errors.Is(c.reason, ErrMoved)
+}
+
+// Record describes the session as it is now.
+func (c *Controller) Record() Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recordLocked()
+}
+
+func (c *Controller) recordLocked() Record {
+	now := time.Now()
+	r := Record{
+		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
+		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
+		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session,
+		Usage: c.usage, Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
+		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.clone(),
+	}
+	if c.status == StatusEnded {
+		r.EndedAt, r.Reason, now = c.ended, c.reason.Error(), c.ended
+	}
+	r.Usage.Seconds = now.Sub(c.created).Seconds()
+	return r
+}
+
+// saveLocked hands the record to the journal.
+func (c *Controller) saveLocked() {
+	r := c.recordLocked()
+	c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Record: &r})
+}
+
+// Items is the conversation in order.
+func (c *Controller) Items() []Item {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.itemsLocked()
+}
+
+func (c *Controller) itemsLocked() []Item {
+	out := make([]Item, len(c.conv.items))
+	for i, it := range c.conv.items {
+		out[i] = *it
+	}
+	return out
+}

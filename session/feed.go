@@ -1,0 +1,117 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// feedEvents is how many events may wait for one follower.
+const feedEvents = 1024
+
+// ErrFeedBehind ends a feed whose reader is too slow; it may follow again from the last
+// event it saw, out of the store's log.
+var ErrFeedBehind = errors.New("session: reader of the feed stayed behind")
+
+// Feed follows the live events of one session, without audio. One goroutine reads it.
+type Feed struct {
+	c      *Controller
+	events chan *LoggedEvent
+	once   sync.Once
+	end    chan struct{}
+	err    error // set before end is closed
+}
+
+// Subscribe starts to follow the session's log.
+func (c *Controller) Subscribe() *Feed {
+	f := &Feed{c: c, events: make(chan *LoggedEvent, feedEvents), end: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state >= stateClosing {
+		f.closeLocked(ErrEnded)
+		return f
+	}
+	c.feeds = append(c.feeds, f)
+	return f
+}
+
+// Next waits for the next event. ErrEnded: the session is over; ErrFeedBehind: too slow.
+// Events that were offered before the end come first.
+func (f *Feed) Next(ctx context.Context) (LoggedEvent, error) {
+	select {
+	case e := <-f.events:
+		return *e, nil
+	default:
+	}
+	select {
+	case e := <-f.events:
+		return *e, nil
+	case <-f.end:
+		select {
+		case e := <-f.events:
+			return *e, nil
+		default:
+			return LoggedEvent{}, f.err
+		}
+	case <-ctx.Done():
+		return LoggedEvent{}, context.Cause(ctx)
+	}
+}
+
+// Close stops following.
+func (f *Feed) Close() {
+	f.c.mu.Lock()
+	defer f.c.mu.Unlock()
+	f.c.feeds = slices.DeleteFunc(f.c.feeds, func(o *Feed) bool { return o == f })
+	f.closeLocked(context.Canceled)
+}
+
+// offerLocked reports false when the feed is over.
+func (f *Feed) offerLocked(e *LoggedEvent) bool {
+	select {
+	case f.events <- e:
+		return true
+	default:
+		f.closeLocked(ErrFeedBehind)
+		return false
+	}
+}
+
+func (f *Feed) closeLocked(why error) {
+	f.once.Do(func() {
+		f.err = why
+		close(f.end)
+	})
+}
+
+// logID makes the IDs of a session's log: milliseconds and a number within them, always
+// greater than the one before.
+type logID struct {
+	ms int64
+	n  int64
+}
+
+// last is the ID that was made last.
+func (l *logID) last() string {
+	return strconv.FormatInt(l.ms, 10) + "-" + strconv.FormatInt(l.n, 10)
+}
+
+// follow makes the next ID greater than one that another node made.
+func (l *logID) follow(id string) {
+	ms, n, _ := strings.Cut(id, "-")
+	l.ms, _ = strconv.ParseInt(ms, 10, 64)
+	l.n, _ = strconv.ParseInt(n, 10, 64)
+}
+
+func (l *logID) next(now time.Time) string {
+	if ms := now.UnixMilli(); ms > l.ms {
+		l.ms, l.n = ms, 0
+	} else {
+		l.n++
+	}
+	return strconv.FormatInt(l.ms, 10) + "-" + strconv.FormatInt(l.n, 10)
+}

@@ -1,0 +1,96 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Fleet is what nodes know of each other. Safe for many callers at once.
+type Fleet interface {
+	// Announce tells the others about a node; they see it until ttl has passed, or at
+	// once no more with a ttl of 0.
+	Announce(ctx context.Context, n Node, ttl time.Duration) error
+
+	// Nodes lists those that are announced.
+	Nodes(ctx context.Context) ([]Node, error)
+
+	// Orphans lists at most limit sessions that have not ended and whose lease has
+	// expired or was released: somebody should claim them.
+	Orphans(ctx context.Context, limit int) ([]ID, error)
+}
+
+// Node is one gateway process as others see it.
+type Node struct {
+	URL      string    `json:"url"` // where the others reach it
+	Sessions int       `json:"sessions"`
+	Draining bool      `json:"draining"`
+	Started  time.Time `json:"started"`
+}
+
+// announceTTL is how long a node is known that says nothing more.
+func (h *Hub) announceTTL() time.Duration { return h.node.Lease }
+
+// announce tells the fleet how this node is.
+func (h *Hub) announce(ctx context.Context) {
+	if h.node.Fleet == nil {
+		return
+	}
+	h.mu.Lock()
+	n := Node{URL: h.node.Node, Sessions: len(h.running), Draining: h.draining, Started: h.started}
+	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, h.node.Lease/12)
+	defer cancel()
+	if err := h.node.Fleet.Announce(ctx, n, h.announceTTL()); err != nil {
+		h.node.Logger.Warn("node not announced", "err", err)
+	}
+}
+
+// leave tells the fleet that this node is gone.
+func (h *Hub) leave(ctx context.Context) {
+	if h.node.Fleet == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, h.node.Lease/12)
+	defer cancel()
+	if err := h.node.Fleet.Announce(ctx, Node{URL: h.node.Node}, 0); err != nil {
+		h.node.Logger.Warn("node not taken off the fleet; its entry expires", "err", err)
+	}
+}
+
+// sweepAtOnce bounds what one node claims in one round, so that the others get some.
+const sweepAtOnce = 32
+
+// sweep claims sessions that nobody runs, until ctx is done.
+func (h *Hub) sweep(ctx context.Context) {
+	if h.node.Fleet == nil {
+		return
+	}
+	tick := time.NewTicker(h.node.Lease / 12)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for h.sweepOnce(ctx) == sweepAtOnce && ctx.Err() == nil {
+			}
+		}
+	}
+}
+
+// sweepOnce tries to claim some orphans and returns how many it was given.
+func (h *Hub) sweepOnce(ctx context.Context) int {
+	ctx, cancel := context.WithTimeout(ctx, h.node.OpenTimeout)
+	defer cancel()
+	ids, err := h.node.Fleet.Orphans(ctx, sweepAtOnce)
+	if err != nil {
+		h.node.Logger.Warn("orphans not listed", "err", err)
+		return 0
+	}
+	for _, id := range ids {
+		if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
+			h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
+		}
+	}
+	return len(ids)
+}

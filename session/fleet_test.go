@@ -1,0 +1,237 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchboard/session"
+	"switchboard/session/sessiontest"
+)
+
+// pair is two nodes over one memory; a reaches it through a wire that can be cut.
+func pair(t *testing.T) (a, b *fixture, cut *away) {
+	t.Helper()
+	mem := sessiontest.NewMemory()
+	cut = &away{Memory: mem}
+	var second *fixture
+	a = start(t, func(o *session.HubOptions) {
+		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://a", cut, cut, mem, mem
+		o.HandOver = func(ctx context.Context, to session.Node, s session.Snapshot) error {
+			if to.URL != "http://b" {
+				return fmt.Errorf("handed to %s", to.URL)
+			}
+			_, err := second.hub.Claim(ctx, s.Record.ID) // as a sweep would, or a request
+			if held := new(session.HeldError); !errors.As(err, &held) {
+				return fmt.Errorf("claimed on the way: %w", err)
+			}
+			return second.hub.Adopt(ctx, s)
+		}
+	})
+	b = start(t, func(o *session.HubOptions) {
+		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://b", mem, mem, mem, mem
+	})
+	second = b
+	a.mem, b.mem = mem, mem
+	return a, b, cut
+}
+
+// A node that is cut off stops before another may start; the other claims the session,
+// tells its upstream what was said, and clients go on there. Nothing that the first
+// writes later is kept.
+func TestLostNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, cut := pair(t)
+		defer b.stop()
+		defer a.stop()
+		c, up := a.openFor(time.Hour)
+		cl, left := a.attach(c, session.Voice())
+		send(t, up, item("i1", "user", "input_text", "the code is 42"))
+		want(t, cl, "i1")
+		time.Sleep(10 * time.Second)
+		cut.set(true)
+		begun := time.Now()
+		send(t, up, item("i2", "user", "input_text", "said while cut off"))
+		want(t, cl, "i2")
+		var closed *session.CloseError
+		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != session.CloseMoved {
+			t.Fatalf("client saw %v", err)
+		}
+		stopped := time.Now()
+		<-left
+		second, told := b.next("sess_2", time.Hour, 1)
+		if !time.Now().After(stopped) {
+			t.Error("the second node began before the first had stopped")
+		}
+		if d := time.Since(begun); d > 75*time.Second {
+			t.Errorf("claimed after %v", d)
+		}
+		if len(told) != 1 || !strings.Contains(told[0], "the code is 42") {
+			t.Errorf("told %v", told)
+		}
+		again, ok := b.hub.Controller("s")
+		if !ok {
+			t.Fatal("not running on the second node")
+		}
+		cl, _ = b.attachAt(again, session.Attachment{Policy: session.Voice(), LastEventID: "e_i1"})
+		want(t, cl, "switchboard.session.renewed", "moved")
+		send(t, second, `{"type":"marker","event_id":"m"}`)
+		want(t, cl, "marker")
+
+		cut.set(false)
+		time.Sleep(10 * time.Second)
+		if items, err := b.mem.Items(t.Context(), "s"); err != nil || len(items) != 1 {
+			t.Errorf("the store has %+v, %v: the lost node wrote", items, err)
+		}
+		if r, err := b.mem.Record(t.Context(), "s"); err != nil || r.Node != "http://b" || r.Status != session.StatusActive {
+			t.Errorf("record %+v, %v", r, err)
+		}
+	})
+}
+
+// A node that stops hands its sessions over: the client that comes back on the other node
+// has every event once, and what waited for the upstream arrives.
+func TestHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second) // until both are announced
+		c, up := a.openFor(time.Hour)
+		cl, left := a.attach(c, session.Voice())
+		send(t, up, item("i1", "user", "input_text", "hello"))
+		want(t, cl, "i1")
+		send(t, up, `{"type":"response.created","event_id":"e1","response":{"id":"r1","conversation_id":"c"}}`)
+		want(t, cl, "response.created")
+		stopped := make(chan struct{})
+		go func() { a.stop(); close(stopped) }()
+		time.Sleep(3 * time.Second) // a response is under way: nothing moves
+		send(t, up, `{"type":"response.done","event_id":"e2","response":{"id":"r1","status":"completed"}}`)
+		want(t, cl, "response.done")
+		var closed *session.CloseError
+		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != session.CloseMoved {
+			t.Fatalf("client saw %v", err)
+		}
+		<-left
+		<-stopped
+		again, ok := b.hub.Controller("s")
+		if !ok {
+			t.Fatal("the other node does not run it")
+		}
+		cl, _ = b.attachAt(again, session.Attachment{Policy: session.Voice(), LastEventID: "e1"})
+		want(t, cl, `"e2"`) // as if it had not seen the last one
+		send(t, cl, `{"type":"response.create"}`)
+		second, told := b.next("sess_2", time.Hour, 1)
+		want(t, second, "response.create")
+		want(t, cl, "renewed", "moved")
+		if len(told) != 1 {
+			t.Errorf("told %v", told)
+		}
+		if n, err := b.mem.Nodes(t.Context()); err != nil || len(n) != 1 {
+			t.Errorf("nodes %v, %v", n, err)
+		}
+	})
+}
+
+// obey answers session.update with session.updated, as the upstream does, and tells the
+// instructions it was given.
+func obey(up *sessiontest.Conn, told chan<- string) {
+	for {
+		f, err := up.Read()
+		if err != nil {
+			close(told)
+			return
+		}
+		var instructions string
+		if _, after, ok := strings.Cut(string(f.Payload()), `"instructions":"`); ok {
+			instructions, _, _ = strings.Cut(after, `"`)
+		}
+		if strings.Contains(string(f.Payload()), `"session.update"`) {
+			told <- instructions
+			up.Send(`{"type":"session.updated","event_id":"u","session":{"type":"realtime","instructions":"` + instructions + `"}}`)
+		}
+	}
+}
+
+func TestBroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		defer a.stop()
+		told := map[string]chan string{}
+		open := func(fx *fixture, id, team string) *session.Controller {
+			c, up := fx.open(session.Spec{ID: session.ID(id), Labels: map[string]string{"team": team}})
+			told[id] = make(chan string, 16)
+			go obey(up, told[id])
+			return c
+		}
+		expect := func(id, instructions string) {
+			t.Helper()
+			synctest.Wait()
+			select {
+			case got := <-told[id]:
+				if got != instructions {
+					t.Errorf("%s was told %q, want %q", id, got, instructions)
+				}
+			default:
+				if instructions != "" {
+					t.Errorf("%s was told nothing, want %q", id, instructions)
+				}
+			}
+		}
+		ctx := t.Context()
+		publish := func(b session.Broadcast) session.Broadcast {
+			t.Helper()
+			out, err := a.mem.Publish(ctx, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			return out
+		}
+		one := open(a, "one", "red")
+		open(b, "two", "red")
+		open(b, "three", "blue")
+		if _, err := one.Update(ctx, []byte(`{"instructions":"be kind"}`)); err != nil {
+			t.Fatal(err)
+		}
+		expect("one", "be kind")
+
+		all := publish(session.Broadcast{Instructions: "shop closes at 8", Mode: session.ModeAppend, By: "ops", Sticky: true})
+		expect("one", `be kind\n\nshop closes at 8`)
+		expect("two", "shop closes at 8")
+		expect("three", "shop closes at 8")
+
+		red := publish(session.Broadcast{Instructions: "only red", Mode: session.ModeReplace, By: "ops", Select: map[string]string{"team": "red"}})
+		expect("one", "only red")
+		expect("two", "only red")
+		expect("three", "")
+
+		open(a, "late", "red") // the sticky one is for it, the other was before its time
+		expect("late", "shop closes at 8")
+
+		if _, err := one.Update(ctx, []byte(`{"instructions":"be brief"}`)); err != nil {
+			t.Fatal(err)
+		}
+		expect("one", "only red")
+
+		if _, err := a.mem.Withdraw(ctx, red.ID, "ops"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		expect("one", `be brief\n\nshop closes at 8`)
+		expect("two", "shop closes at 8")
+		expect("three", "")
+		expect("late", "")
+
+		for id, matched := range map[string]int{all.ID: 4, red.ID: 2} {
+			s, err := a.mem.Broadcast(ctx, id)
+			if err != nil || s.Matched != matched || s.Outcomes[session.OutcomeApplied] != matched {
+				t.Errorf("broadcast %s: %+v, %v", id, s, err)
+			}
+		}
+	})
+}

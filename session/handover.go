@@ -1,0 +1,140 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// ErrMoved ends a session here that another node runs on.
+var ErrMoved = errors.New("session: moved to another node")
+
+// Snapshot is all there is to a session, on its way to the node that runs it on.
+type Snapshot struct {
+	Record  Record            `json:"record"`
+	Items   []Item            `json:"items"`
+	History []json.RawMessage `json:"history"`           // the last events that clients were sent
+	Seq     int64             `json:"seq,omitempty"`     // number of the last of them
+	Era     string            `json:"era,omitempty"`     // that the number belongs to
+	Tail    []json.RawMessage `json:"tail,omitempty"`    // input audio that is not yet an item
+	Waiting []json.RawMessage `json:"waiting,omitempty"` // client events that no upstream was sent
+	LogID   string            `json:"log_id,omitempty"`  // of the log's last entry
+	Wanted  bool              `json:"wanted,omitempty"`  // a response is to be asked for
+}
+
+// handoverAtOnce is how many sessions are on their way to other nodes at a time.
+const handoverAtOnce = 32
+
+// handOverAll gives every session to another node, each at a quiet moment, until ctx is
+// done; what is left then is ended by the caller.
+func (h *Hub) handOverAll(ctx context.Context) {
+	h.mu.Lock()
+	h.draining = true
+	all := make([]*Controller, 0, len(h.running))
+	for _, c := range h.running {
+		all = append(all, c)
+	}
+	h.mu.Unlock()
+	h.announce(ctx)
+	if h.node.HandOver == nil || h.node.Fleet == nil {
+		return
+	}
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, handoverAtOnce)
+	for _, c := range all {
+		wg.Go(func() {
+			for moved := false; !moved && c.waitQuiet(ctx); {
+				slots <- struct{}{}
+				moved = h.handOver(ctx, c)
+				<-slots
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// waitQuiet waits for a moment at which the session may move; false if none came, or if
+// it cannot move: its client could not come back.
+func (c *Controller) waitQuiet(ctx context.Context) bool {
+	tick := time.NewTicker(renewTick)
+	defer tick.Stop()
+	for {
+		c.mu.Lock()
+		over := c.state != stateOpen || c.spec.EndWithClient
+		quiet := c.quiet(time.Now()) && !c.swapping && !c.up.lost
+		c.mu.Unlock()
+		if over || quiet {
+			return !over
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-tick.C:
+		}
+	}
+}
+
+// handOver moves one session, and reports false if the moment has passed. If no node
+// takes it, it is left to be claimed.
+func (h *Hub) handOver(ctx context.Context, c *Controller) bool {
+	s, ok := c.freeze()
+	if !ok {
+		return false
+	}
+	if err := h.node.journal.flush(ctx); err != nil {
+		h.node.Logger.Warn("session handed over before all of it was written", "session", c.id, "err", err)
+	}
+	for _, n := range h.others(ctx) {
+		err := h.node.HandOver(ctx, n, s)
+		if err == nil {
+			h.node.stats.HandedOver.Add(1)
+			break
+		}
+		h.node.Logger.Warn("session not handed over", "session", c.id, "to", n.URL, "err", err)
+	}
+	c.end(ErrMoved)
+	return true
+}
+
+// others lists the nodes that may take a session, the emptiest first.
+func (h *Hub) others(ctx context.Context) []Node {
+	nodes, err := h.node.Fleet.Nodes(ctx)
+	if err != nil {
+		h.node.Logger.Warn("nodes not listed", "err", err)
+	}
+	nodes = slices.DeleteFunc(nodes, func(n Node) bool { return n.URL == h.node.Node || n.Draining })
+	slices.SortFunc(nodes, func(a, b Node) int { return a.Sessions - b.Sessions + int(jitter(3)) - 1 })
+	return nodes
+}
+
+// freeze stops the relay both ways, if the moment is still quiet, and returns what the
+// session is. Its clients are told to come back: what they would send now would be lost.
+func (c *Controller) freeze() (Snapshot, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state != stateOpen || c.up.lost || c.swapping || !c.quiet(time.Now()) {
+		return Snapshot{}, false
+	}
+	c.saveLocked()
+	c.settleClients()
+	c.settleUpstream()
+	c.up.lost = true
+	c.up.out.hold()
+	s := Snapshot{
+		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted,
+		Seq: c.history.seq, Era: c.history.era, LogID: c.logID.last(),
+	}
+	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
+	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
+	for _, q := range c.up.out.queue {
+		s.Waiting = append(s.Waiting, slices.Clone(q.frame.Payload()))
+	}
+	code, text := closeCode(ErrMoved)
+	for _, cl := range c.clients {
+		cl.conn.Close(code, text)
+	}
+	return s, true
+}

@@ -1,0 +1,323 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// HubOptions says what a node's sessions work with. Dialer, Store and Directory are
+// required; a zero number means the default in its comment.
+type HubOptions struct {
+	Node      string // base URL of this node, as the others reach it
+	Dialer    Dialer
+	Store     Store
+	Directory Directory
+	Meter     Meter // nil: API keys are not metered
+	Fleet     Fleet // nil: this node is alone
+
+	// Broadcasts is the log that this node follows; nil: there are none.
+	Broadcasts Broadcasts
+
+	// HandOver gives a session to another node. nil: when the node stops, sessions are
+	// left to be claimed.
+	HandOver func(ctx context.Context, to Node, s Snapshot) error
+	Logger   *slog.Logger
+
+	// Notify is told what happens in sessions, one notice at a time and off the event
+	// path; nil: nobody wants to know. It should keep what it is told and return.
+	Notify func(ctx context.Context, n Notice)
+
+	Defaults  Limits                     // for sessions that set none
+	KeyLimits func(key string) KeyLimits // nil: none
+
+	Lease         time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
+	OpenTimeout   time.Duration // until a new session must be ready; 15 s
+	AckTimeout    time.Duration // until the upstream must have answered a command; 10 s
+	StallLimit    time.Duration // how long a peer may refuse to take what waits; 15 s
+	ClientQueue   int           // bytes that may wait for one client; 4 MiB
+	UpstreamQueue int           // bytes that may wait for the upstream; 2 MiB
+	ResumeBytes   int           // memory of one session's history; 2 MiB
+	ResumeWindow  time.Duration // age of one session's history; 60 s
+	JournalBytes  int           // log events that may wait while the store is away; 64 MiB
+	DrainLimit    time.Duration // for handing over all sessions when the node stops; 20 s
+}
+
+// KeyLimits bound what one API key may use. Zero fields are no limit.
+type KeyLimits struct {
+	Sessions int   // at once
+	Tokens   int64 // a UTC day
+	Seconds  int64 // a UTC day
+}
+
+func (o *HubOptions) setDefaults() {
+	duration := func(d *time.Duration, v time.Duration) {
+		if *d == 0 {
+			*d = v
+		}
+	}
+	size := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
+	duration(&o.Lease, time.Minute)
+	duration(&o.OpenTimeout, 15*time.Second)
+	duration(&o.AckTimeout, 10*time.Second)
+	duration(&o.StallLimit, 15*time.Second)
+	duration(&o.ResumeWindow, time.Minute)
+	duration(&o.DrainLimit, 20*time.Second)
+	size(&o.ClientQueue, 4<<20)
+	size(&o.UpstreamQueue, 2<<20)
+	size(&o.ResumeBytes, 2<<20)
+	size(&o.JournalBytes, 64<<20)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.KeyLimits == nil {
+		o.KeyLimits = func(string) KeyLimits { return KeyLimits{} }
+	}
+}
+
+// node is what all controllers of a hub share.
+type node struct {
+	HubOptions
+	journal *journal
+	stats   counters
+	renewed renewal
+	notices chan Notice
+	left    func(*Controller) // called once by each controller at its very end
+}
+
+// Hub holds this node's running controllers. Safe for many callers at once.
+type Hub struct {
+	node     *node
+	sessions sync.WaitGroup
+
+	started time.Time
+
+	mu sync.Mutex
+	// Guarded by mu.
+	running  map[ID]*Controller
+	reserved map[ID]bool // being opened or claimed
+	draining bool
+	closed   bool
+	heard    standing // broadcasts so far
+}
+
+// NewHub returns a hub whose Run has to be called before sessions are created.
+func NewHub(o HubOptions) *Hub {
+	o.setDefaults()
+	h := &Hub{running: make(map[ID]*Controller), reserved: make(map[ID]bool), started: time.Now()}
+	h.node = &node{HubOptions: o, left: h.remove, notices: make(chan Notice, noticesWaiting)}
+	h.node.journal = newJournal(o.Store, o.Logger, o.JournalBytes, h.lose)
+	h.node.renewed.at.Store(sinceStart())
+	return h
+}
+
+// Run writes the journal, renews the leases and claims orphans until ctx is done; then
+// it hands all sessions over, leaves those that no node took to be claimed, and writes
+// what is left.
+func (h *Hub) Run(ctx context.Context) error {
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var own sync.WaitGroup
+	own.Go(func() { h.node.journal.run(background) })
+	renewing, stopRenewal := context.WithCancel(background)
+	own.Go(func() { h.renew(renewing) })
+	own.Go(func() { h.watchLeases(renewing) })
+	own.Go(func() { h.follow(ctx) })
+	own.Go(func() { h.node.notify(background) })
+	h.sweep(ctx)
+	<-ctx.Done()
+	drain, cancel := context.WithTimeout(background, h.node.DrainLimit)
+	h.handOverAll(drain)
+	cancel()
+	h.mu.Lock()
+	h.closed = true
+	for _, c := range h.running {
+		c.leaveNode()
+	}
+	h.mu.Unlock()
+	h.sessions.Wait()
+	h.leave(background)
+	stopRenewal()
+	stop()
+	own.Wait()
+	return context.Cause(ctx)
+}
+
+// Create opens a session here and returns when it is ready. ErrExists for an ID that was
+// used before, *HeldError if it runs elsewhere, *LimitError for the key, *UpstreamError
+// when the upstream refused.
+func (h *Hub) Create(ctx context.Context, spec Spec) (*Controller, error) {
+	if !spec.ID.Valid() {
+		return nil, &InvalidError{Field: "session_id", Detail: "must be 1 to 64 characters of A–Z a–z 0–9 _ -"}
+	}
+	if err := h.reserve(spec.ID); err != nil {
+		return nil, err
+	}
+	defer h.unreserve(spec.ID)
+	if _, err := h.node.Store.Record(ctx, spec.ID); err == nil {
+		return nil, ErrExists
+	} else if !errors.Is(err, ErrNotFound) {
+		return nil, fmt.Errorf("look up session: %w", err)
+	}
+	lease, err := h.node.Directory.Acquire(ctx, spec.ID, h.node.Node, h.node.Lease)
+	if err != nil {
+		return nil, fmt.Errorf("acquire lease: %w", err)
+	}
+	c := newController(h.node, spec, lease)
+	if err := h.start(ctx, c); err != nil {
+		h.release(c)
+		return nil, err
+	}
+	return c, nil
+}
+
+func (h *Hub) start(ctx context.Context, c *Controller) error {
+	if err := h.admit(ctx, &c.spec); err != nil {
+		return err
+	}
+	if err := c.open(ctx); err != nil {
+		h.node.count(err)
+		return err
+	}
+	if err := h.run(c); err != nil {
+		c.up.conn.Close(CloseNormal, "")
+		return err
+	}
+	return nil
+}
+
+// run puts a controller among the running ones and starts it.
+func (h *Hub) run(c *Controller) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed {
+		return ErrDraining
+	}
+	h.running[c.id] = c
+	h.sessions.Go(c.run)
+	h.catchUpLocked(c)
+	return nil
+}
+
+// reserve keeps others on this node from opening or claiming the same session.
+func (h *Hub) reserve(id ID) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.draining:
+		return ErrDraining
+	case h.reserved[id] || h.running[id] != nil:
+		return ErrExists
+	}
+	h.reserved[id] = true
+	return nil
+}
+
+func (h *Hub) unreserve(id ID) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.reserved, id)
+}
+
+// admit checks the key's limits and narrows the session's to what is left of them.
+func (h *Hub) admit(ctx context.Context, s *Spec) error {
+	k := h.node.KeyLimits(s.Key)
+	if h.node.Meter == nil || k == (KeyLimits{}) {
+		return nil
+	}
+	tokens, seconds, err := h.node.Meter.Used(ctx, s.Key)
+	if err != nil {
+		return fmt.Errorf("read usage of key: %w", err)
+	}
+	if s.Limits.MaxTokens, err = left("key_tokens", k.Tokens, tokens, s.Limits.MaxTokens); err != nil {
+		return err
+	}
+	if s.Limits.MaxSeconds, err = left("key_seconds", k.Seconds, int64(seconds), s.Limits.MaxSeconds); err != nil {
+		return err
+	}
+	if err := h.node.Meter.Open(ctx, s.Key, s.ID, k.Sessions, meterTTL); err != nil {
+		return fmt.Errorf("count session of key: %w", err)
+	}
+	return nil
+}
+
+// meterTTL is how long a session counts that was never closed; none lasts longer
+// without being opened anew.
+const meterTTL = 24 * time.Hour
+
+func left(name string, max, used, own int64) (int64, error) {
+	if max == 0 {
+		return own, nil
+	}
+	rest := max - used
+	if rest <= 0 {
+		return 0, &LimitError{Limit: name, Max: max}
+	}
+	if own == 0 {
+		return rest, nil
+	}
+	return min(own, rest), nil
+}
+
+// Controller returns the controller of a session that runs here.
+func (h *Hub) Controller(id ID) (*Controller, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c, ok := h.running[id]
+	return c, ok
+}
+
+// Flush waits until what sessions have done so far is in the store.
+func (h *Hub) Flush(ctx context.Context) error { return h.node.journal.flush(ctx) }
+
+// remove takes a session off that is over, once the store knows that it is.
+func (h *Hub) remove(c *Controller) {
+	ctx, cancel := context.WithTimeout(context.Background(), removeTimeout)
+	defer cancel()
+	if err := h.node.journal.flush(ctx); err != nil {
+		h.node.Logger.Warn("end of session not yet in the store", "session", c.id, "err", err)
+	}
+	h.mu.Lock()
+	delete(h.running, c.id)
+	h.mu.Unlock()
+	h.release(c)
+}
+
+// removeTimeout is how long a session that is over stays visible here for a store that
+// does not take its end.
+const removeTimeout = 2 * time.Second
+
+// release gives back what a session held beyond this node.
+func (h *Hub) release(c *Controller) {
+	ctx, cancel := context.WithTimeout(context.Background(), applyTimeout)
+	defer cancel()
+	if err := h.node.Directory.Release(ctx, c.lease); err != nil {
+		h.node.Logger.Warn("lease not released; it expires by itself", "session", c.id, "err", err)
+	}
+	if h.node.Meter == nil || c.elsewhere() {
+		return
+	}
+	if err := h.node.Meter.Close(ctx, c.spec.Key, c.id); err != nil {
+		h.node.Logger.Warn("session of key not closed in the meter", "session", c.id, "err", err)
+	}
+	if c.state == stateNew {
+		return
+	}
+	if err := h.node.Meter.Add(ctx, c.spec.Key, c.usage.TotalTokens, time.Since(c.created).Seconds()); err != nil {
+		h.node.Logger.Warn("usage of key not counted", "session", c.id, "tokens", c.usage.TotalTokens, "err", err)
+	}
+}
+
+// lose ends a session whose lease with this epoch another has; one that was acquired
+// since is not meant.
+func (h *Hub) lose(id ID, epoch int64) {
+	if c, ok := h.Controller(id); ok && c.lease.Epoch <= epoch {
+		c.end(ErrLeaseLost)
+	}
+}

@@ -1,0 +1,284 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Bounds of one write to the store.
+const (
+	journalBatch = 512
+	applyTimeout = 5 * time.Second
+
+	// journalPause is how long changes gather after a write, unless somebody waits for
+	// them: versions of the same record become one.
+	journalPause = 20 * time.Millisecond
+)
+
+// journal writes changes to the store behind the event path, in order. Adding never
+// waits. While the store is away it keeps the newest version of every record and item,
+// and log events up to its limit; beyond it the oldest log events are let go and counted.
+type journal struct {
+	store Store
+	log   *slog.Logger
+	limit int                      // bytes of log events that may wait
+	stale func(id ID, epoch int64) // told of sessions whose epoch was refused
+	wake  chan struct{}            // holds one: there is something to write
+	hurry chan struct{}            // holds one: somebody waits for it
+	retry func(attempt int) time.Duration
+
+	mu sync.Mutex
+	// Guarded by mu.
+	pending []Change
+	bytes   int            // of log events in pending
+	newest  map[string]int // index in pending of a record's or item's version
+	dropped int64
+	added   int64 // changes ever added; written counts up to it
+	written int64
+	waiting []flushWait
+	failing time.Time // since when the store has failed; zero: it works
+}
+
+type flushWait struct {
+	upTo int64
+	done chan struct{}
+}
+
+func newJournal(store Store, log *slog.Logger, limit int, stale func(ID, int64)) *journal {
+	return &journal{
+		store: store, log: log, limit: limit, stale: stale,
+		wake:   make(chan struct{}, 1),
+		hurry:  make(chan struct{}, 1),
+		newest: make(map[string]int),
+		retry:  func(n int) time.Duration { return min(100*time.Millisecond<<min(n, 5), 2*time.Second) },
+	}
+}
+
+// add takes one change.
+func (j *journal) add(c Change) {
+	j.mu.Lock()
+	j.added++
+	if key := versionKey(c); key != "" {
+		if i, ok := j.newest[key]; ok {
+			if c.Order == nil {
+				c.Order = j.pending[i].Order
+			}
+			j.pending[i] = c
+			j.mu.Unlock()
+			return
+		}
+		j.newest[key] = len(j.pending)
+	}
+	if c.Removed != "" { // a later version of it must not move before its removal
+		delete(j.newest, string(c.ID)+" "+c.Removed)
+	}
+	j.pending = append(j.pending, c)
+	if c.Event != nil {
+		j.bytes += len(c.Event.Raw)
+		j.makeRoomLocked()
+	}
+	j.mu.Unlock()
+	select {
+	case j.wake <- struct{}{}:
+	default:
+	}
+}
+
+// versionKey names what a change is a version of; an event is a version of nothing.
+func versionKey(c Change) string {
+	switch {
+	case c.Record != nil:
+		return string(c.ID)
+	case c.Item != nil:
+		return string(c.ID) + " " + c.Item.ID
+	}
+	return ""
+}
+
+func (j *journal) makeRoomLocked() {
+	if j.bytes <= j.limit {
+		return
+	}
+	j.pending = slices.DeleteFunc(j.pending, func(c Change) bool {
+		if c.Event == nil || j.bytes <= j.limit*3/4 {
+			return false
+		}
+		j.bytes -= len(c.Event.Raw)
+		j.dropped++
+		return true
+	})
+	clear(j.newest)
+	for i, c := range j.pending {
+		if key := versionKey(c); key != "" {
+			j.newest[key] = i
+		}
+	}
+}
+
+// run writes until ctx is done and then once more, so that nothing is left behind.
+func (j *journal) run(ctx context.Context) {
+	for {
+		select {
+		case <-j.wake:
+			j.drain(ctx)
+			j.pause(ctx)
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), applyTimeout)
+			j.drain(last)
+			cancel()
+			return
+		}
+	}
+}
+
+func (j *journal) pause(ctx context.Context) {
+	select {
+	case <-time.After(journalPause):
+	case <-j.hurry:
+	case <-ctx.Done():
+	}
+}
+
+// drain writes all that waits, a batch at a time, and again until the store takes it.
+func (j *journal) drain(ctx context.Context) {
+	for attempt := 0; ; {
+		batch, upTo := j.take()
+		if len(batch) == 0 {
+			return
+		}
+		for {
+			err := j.apply(ctx, batch)
+			if err == nil {
+				attempt = 0
+				break
+			}
+			j.fail(err)
+			select {
+			case <-ctx.Done():
+				j.putBack(batch)
+				return
+			case <-time.After(j.retry(attempt)):
+				attempt++
+			}
+		}
+		j.wrote(upTo)
+	}
+}
+
+func (j *journal) apply(ctx context.Context, batch []Change) error {
+	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
+	defer cancel()
+	for part := range slices.Chunk(batch, journalBatch) {
+		stale, err := j.store.Apply(ctx, part)
+		var invalid *InvalidError
+		if errors.As(err, &invalid) { // it would be refused for ever, and block the rest
+			stale, err = j.applySingly(ctx, part)
+		}
+		if err != nil {
+			return err
+		}
+		for _, id := range stale {
+			j.stale(id, newestEpoch(part, id))
+		}
+	}
+	return nil
+}
+
+// newestEpoch is the one that the store compared with its own.
+func newestEpoch(part []Change, id ID) (epoch int64) {
+	for _, c := range part {
+		if c.ID == id {
+			epoch = max(epoch, c.Epoch)
+		}
+	}
+	return epoch
+}
+
+// applySingly writes what can be written of a batch that has something in it that cannot.
+func (j *journal) applySingly(ctx context.Context, part []Change) (stale []ID, err error) {
+	for i := range part {
+		refused, err := j.store.Apply(ctx, part[i:i+1])
+		var invalid *InvalidError
+		if errors.As(err, &invalid) {
+			j.log.Error("change cannot be written", "session", part[i].ID, "err", err)
+			continue
+		}
+		if err != nil {
+			return stale, err
+		}
+		stale = append(stale, refused...)
+	}
+	return stale, nil
+}
+
+func (j *journal) take() ([]Change, int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	batch := j.pending
+	j.pending, j.bytes = nil, 0
+	clear(j.newest)
+	return batch, j.added
+}
+
+// putBack returns a batch that could not be written to the front.
+func (j *journal) putBack(batch []Change) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.pending = append(batch, j.pending...)
+	clear(j.newest) // their places have changed; later versions are added behind
+}
+
+func (j *journal) fail(err error) {
+	j.mu.Lock()
+	first := j.failing.IsZero()
+	if first {
+		j.failing = time.Now()
+	}
+	j.mu.Unlock()
+	if first {
+		j.log.Warn("store does not take writes; keeping them", "err", err)
+	}
+}
+
+func (j *journal) wrote(upTo int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.failing.IsZero() {
+		j.log.Info("store takes writes again", "away", time.Since(j.failing).Round(time.Millisecond))
+		j.failing = time.Time{}
+	}
+	j.written = upTo
+	j.waiting = slices.DeleteFunc(j.waiting, func(w flushWait) bool {
+		if w.upTo > upTo {
+			return false
+		}
+		close(w.done)
+		return true
+	})
+}
+
+// flush waits until everything added before has been written.
+func (j *journal) flush(ctx context.Context) error {
+	j.mu.Lock()
+	if j.written >= j.added {
+		j.mu.Unlock()
+		return nil
+	}
+	w := flushWait{upTo: j.added, done: make(chan struct{})}
+	j.waiting = append(j.waiting, w)
+	j.mu.Unlock()
+	select {
+	case j.hurry <- struct{}{}:
+	default:
+	}
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,188 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// leg is one connection to the upstream. A session has one at a time; another takes its
+// place before the upstream's maximum duration, or when the connection is lost. All but
+// conn is guarded by the controller's lock once the leg is in use.
+type leg struct {
+	conn    Conn // nil for the place of one that is yet to come
+	out     outbox
+	lost    bool
+	opened  time.Time
+	session json.RawMessage // the API session, as last reported
+	expires time.Time
+	manual  bool            // no turn detection: the upstream waits for a commit
+	answers bool            // it answers by itself once a turn has ended
+	rate    int             // bytes of output audio a second
+	told    map[string]bool // items that it was told of, and has not reported as done
+}
+
+// connect dials the upstream, waits until the session is ready, configures it and tells
+// it the conversation so far.
+func (c *Controller) connect(ctx context.Context, config json.RawMessage, items []object) (*leg, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.node.OpenTimeout)
+	defer cancel()
+	conn, err := c.node.Dialer.Dial(ctx, DialRequest{Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID})
+	if err != nil {
+		return nil, fmt.Errorf("dial upstream: %w", err)
+	}
+	l := &leg{conn: conn, opened: time.Now()}
+	stop := context.AfterFunc(ctx, func() { conn.Close(CloseNormal, "") })
+	err = l.prepare(config, items)
+	if !stop() {
+		err = ErrTimeout
+	}
+	if err != nil {
+		conn.Close(CloseNormal, "")
+		return nil, err
+	}
+	return l, nil
+}
+
+// prepare reads until the session is created and configured. An upgrade that succeeded
+// says nothing: a bad key is 101, then error, then close 3000.
+func (l *leg) prepare(config json.RawMessage, items []object) error {
+	if err := l.await("session.created"); err != nil {
+		return err
+	}
+	if config != nil {
+		update := object{"type": "session.update", "event_id": NewID(ownPrefix), "session": config}
+		if err := l.write(update); err != nil {
+			return err
+		}
+		if err := l.await("session.updated"); err != nil {
+			return err
+		}
+	}
+	return l.tell(items)
+}
+
+// tellAtOnce is how many items are sent before their acknowledgements are read: enough
+// to hide the way there and back, few enough that neither side has to wait to write.
+const tellAtOnce = 32
+
+// tell adds items to the conversation. One that the upstream refuses is left out: the
+// rest of the conversation is worth more than none.
+func (l *leg) tell(items []object) error {
+	l.told = make(map[string]bool, len(items))
+	for _, it := range items {
+		l.told[it["id"].(string)] = true
+	}
+	for len(items) > 0 {
+		n := min(len(items), tellAtOnce)
+		for _, it := range items[:n] {
+			if err := l.write(object{"type": "conversation.item.create", "event_id": NewID(ownPrefix), "item": it}); err != nil {
+				return err
+			}
+		}
+		for range n {
+			var refused *UpstreamError
+			if err := l.await("conversation.item.added"); err != nil && (!errors.As(err, &refused) || refused.Class() >= Session) {
+				return err
+			}
+		}
+		items = items[n:]
+	}
+	return nil
+}
+
+// echoes reports whether an event says of an item that the leg was told of that it is
+// done: everybody knows, and was told when it was.
+func (l *leg) echoes(h head, payload []byte) bool {
+	if len(l.told) == 0 || string(h.typ) != "conversation.item.done" {
+		return false
+	}
+	var ev struct{ Item struct{ ID string } }
+	if json.Unmarshal(payload, &ev) != nil || !l.told[ev.Item.ID] {
+		return false
+	}
+	delete(l.told, ev.Item.ID)
+	return true
+}
+
+func (l *leg) write(event object) error {
+	if _, err := l.conn.Write(NewFrame(marshal(event)), false); err != nil {
+		return fmt.Errorf("write %s: %w", event["type"], err)
+	}
+	if err := l.conn.Flush(); err != nil {
+		return fmt.Errorf("write %s: %w", event["type"], err)
+	}
+	return nil
+}
+
+// errArrived ends the wait for an event.
+var errArrived = errors.New("arrived")
+
+// await reads until an event of this type; *UpstreamError for an error event before it.
+func (l *leg) await(typ string) error {
+	err := l.conn.Each(func(f Frame, err error) error {
+		if err != nil {
+			return nil // not an event: not what is waited for
+		}
+		h, err := peek(f.Payload())
+		if err != nil {
+			return nil
+		}
+		switch string(h.typ) {
+		case "error":
+			return upstreamError(f.Payload())
+		case typ:
+			l.adopt(f.Payload())
+			return errArrived
+		}
+		return nil
+	})
+	var refused *UpstreamError
+	switch {
+	case errors.Is(err, errArrived):
+		return nil
+	case errors.As(err, &refused):
+		return refused
+	}
+	return fmt.Errorf("wait for %s: %w", typ, err)
+}
+
+// adopt takes over the API session that an event carries, if it carries one.
+func (l *leg) adopt(raw []byte) {
+	var ev struct{ Session json.RawMessage }
+	if json.Unmarshal(raw, &ev) != nil || ev.Session == nil {
+		return
+	}
+	l.use(ev.Session)
+}
+
+// use reads what the gateway needs to know of an API session.
+func (l *leg) use(session json.RawMessage) {
+	l.session = session
+	var s struct {
+		ExpiresAt int64 `json:"expires_at"`
+		Audio     struct {
+			Input struct {
+				TurnDetection *struct {
+					CreateResponse *bool `json:"create_response"`
+				} `json:"turn_detection"`
+			}
+			Output struct{ Format struct{ Type string } }
+		}
+	}
+	if json.Unmarshal(session, &s) != nil {
+		return
+	}
+	if s.ExpiresAt > 0 {
+		l.expires = time.Unix(s.ExpiresAt, 0).UTC()
+	}
+	turns := s.Audio.Input.TurnDetection
+	l.manual = turns == nil
+	l.answers = turns != nil && (turns.CreateResponse == nil || *turns.CreateResponse)
+	l.rate = 48000 // PCM16 at 24 kHz
+	if f := s.Audio.Output.Format.Type; f == "audio/pcmu" || f == "audio/pcma" {
+		l.rate = 8000 // G.711: one byte a sample at 8 kHz
+	}
+}

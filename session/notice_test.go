@@ -1,0 +1,41 @@
+package session_test
+
+import (
+	"context"
+	"testing"
+
+	"switchboard/session"
+)
+
+func TestNotices(t *testing.T) {
+	told := make(chan session.Notice, 16)
+	fx := start(t, func(o *session.HubOptions) {
+		o.Notify = func(_ context.Context, n session.Notice) { told <- n }
+	})
+	expect := func(typ string) session.Notice {
+		t.Helper()
+		n := <-told
+		if n.Type != typ || n.Session == "" || n.Key != "k" || n.At.IsZero() {
+			t.Errorf("told %+v, want %s", n, typ)
+		}
+		return n
+	}
+	c, up := fx.open(session.Spec{Key: "k"})
+	expect(session.NoticeStarted)
+	send(t, up, `{"type":"conversation.item.done","event_id":"e","item":{"id":"i","type":"function_call","status":"completed","name":"weather","call_id":"call_1","arguments":"{\"city\":\"Bonn\"}"}}`)
+	if n := expect(session.NoticeToolCall); n.Call == nil || *n.Call != (session.Call{ID: "call_1", Name: "weather", Arguments: `{"city":"Bonn"}`}) {
+		t.Errorf("call %+v", n.Call)
+	}
+	if err := c.End(t.Context(), "done"); err != nil {
+		t.Fatal(err)
+	}
+	if n := expect(session.NoticeEnded); n.Reason != "done" || n.Usage == nil {
+		t.Errorf("end %+v", n)
+	}
+	_, up = fx.open(session.Spec{Key: "k"})
+	expect(session.NoticeStarted)
+	up.Close(3000, "invalid_request_error.invalid_api_key")
+	if n := expect(session.NoticeFailed); n.Reason == "" {
+		t.Errorf("failure %+v", n)
+	}
+}

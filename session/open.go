@@ -1,0 +1,64 @@
+package session
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+)
+
+// open connects to the upstream for the first time.
+func (c *Controller) open(ctx context.Context) error {
+	l, err := c.connect(ctx, c.spec.Config, nil)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state = stateOpen
+	c.useLocked(l)
+	c.noticeLocked(Notice{Type: NoticeStarted})
+	c.saveLocked()
+	return nil
+}
+
+// useLocked makes l the session's leg. What waited for the one before, and the input
+// audio that the upstream has not made an item of, goes to the new one.
+func (c *Controller) useLocked(l *leg) {
+	l.out = c.outbox(l.conn, c.node.UpstreamQueue, &c.node.stats.DroppedUp)
+	old := c.up
+	c.up = l
+	c.setRenewal(l)
+	if old == nil {
+		return
+	}
+	var spoken []queued
+	c.tail.each(func(event []byte) { spoken = append(spoken, queued{frame: NewFrame(event), audio: true}) })
+	if err := l.out.takeOver(spoken, &old.out); err != nil {
+		c.lostLocked(l, err)
+	}
+}
+
+func (c *Controller) outbox(conn Conn, limit int, dropped *atomic.Int64) outbox {
+	return outbox{conn: conn, lock: &c.mu, limit: limit, stall: c.node.StallLimit, dropped: dropped}
+}
+
+// Times at which a leg is replaced, as parts of its life: late enough that few sessions
+// live to see it, early enough to wait for a quiet moment; spread, so that sessions that
+// began together do not renew together.
+const (
+	renewWindow = 6  // the last sixth
+	renewJitter = 12 // begins up to a twelfth earlier
+	renewForce  = 20 // no later than a twentieth before the end, at most renewLast
+	renewLast   = 30 * time.Second
+)
+
+// setRenewal decides when l is to be replaced.
+func (c *Controller) setRenewal(l *leg) {
+	c.renewAt, c.renewBy = time.Time{}, time.Time{}
+	life := time.Until(l.expires)
+	if l.expires.IsZero() || life <= 0 {
+		return
+	}
+	c.renewAt = l.expires.Add(-life/renewWindow - jitter(life/renewJitter))
+	c.renewBy = l.expires.Add(-min(life/renewForce, renewLast))
+}

@@ -1,0 +1,303 @@
+package session
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const typAudioDelta = "response.output_audio.delta"
+
+// readUpstreamLocked starts the reader of the session's leg.
+func (c *Controller) readUpstreamLocked() {
+	l := c.up
+	c.readers.Go(func() { c.readUpstream(l) })
+}
+
+// errReplaced ends the reader of a leg that is not in use any more.
+var errReplaced = errors.New("leg was replaced")
+
+// readUpstream passes on what the upstream sends until it is gone.
+func (c *Controller) readUpstream(l *leg) {
+	err := l.conn.Each(func(f Frame, err error) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.up != l || l.lost || c.doubtLocked() {
+			return errReplaced
+		}
+		more := l.conn.Buffered()
+		if err == nil {
+			err = c.fromUpstream(f, more)
+		}
+		if err != nil {
+			c.node.stats.Garbage.Add(1)
+		}
+		if !more {
+			c.settleClients()
+		}
+		return nil
+	})
+	c.mu.Lock()
+	c.lostLocked(l, fmt.Errorf("read upstream: %w", err))
+	c.mu.Unlock()
+	l.out.flusher.Wait()
+}
+
+// fromUpstream relays one event, byte for byte, and takes note of it. more says that the
+// next one is already here, so that they are written together. The error says why it is
+// no event. Needs the lock.
+func (c *Controller) fromUpstream(f Frame, more bool) error {
+	payload := f.Payload()
+	h, err := peek(payload)
+	if err != nil {
+		return err
+	}
+	if h.typ == nil {
+		return errNoType
+	}
+	c.node.stats.EventsDown.Add(1)
+	c.node.stats.BytesDown.Add(int64(len(payload)))
+	if string(h.typ) == "error" && c.observeError(payload) {
+		return nil
+	}
+	if c.up.echoes(h, payload) {
+		return nil
+	}
+	audio := string(h.typ) == typAudioDelta
+	c.toClients(f, audio, h.responseID, more) // before anything that takes time
+	c.history.add(payload, time.Now())
+	if audio {
+		c.hearAudio(h)
+		return nil
+	}
+	c.logEvent(string(h.typ), payload)
+	c.observe(h, payload)
+	return nil
+}
+
+// toClients relays one frame to all clients; one that is too slow is let go.
+func (c *Controller) toClients(f Frame, audio bool, response []byte, more bool) {
+	for _, cl := range c.clients {
+		if err := cl.out.send(f, audio, response, more); err != nil {
+			cl.leaveLocked(err)
+		}
+	}
+}
+
+func (c *Controller) settleClients() {
+	for _, cl := range c.clients {
+		if err := cl.out.settle(); err != nil {
+			cl.leaveLocked(err)
+		}
+	}
+}
+
+// hearAudio counts the audio of an item.
+func (c *Controller) hearAudio(h head) {
+	s := c.conv.live[string(h.itemID)]
+	if s == nil {
+		s = c.conv.speaking(string(h.itemID), string(h.responseID))
+		s.perSecond = c.up.rate
+	}
+	s.audio += len(h.delta)
+	c.turn.produced = true
+}
+
+// observe updates the session's state from an event that is not audio.
+func (c *Controller) observe(h head, raw []byte) {
+	switch typ := string(h.typ); typ {
+	case "session.updated":
+		c.up.adopt(raw)
+		c.conv.version++ // the next upstream has to be told this one
+		if k := c.acks.done(typ, "", raw); k == nil || !k.own() {
+			c.rebaseLocked()
+		}
+		c.saveLocked()
+	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
+		c.observeItem(typ, raw)
+	case "conversation.item.deleted":
+		if id := string(h.itemID); c.conv.remove(id) {
+			c.conv.version++
+			c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Removed: id, Order: c.conv.order()})
+		}
+		c.acks.done(typ, string(h.itemID), raw)
+	case "conversation.item.truncated":
+		var ev struct {
+			AudioEndMS int64 `json:"audio_end_ms"`
+		}
+		if json.Unmarshal(raw, &ev) == nil {
+			c.saveItem(c.conv.truncate(string(h.itemID), ev.AudioEndMS), false)
+		}
+	case "conversation.item.input_audio_transcription.completed":
+		c.observeTranscript(string(h.itemID), raw)
+	case "input_audio_buffer.speech_started":
+		c.turn.speaking = true
+	case "input_audio_buffer.committed":
+		c.tail.clear()
+		c.turn.speaking = false
+		if c.up.answers {
+			c.turn.requested = time.Now() // the upstream answers by itself
+		}
+		c.acks.done(typ, "", raw)
+	case "input_audio_buffer.cleared":
+		c.tail.clear()
+		c.turn.speaking = false
+		c.acks.done(typ, "", raw)
+	case "response.output_audio_transcript.delta", "response.output_text.delta":
+		c.turn.produced = true
+		c.conv.speaking(string(h.itemID), string(h.responseID)).text.Write(unescape(h.delta))
+	case "response.function_call_arguments.delta", "response.function_call_arguments.done":
+		c.turn.produced = true
+	case "response.output_item.done":
+		c.observeOutput(string(h.responseID), raw)
+	case "response.created":
+		c.observeCreated(raw)
+	case "response.done":
+		c.observeDone(raw)
+	}
+}
+
+// observeError sorts an error and reports whether it answers the gateway itself and is for
+// no client.
+func (c *Controller) observeError(raw []byte) (hidden bool) {
+	e := upstreamError(raw)
+	c.node.stats.Errors[e.Class()].Add(1)
+	c.acks.failed(e)
+	if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
+		c.endLocked(e)
+	}
+	if !strings.HasPrefix(e.EventID, ownPrefix) {
+		return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
+	}
+	if e.Code == "conversation_already_has_active_response" {
+		c.turn.wanted = true
+	}
+	return true
+}
+
+func (c *Controller) observeItem(typ string, raw []byte) {
+	var ev struct {
+		Item     json.RawMessage
+		Previous *string `json:"previous_item_id"`
+	}
+	if json.Unmarshal(raw, &ev) != nil {
+		return
+	}
+	it, moved := c.conv.put(ev.Item, ev.Previous, time.Now())
+	if it == nil {
+		return
+	}
+	c.saveItem(it, moved)
+	if typ == "conversation.item.done" && it.Type == "function_call" && it.whole() {
+		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments}})
+	}
+	c.acks.done("conversation.item.added", it.ID, raw)
+}
+
+func (c *Controller) observeTranscript(itemID string, raw []byte) {
+	var ev struct{ Transcript string }
+	if it := c.conv.find(itemID); it != nil && json.Unmarshal(raw, &ev) == nil {
+		it.Text = ev.Transcript
+		c.saveItem(it, false)
+	}
+}
+
+func (c *Controller) saveItem(it *Item, moved bool) {
+	if it == nil {
+		return
+	}
+	c.conv.version++
+	own := *it
+	change := Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own}
+	if moved {
+		change.Order = c.conv.order()
+	}
+	c.node.journal.add(change)
+}
+
+func (c *Controller) observeCreated(raw []byte) {
+	var ev struct{ Response apiResponse }
+	if json.Unmarshal(raw, &ev) != nil {
+		return
+	}
+	c.turn.requested = time.Time{}
+	if ev.Response.ConversationID != nil {
+		c.turn.active, c.turn.produced = ev.Response.ID, false
+	}
+	c.status = StatusActive
+	c.acks.done("response.created", "", raw)
+	c.saveLocked()
+}
+
+func (c *Controller) observeDone(raw []byte) {
+	var ev struct{ Response apiResponse }
+	if json.Unmarshal(raw, &ev) != nil {
+		return
+	}
+	r := &ev.Response
+	c.usage.add(r)
+	if r.Status == "cancelled" {
+		for _, cl := range c.clients {
+			cl.out.drop(r.ID) // nobody will play it
+		}
+	}
+	if r.StatusDetails != nil && r.StatusDetails.Error != nil {
+		c.node.stats.Errors[r.StatusDetails.Error.Class()].Add(1)
+	}
+	if r.ID != c.turn.active {
+		c.conv.forget(r.ID) // out of band: it is not part of the conversation
+	} else {
+		c.finishItems(r.ID)
+		c.turn.active = ""
+		c.acks.done("response.done", "", raw)
+		if c.turn.wanted {
+			c.turn.wanted = false
+			c.sendResponseCreate(NewID(ownPrefix))
+		}
+	}
+	if limit := c.limits().MaxTokens; limit > 0 && c.usage.TotalTokens >= limit {
+		c.endLocked(&LimitError{Limit: "max_tokens", Max: limit})
+	}
+	c.saveLocked()
+}
+
+// observeOutput notes which response made an item.
+func (c *Controller) observeOutput(response string, raw []byte) {
+	var ev struct{ Item struct{ ID string } }
+	if json.Unmarshal(raw, &ev) != nil {
+		return
+	}
+	if it := c.conv.find(ev.Item.ID); it != nil && it.ResponseID != response {
+		it.ResponseID = response
+		c.saveItem(it, false)
+	}
+}
+
+// finishItems keeps what was said of a response's items. It stays at hand until the
+// next response is done: a truncation comes after it.
+func (c *Controller) finishItems(response string) {
+	for id, s := range c.conv.live {
+		if s.response != response {
+			delete(c.conv.live, id)
+			continue
+		}
+		if it := c.conv.find(id); it != nil {
+			s.into(it)
+			c.saveItem(it, false)
+		}
+	}
+}
+
+// logEvent gives an event to the log and to those who follow it live; but not one that
+// carries a user's audio: none goes into the store.
+func (c *Controller) logEvent(typ string, payload []byte) {
+	if typ == "conversation.item.retrieved" {
+		return
+	}
+	e := &LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: slices.Clone(payload)}
+	c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Event: e})
+	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offerLocked(e) })
+}

@@ -1,0 +1,251 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Events of the gateway's own; a client may ignore them.
+const (
+	typeRenewed = "switchboard.session.renewed" // another upstream took the place of the one before
+	typeReset   = "switchboard.session.reset"   // what was missed is not kept: this is the present state
+)
+
+// Why an upstream was replaced.
+const (
+	reasonExpiring = "expiring"
+	reasonLost     = "upstream_lost"
+	reasonMoved    = "moved" // another node runs the session now
+)
+
+// renewTick is how often a quiet moment is looked for once it is time to renew.
+const renewTick = 50 * time.Millisecond
+
+// lostTick is how often to look whether there is an upstream again.
+const lostTick = time.Second
+
+// controlPause is how long no client event but audio may have come before the upstream is
+// changed: what was sent a moment ago may not have been taken note of yet.
+const controlPause = 500 * time.Millisecond
+
+// ErrUpstreamLost answers commands that the upstream had not acknowledged when it was lost.
+var ErrUpstreamLost = errors.New("session: upstream was lost; the session goes on with another")
+
+var errExpiring = errors.New("upstream is about to expire")
+
+// jitter is a random part of d.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}
+
+// checkRenewal starts a renewal when it is time and the moment is quiet, forces it when
+// time has run out, and returns when to look again. Needs the lock.
+func (c *Controller) checkRenewal(now time.Time) time.Duration {
+	switch {
+	case c.state != stateOpen || c.renewAt.IsZero():
+		return c.node.ResumeWindow
+	case c.up.lost:
+		return lostTick // the next one sets its own time
+	case now.Before(c.renewAt):
+		return c.renewAt.Sub(now)
+	case !now.Before(c.renewBy):
+		c.lostLocked(c.up, errExpiring)
+		return lostTick
+	case !c.swapping && c.quiet(now):
+		c.swapping = true
+		c.readers.Go(c.renew)
+	}
+	return renewTick
+}
+
+func (c *Controller) quiet(now time.Time) bool {
+	return c.turn.quiet(now) && c.acks.none(now) && now.Sub(c.controlled) > controlPause
+}
+
+// renew makes another leg ready while the present one goes on, and moves over if the
+// moment is still quiet and nothing was said meanwhile; else it will be tried again.
+func (c *Controller) renew() {
+	c.mu.Lock()
+	version, old := c.conv.version, c.up
+	config, items := c.replayLocked()
+	c.mu.Unlock()
+
+	l, err := c.connect(c.life, config, items)
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.swapping = false
+	if err != nil {
+		c.node.count(err)
+		c.renewAt = time.Now().Add(jitter(time.Until(c.renewBy) / 2))
+		return
+	}
+	if c.doubtLocked() || c.state != stateOpen || c.up != old || old.lost || c.conv.version != version || !c.quiet(time.Now()) {
+		l.conn.Close(CloseNormal, "")
+		return
+	}
+	c.swapLocked(l, reasonExpiring)
+}
+
+// swapLocked moves the session over to l and tells the clients.
+func (c *Controller) swapLocked(l *leg, reason string) {
+	old := c.up
+	c.useLocked(l)
+	c.conv.markUntold()
+	c.readUpstreamLocked()
+	if old.conn != nil {
+		old.conn.Close(CloseNormal, "")
+	}
+	c.node.stats.Renewals.Add(1)
+	c.emitLocked(object{"type": typeRenewed, "reason": reason, "session": c.up.session})
+	if len(c.overlay.Standing) > 0 && c.instructions() != c.overlay.text() {
+		c.sendOverlay(nil) // it came while the leg was made ready
+	}
+	c.saveLocked()
+}
+
+// emitLocked sends an event of the gateway's own to all clients.
+func (c *Controller) emitLocked(event object) {
+	event["event_id"] = NewID("event_")
+	f := NewFrame(marshal(event))
+	c.logEvent(event["type"].(string), f.Payload())
+	c.history.add(f.Payload(), time.Now())
+	c.toClients(f, false, nil, false)
+}
+
+// lostLocked ends the use of a leg that failed and starts to make another, unless the
+// reason says that none would do better.
+func (c *Controller) lostLocked(l *leg, why error) {
+	if c.state != stateOpen || c.up != l || l.lost {
+		return
+	}
+	c.settleClients() // what is kept back there may be in the leg's memory
+	l.lost = true
+	l.out.hold()
+	l.conn.Close(CloseNormal, "")
+	if time.Since(l.opened) > stableLife {
+		c.flaps = 0
+	}
+	if c.flaps++; fatal(why) || c.flaps > maxFlaps {
+		c.endLocked(why)
+		return
+	}
+	c.acks.end(ErrUpstreamLost)
+	c.failResponseLocked()
+	c.turn.speaking, c.turn.requested = false, time.Time{}
+	c.readers.Go(c.recover)
+}
+
+// An upstream that accepts and then closes, again and again, is given up: after so many
+// legs in a row that did not live this long.
+const (
+	maxFlaps   = 3
+	stableLife = 5 * time.Second
+)
+
+// fatal reports whether an upstream that ended like this would refuse the next one too.
+func fatal(why error) bool {
+	var refused *UpstreamError
+	if errors.As(why, &refused) {
+		return refused.Class() == Account || refused.Class() == Session && refused.Code != "session_expired"
+	}
+	var closed *CloseError
+	if errors.As(why, &closed) {
+		return closed.Code == 1008 || closed.Code >= 3000 || closed.Code == CloseNormal
+	}
+	return false
+}
+
+// failResponseLocked tells the clients that the active response ends here. One of which
+// nothing was heard yet is asked for again.
+func (c *Controller) failResponseLocked() {
+	id := c.turn.active
+	if id == "" {
+		c.turn.wanted = c.turn.wanted || c.turn.due(time.Now())
+		return
+	}
+	c.turn.active = ""
+	c.turn.wanted = c.turn.wanted || !c.turn.produced
+	c.finishItems(id)
+	c.cutItems()
+	c.emitLocked(object{"type": "response.done", "response": object{
+		"id": id, "object": "realtime.response", "status": "failed", "output": []object{},
+		"status_details": object{"type": "failed", "error": object{"type": "server_error", "code": "upstream_lost"}},
+		"usage":          nil, "metadata": nil,
+	}})
+}
+
+// cutItems marks what the lost upstream did not finish.
+func (c *Controller) cutItems() {
+	for _, it := range c.conv.items {
+		if it.Status == "in_progress" {
+			it.Status = "incomplete"
+			c.saveItem(it, false)
+		}
+	}
+}
+
+// recoverWait bounds how long a session lives without an upstream.
+const recoverWait = 30 * time.Second
+
+// recover makes another leg in the place of one that was lost, with back-off.
+func (c *Controller) recover() {
+	began := time.Now()
+	for attempt := 0; ; attempt++ {
+		c.mu.Lock()
+		config, items := c.replayLocked()
+		c.mu.Unlock()
+		l, err := c.connect(c.life, config, items)
+		if err == nil {
+			c.recovered(l)
+			return
+		}
+		c.node.count(err)
+		if fatal(err) || time.Since(began) > recoverWait {
+			c.end(fmt.Errorf("recover upstream: %w", err))
+			return
+		}
+		pause := min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)
+		select {
+		case <-c.life.Done():
+			return
+		case <-time.After(pause/2 + jitter(pause/2)):
+		}
+	}
+}
+
+func (c *Controller) recovered(l *leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.doubtLocked() || c.state != stateOpen || !c.up.lost {
+		l.conn.Close(CloseNormal, "")
+		return
+	}
+	reason := reasonLost
+	if c.up.conn == nil {
+		reason = reasonMoved
+	}
+	c.swapLocked(l, reason)
+	if c.turn.wanted {
+		c.turn.wanted = false
+		c.sendResponseCreate(NewID(ownPrefix))
+	}
+}
+
+// keepTail keeps input audio until the upstream has made an item of it: while nobody
+// speaks the last second, in which a word may have begun; else all, within its bound.
+func (c *Controller) keepTail(event []byte) {
+	if c.up.lost {
+		return // it waits in the outbox
+	}
+	c.tail.window = time.Second
+	if c.turn.speaking || c.up.manual {
+		c.tail.window = time.Hour
+	}
+	c.tail.add(event, time.Now())
+}

@@ -1,0 +1,367 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math/bits"
+)
+
+// Bounds of a client's event; tool schemas stay well below. Keys are compared with each
+// other, so their number is what a hostile event would cost.
+const (
+	maxDepth = 64
+	maxKeys  = 256 // in one object
+)
+
+var (
+	errNotObject = errors.New("event is not a JSON object")
+	errSyntax    = errors.New("event is not valid JSON")
+	errDepth     = errors.New("event is nested too deeply")
+	errNoType    = errors.New("event has no type")
+	errKeys      = errors.New("event has an object with more than 256 keys")
+	errDuplicate = errors.New("event has the same key twice in one object")
+)
+
+// head is what the event path needs of one event: slices of the event itself, as
+// written between the quotes; nil for a field that is absent or not a string.
+type head struct {
+	typ, eventID, responseID, itemID []byte
+	delta                            []byte
+}
+
+// peek reads an event of the upstream's. It trusts that strings and numbers are well
+// formed and checks only what it needs to find its way, so that audio costs one IndexByte.
+func peek(b []byte) (head, error) {
+	s := scanner{trust: true}
+	return s.event(b)
+}
+
+// scanner walks one JSON text (RFC 8259). It keeps its memory from one to the next.
+type scanner struct {
+	b     []byte
+	i     int
+	trust bool
+	keys  [][]byte // of all objects that are open, innermost last
+}
+
+// check reads an event of a client's and accepts just what any other JSON parser
+// would understand the same way: one value, an object, no key twice at any level.
+func (s *scanner) check(b []byte) (head, error) {
+	s.trust = false
+	return s.event(b)
+}
+
+func (s *scanner) event(b []byte) (head, error) {
+	s.b, s.i, s.keys = b, 0, s.keys[:0]
+	s.space()
+	if s.peek() != '{' {
+		if json.Valid(b) {
+			return head{}, errNotObject
+		}
+		return head{}, errSyntax
+	}
+	var h head
+	if err := s.object(1, &h); err != nil {
+		return head{}, err
+	}
+	if s.space(); s.i != len(b) {
+		return head{}, errSyntax
+	}
+	return h, nil
+}
+
+func (s *scanner) peek() byte {
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) {
+		switch s.b[s.i] {
+		case ' ', '\t', '\n', '\r':
+			s.i++
+		default:
+			return
+		}
+	}
+}
+
+// take steps over c after white space.
+func (s *scanner) take(c byte) bool {
+	s.space()
+	if s.peek() != c {
+		return false
+	}
+	s.i++
+	return true
+}
+
+func (s *scanner) value(depth int) error {
+	s.space()
+	switch c := s.peek(); {
+	case c == '"':
+		_, err := s.str()
+		return err
+	case c == '{':
+		return s.object(depth+1, nil)
+	case c == '[':
+		return s.array(depth + 1)
+	case c == 't':
+		return s.literal("true")
+	case c == 'f':
+		return s.literal("false")
+	case c == 'n':
+		return s.literal("null")
+	default:
+		return s.number()
+	}
+}
+
+// object walks an object and fills h, if there is one, from its fields.
+func (s *scanner) object(depth int, h *head) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	s.i++
+	if s.take('}') {
+		return nil
+	}
+	first := len(s.keys)
+	for {
+		s.space()
+		key, err := s.str()
+		if err != nil {
+			return err
+		}
+		if !s.take(':') {
+			return errSyntax
+		}
+		if !s.trust {
+			if key, err = s.unique(key, first); err != nil {
+				return err
+			}
+		}
+		if err := s.field(key, depth, h); err != nil {
+			return err
+		}
+		if s.take('}') {
+			s.keys = s.keys[:first]
+			return nil
+		}
+		if !s.take(',') {
+			return errSyntax
+		}
+	}
+}
+
+// unique refuses a key that its object has already; keys are compared as they are meant, not as written.
+func (s *scanner) unique(key []byte, first int) ([]byte, error) {
+	key = unescape(key)
+	if len(s.keys)-first == maxKeys {
+		return nil, errKeys
+	}
+	for _, k := range s.keys[first:] {
+		if bytes.Equal(k, key) {
+			return nil, errDuplicate
+		}
+	}
+	s.keys = append(s.keys, key)
+	return key, nil
+}
+
+func (s *scanner) field(key []byte, depth int, h *head) error {
+	s.space()
+	if h == nil || s.peek() != '"' {
+		return s.value(depth)
+	}
+	v, err := s.str()
+	if err != nil {
+		return err
+	}
+	switch string(key) {
+	case "type":
+		h.typ = unescape(v)
+	case "event_id":
+		h.eventID = v
+	case "response_id":
+		h.responseID = v
+	case "item_id":
+		h.itemID = v
+	case "delta":
+		h.delta = v
+	}
+	return nil
+}
+
+func (s *scanner) array(depth int) error {
+	if depth > maxDepth {
+		return errDepth
+	}
+	s.i++
+	if s.take(']') {
+		return nil
+	}
+	for {
+		if err := s.value(depth); err != nil {
+			return err
+		}
+		if s.take(']') {
+			return nil
+		}
+		if !s.take(',') {
+			return errSyntax
+		}
+	}
+}
+
+func (s *scanner) literal(word string) error {
+	if !bytes.HasPrefix(s.b[s.i:], []byte(word)) {
+		return errSyntax
+	}
+	s.i += len(word)
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	from := s.i
+	for s.i < len(s.b) && s.b[s.i]-'0' <= 9 {
+		s.i++
+	}
+	return s.i > from
+}
+
+func (s *scanner) number() error {
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else if !s.digits() {
+		return errSyntax
+	}
+	if s.peek() == '.' {
+		if s.i++; !s.digits() {
+			return errSyntax
+		}
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		s.i++
+		if c := s.peek(); c == '+' || c == '-' {
+			s.i++
+		}
+		if !s.digits() {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+// str steps over a string and returns what stands between its quotes.
+func (s *scanner) str() ([]byte, error) {
+	if s.peek() != '"' {
+		return nil, errSyntax
+	}
+	s.i++
+	from := s.i
+	if s.trust {
+		return s.trusted(from)
+	}
+	for {
+		s.i += plain(s.b[s.i:])
+		if s.i >= len(s.b) {
+			return nil, errSyntax
+		}
+		switch c := s.b[s.i]; {
+		case c == '"':
+			s.i++
+			return s.b[from : s.i-1], nil
+		case c == '\\':
+			if err := s.escape(); err != nil {
+				return nil, err
+			}
+		default: // a control character
+			return nil, errSyntax
+		}
+	}
+}
+
+func (s *scanner) trusted(from int) ([]byte, error) {
+	for {
+		n := bytes.IndexByte(s.b[s.i:], '"')
+		if n < 0 {
+			return nil, errSyntax
+		}
+		s.i += n + 1
+		slashes := 0
+		for j := s.i - 2; j >= from && s.b[j] == '\\'; j-- {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return s.b[from : s.i-1], nil
+		}
+	}
+}
+
+func (s *scanner) escape() error {
+	s.i++
+	switch s.peek() {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		s.i++
+		return nil
+	case 'u':
+		s.i++
+		for range 4 {
+			switch c := s.peek(); {
+			case c >= '0' && c <= '9', c >= 'a' && c <= 'f', c >= 'A' && c <= 'F':
+				s.i++
+			default:
+				return errSyntax
+			}
+		}
+		return nil
+	}
+	return errSyntax
+}
+
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// plain returns how many bytes at the start of b are neither quote, backslash nor
+// control character: eight at a time, because a client's audio is one long string.
+func plain(b []byte) int {
+	n := 0
+	for len(b)-n >= 8 {
+		w := binary.LittleEndian.Uint64(b[n:])
+		quote, slash := w^(ones*'"'), w^(ones*'\\')
+		// The lowest flagged byte is exact in each of the three; those above may be borrow.
+		hit := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & highs
+		if hit != 0 {
+			return n + bits.TrailingZeros64(hit)/8
+		}
+		n += 8
+	}
+	for n < len(b) && b[n] != '"' && b[n] != '\\' && b[n] >= 0x20 {
+		n++
+	}
+	return n
+}
+
+// unescape gives the meaning of a string that was checked; without a backslash it is
+// the string as written.
+func unescape(v []byte) []byte {
+	if bytes.IndexByte(v, '\\') < 0 {
+		return v
+	}
+	var out string
+	quoted := append(append([]byte{'"'}, v...), '"')
+	if err := json.Unmarshal(quoted, &out); err != nil {
+		return v
+	}
+	return []byte(out)
+}

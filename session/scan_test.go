@@ -1,0 +1,107 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func check(b []byte) (head, error) { return new(scanner).check(b) }
+
+func TestCheckRefuses(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want error
+	}{
+		{`{"type":"a"}`, nil},
+		{` { "type" : "a" , "x" : [1,-0.5e+3,true,false,null,{}] } `, nil},
+		{`{"type":"a","type":"b"}`, errDuplicate},
+		{`{"type":"a","\u0074ype":"b"}`, errDuplicate},
+		{`{"item":{"role":"user","role":"system"}}`, errDuplicate},
+		{`{"a":{"x":1},"b":{"x":1}}`, nil},
+		{`[]`, errNotObject},
+		{`"text"`, errNotObject},
+		{``, errSyntax},
+		{`{`, errSyntax},
+		{`{"type":"a"}x`, errSyntax},
+		{`{"type":"a"}{}`, errSyntax},
+		{`{"type":"a",}`, errSyntax},
+		{`{'type':"a"}`, errSyntax},
+		{`{"n":01}`, errSyntax},
+		{`{"n":1.}`, errSyntax},
+		{`{"s":"\x"}`, errSyntax},
+		{`{"s":"\u12g4"}`, errSyntax},
+		{"{\"s\":\"a\nb\"}", errSyntax},
+		{`{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, errDepth},
+	} {
+		if _, err := check([]byte(c.in)); !errors.Is(err, c.want) {
+			t.Errorf("check(%.60q) = %v, want %v", c.in, err, c.want)
+		}
+	}
+}
+
+func TestHeadFields(t *testing.T) {
+	in := []byte(`{"session":{"type":"realtime"},"event_id":"e1","delta":"AA\\","response_id":"r1","item_id":"i1","type":"x.y"}`)
+	for name, scan := range map[string]func([]byte) (head, error){"peek": peek, "check": check} {
+		h, err := scan(in)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if string(h.typ) != "x.y" || string(h.eventID) != "e1" || string(h.delta) != `AA\\` || string(h.responseID) != "r1" || string(h.itemID) != "i1" {
+			t.Errorf("%s: %q %q %q %q %q", name, h.typ, h.eventID, h.delta, h.responseID, h.itemID)
+		}
+	}
+	if h, err := check([]byte(`{"type":"\u0061b"}`)); err != nil || string(h.typ) != "ab" {
+		t.Errorf("escaped type: %q %v", h.typ, err)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	for _, s := range []string{`{"type":"a","n":-1.5e3}`, `{"a":"\ud800\n"}`, `[{}]`, `{"a":{"a":[]}}`, "{\"a\":\"\x7f\u00e9\"}"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := check(b)
+		if err == nil && !json.Valid(b) {
+			t.Fatalf("accepted what is not JSON: %q", b)
+		}
+		if errors.Is(err, errSyntax) && json.Valid(b) {
+			t.Fatalf("refused JSON: %q", b)
+		}
+		if err != nil {
+			return
+		}
+		p, err := peek(b)
+		if err != nil || string(p.typ) != string(h.typ) || string(p.eventID) != string(h.eventID) {
+			t.Fatalf("peek differs on %q: %v %q %q", b, err, p.typ, h.typ)
+		}
+	})
+}
+
+func audioEvent(bytes int) []byte {
+	return []byte(`{"type":"input_audio_buffer.append","event_id":"event_1","audio":"` +
+		base64.StdEncoding.EncodeToString(make([]byte, bytes)) + `"}`)
+}
+
+func BenchmarkCheck(b *testing.B) {
+	e := audioEvent(1920)
+	b.SetBytes(int64(len(e)))
+	var s scanner
+	for b.Loop() {
+		if _, err := s.check(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkPeek(b *testing.B) {
+	e := audioEvent(4800)
+	b.SetBytes(int64(len(e)))
+	for b.Loop() {
+		if _, err := peek(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

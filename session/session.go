@@ -1,0 +1,132 @@
+package session
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ID names a session for as long as it lives, across reconnects and nodes. Ours, not
+// the upstream's: 1 to 64 characters of A–Z a–z 0–9 _ and -, so that it is safe in a
+// path and within a Redis hash tag.
+type ID string
+
+// Valid reports whether id has the allowed form.
+func (id ID) Valid() bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for _, r := range []byte(id) {
+		switch {
+		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '_', r == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// Status of a session; it only moves forward.
+type Status string
+
+// The statuses in order. A session that a node lost without ending it stays active: it
+// can be claimed.
+const (
+	StatusCreated Status = "created" // opened upstream, no client was attached yet
+	StatusActive  Status = "active"  // a client has been attached or a turn was taken
+	StatusEnded   Status = "ended"
+)
+
+// Limits end a session with a clear reason. The zero value of a field means the node's default.
+type Limits struct {
+	MaxSeconds  int64 `json:"max_seconds,omitempty"`  // seconds from creation to the end
+	IdleSeconds int64 `json:"idle_seconds,omitempty"` // seconds with no event from a client or the application
+	MaxTokens   int64 `json:"max_tokens,omitempty"`   // sum of the responses' total_tokens
+}
+
+// Usage is the sum of what a session's responses reported, and its time.
+type Usage struct {
+	Responses    int64   `json:"responses"`
+	TotalTokens  int64   `json:"total_tokens"`
+	InputTokens  int64   `json:"input_tokens"`
+	OutputTokens int64   `json:"output_tokens"`
+	CachedTokens int64   `json:"cached_tokens"`
+	InputAudio   int64   `json:"input_audio_tokens"`
+	OutputAudio  int64   `json:"output_audio_tokens"`
+	Seconds      float64 `json:"seconds"`
+}
+
+// Spec is what a session is opened with.
+type Spec struct {
+	ID     ID
+	Key    string            // name of the API key that pays for it
+	Labels map[string]string // at most 32, for selection
+	Limits Limits
+	Policy Policy // default of its client tokens
+
+	// Model, Intent and SafetyID go into the upstream's handshake.
+	Model, Intent, SafetyID string
+
+	// Config is a GA session object to send as session.update before the session is
+	// ready, or nil to keep the upstream's defaults.
+	Config json.RawMessage
+
+	// EndWithClient ends the session when its last client leaves (OpenAI's own contract).
+	EndWithClient bool
+}
+
+// Record is what the store keeps of a session but for its items and events.
+type Record struct {
+	ID         ID                `json:"id"`
+	Key        string            `json:"key"`
+	Status     Status            `json:"status"`
+	Reason     string            `json:"reason,omitempty"` // why it ended
+	Node       string            `json:"node"`
+	Epoch      int64             `json:"epoch"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Limits     Limits            `json:"limits"`
+	Policy     Policy            `json:"policy"`
+	Model      string            `json:"model,omitempty"`
+	Intent     string            `json:"intent,omitempty"`
+	SafetyID   string            `json:"safety_id,omitempty"`
+	Session    json.RawMessage   `json:"session,omitempty"` // effective API session, as the upstream last reported it
+	Usage      Usage             `json:"usage"`
+	Clients    int               `json:"clients"`
+	Responding bool              `json:"responding"`
+	Response   string            `json:"response_id,omitempty"` // the active one
+	CreatedAt  time.Time         `json:"created_at"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	EndedAt    time.Time         `json:"ended_at,omitzero"`
+	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // of the present upstream, from session.created
+
+	EndWithClient bool    `json:"end_with_client,omitempty"`
+	Overlay       Overlay `json:"overlay,omitzero"` // what broadcasts changed
+}
+
+// Item is one entry of the conversation as the application sees it.
+type Item struct {
+	ID         string          `json:"id"`
+	PreviousID string          `json:"previous_item_id,omitempty"`
+	Type       string          `json:"type"`           // message, function_call, function_call_output, …
+	Role       string          `json:"role,omitempty"` // of a message
+	Status     string          `json:"status"`
+	Text       string          `json:"text,omitempty"` // text or transcript; of an interrupted item what was heard
+	Name       string          `json:"name,omitempty"` // of a function call
+	CallID     string          `json:"call_id,omitempty"`
+	Arguments  string          `json:"arguments,omitempty"`
+	Output     string          `json:"output,omitempty"`
+	AudioMS    int64           `json:"audio_ms,omitempty"` // milliseconds of audio the upstream sent for it
+	HeardMS    *int64          `json:"heard_ms,omitempty"` // milliseconds that were played, when interrupted
+	ResponseID string          `json:"response_id,omitempty"`
+	CreatedAt  time.Time       `json:"created_at"`
+	Raw        json.RawMessage `json:"raw,omitempty"` // the item as the upstream last sent it, without audio
+
+	untold bool // the present upstream does not know of it
+}
+
+// LoggedEvent is one event of a session's log: everything the upstream sent but audio,
+// and the gateway's own.
+type LoggedEvent struct {
+	ID   string          `json:"id"` // "<unix ms>-<n>": grows within a session, valid as a Redis stream ID
+	Type string          `json:"type"`
+	Raw  json.RawMessage `json:"event"`
+}

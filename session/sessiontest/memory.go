@@ -1,0 +1,85 @@
+package sessiontest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"sync"
+	"time"
+
+	"switchboard/session"
+)
+
+// Memory is a [session.Store], [session.Directory], [session.Grants], [session.Meter],
+// [session.Fleet] and [session.Broadcasts] without a Redis. Several nodes of a test share
+// one. Safe for many callers at once.
+type Memory struct {
+	mu       sync.Mutex
+	sessions map[session.ID]*kept
+	grants   map[[sha256.Size]byte]grant
+	open     map[string]map[session.ID]time.Time // key to session to the end of its ttl
+	used     map[usageDay]usage
+	nodes    map[string]announced // by URL
+	secret   []byte
+	down     error // returned by every call, see Fail
+
+	log           []*session.BroadcastEntry // oldest first
+	lastMS, lastN int64                     // of the newest entry's ID
+	reports       map[entryKey]*reported
+	changed       chan struct{} // closed, and replaced, when Follow has to look again
+}
+
+var (
+	_ session.Store      = (*Memory)(nil)
+	_ session.Directory  = (*Memory)(nil)
+	_ session.Grants     = (*Memory)(nil)
+	_ session.Meter      = (*Memory)(nil)
+	_ session.Fleet      = (*Memory)(nil)
+	_ session.Broadcasts = (*Memory)(nil)
+)
+
+// kept is all that is kept of one session.
+type kept struct {
+	epoch  int64 // newest seen, by Acquire or Apply
+	record *session.Record
+	items  map[string]session.Item
+	order  []string
+	events []session.LoggedEvent
+
+	lease      session.Lease // without a node: given up
+	leaseUntil time.Time
+	listed     time.Time // when Orphans last returned it
+}
+
+// NewMemory returns an empty one.
+func NewMemory() *Memory {
+	m := &Memory{
+		sessions: map[session.ID]*kept{},
+		grants:   map[[sha256.Size]byte]grant{},
+		open:     map[string]map[session.ID]time.Time{},
+		used:     map[usageDay]usage{},
+		nodes:    map[string]announced{},
+		secret:   make([]byte, 32),
+		reports:  map[entryKey]*reported{},
+		changed:  make(chan struct{}),
+	}
+	rand.Read(m.secret)
+	return m
+}
+
+// Fail makes every call return err, as if the store were away; nil brings it back.
+func (m *Memory) Fail(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.down = err
+	m.wakeLocked()
+}
+
+// sessionLocked returns what is kept of id and makes room for it if need be.
+func (m *Memory) sessionLocked(id session.ID) *kept {
+	s := m.sessions[id]
+	if s == nil {
+		s = &kept{items: map[string]session.Item{}}
+		m.sessions[id] = s
+	}
+	return s
+}

@@ -1,0 +1,42 @@
+package sessiontest_test
+
+import (
+	"errors"
+	"testing"
+
+	"switchboard/session"
+	"switchboard/session/sessiontest"
+)
+
+func TestMemory(t *testing.T) {
+	t.Run("store", func(t *testing.T) {
+		sessiontest.TestStore(t, func(*testing.T) session.Store { return sessiontest.NewMemory() })
+	})
+	t.Run("directory", func(t *testing.T) {
+		sessiontest.TestDirectory(t, func(*testing.T) session.Directory { return sessiontest.NewMemory() })
+	})
+	t.Run("grants", func(t *testing.T) {
+		sessiontest.TestGrants(t, func(*testing.T) session.Grants { return sessiontest.NewMemory() })
+	})
+	t.Run("meter", func(t *testing.T) {
+		sessiontest.TestMeter(t, func(*testing.T) session.Meter { return sessiontest.NewMemory() })
+	})
+	t.Run("fleet", func(t *testing.T) {
+		sessiontest.TestFleet(t, func(*testing.T) sessiontest.Fleet { return sessiontest.NewMemory() })
+	})
+	t.Run("broadcasts", func(t *testing.T) {
+		sessiontest.TestBroadcasts(t, func(*testing.T) sessiontest.BroadcastLog { return sessiontest.NewMemory() })
+	})
+}
+
+func TestMemoryFails(t *testing.T) {
+	m, away := sessiontest.NewMemory(), errors.New("away")
+	m.Fail(away)
+	if _, err := m.Record(t.Context(), "s-1"); !errors.Is(err, away) {
+		t.Fatalf("Record: %v", err)
+	}
+	m.Fail(nil)
+	if _, err := m.Record(t.Context(), "s-1"); !errors.Is(err, session.ErrNotFound) {
+		t.Fatalf("Record: %v", err)
+	}
+}

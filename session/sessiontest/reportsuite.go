@@ -1,0 +1,169 @@
+package sessiontest
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"switchboard/session"
+)
+
+func outcome(id session.ID, status string) session.Outcome {
+	o := session.Outcome{Session: id, Status: status, At: created}
+	if status == session.OutcomeRefused {
+		o.Reason = "upstream: too long: ü }{"
+	}
+	return o
+}
+
+func report(t *testing.T, l session.Broadcasts, r session.Report) {
+	t.Helper()
+	must(t, l.Report(t.Context(), r))
+}
+
+func wantTally(t *testing.T, l BroadcastLog, id string, want session.Tally) {
+	t.Helper()
+	got, err := l.Broadcast(t.Context(), id)
+	must(t, err)
+	wantSame(t, "the tally", got.Tally, want)
+}
+
+func testReport(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	wantTally(t, l, b.ID, session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Matched: 3})
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeB, Matched: 1, Outcomes: []session.Outcome{outcome("s-4", session.OutcomeApplied)}})
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeB})
+	some := session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []session.Outcome{
+		outcome("s-1", session.OutcomeApplied), outcome("s-2", session.OutcomeRefused), outcome("s-3", session.OutcomeSilent),
+	}}
+	report(t, l, some)
+	report(t, l, some) // after an error nobody knows whether it was taken
+	want := session.Tally{
+		Matched: 4, Nodes: map[string]int{nodeA: 3, nodeB: 1},
+		Outcomes: map[string]int{session.OutcomeApplied: 2, session.OutcomeRefused: 1, session.OutcomeSilent: 1},
+	}
+	wantTally(t, l, b.ID, want)
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []session.Outcome{
+		outcome("s-3", session.OutcomeEnded), outcome("s-3", session.OutcomeApplied),
+	}})
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeB, Matched: 1}) // one that came later
+	want.Matched, want.Nodes[nodeB] = 5, 2
+	want.Outcomes = map[string]int{session.OutcomeApplied: 3, session.OutcomeRefused: 1}
+	wantTally(t, l, b.ID, want)
+	page, next, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "", "", 10)
+	must(t, err)
+	wantSame(t, "the outcomes", page, []session.Outcome{
+		outcome("s-1", session.OutcomeApplied), outcome("s-2", session.OutcomeRefused),
+		outcome("s-3", session.OutcomeApplied), outcome("s-4", session.OutcomeApplied),
+	})
+	wantSame(t, "next", next, "")
+}
+
+func testReportWithdrawn(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Matched: 1, Outcomes: []session.Outcome{outcome("s-1", session.OutcomeApplied)}})
+	before, err := l.Broadcast(t.Context(), b.ID)
+	must(t, err)
+	if before.Withdrawal != nil {
+		t.Fatalf("withdrawal of one that stands: %+v", before.Withdrawal)
+	}
+	_, err = l.Withdraw(t.Context(), b.ID, "ops")
+	must(t, err)
+	report(t, l, session.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2, Outcomes: []session.Outcome{outcome("s-1", session.OutcomeSilent)}})
+	after, err := l.Broadcast(t.Context(), b.ID)
+	must(t, err)
+	wantSame(t, "the tally", after.Tally, before.Tally)
+	wantSame(t, "the withdrawal's", *after.Withdrawal, session.Tally{
+		Matched: 2, Nodes: map[string]int{nodeA: 2}, Outcomes: map[string]int{session.OutcomeSilent: 1},
+	})
+	for withdrawn, status := range map[bool]string{false: session.OutcomeApplied, true: session.OutcomeSilent} {
+		page, _, err := l.BroadcastOutcomes(t.Context(), b.ID, withdrawn, "", "", 10)
+		must(t, err)
+		wantSame(t, "the outcomes", page, []session.Outcome{outcome("s-1", status)})
+	}
+}
+
+func testReportInvalid(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	wantInvalid(t, l.Report(t.Context(), session.Report{Broadcast: "}{", Node: nodeA, Matched: 1}), "broadcast")
+	for _, bad := range []session.Outcome{outcome("}{", session.OutcomeApplied), outcome("s-1", "fine")} {
+		err := l.Report(t.Context(), session.Report{
+			Broadcast: b.ID, Node: nodeA, Matched: 1,
+			Outcomes: []session.Outcome{outcome("s-0", session.OutcomeApplied), bad},
+		})
+		wantInvalid(t, err, "outcomes[1]")
+	}
+	wantTally(t, l, b.ID, session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
+	_, _, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "fine", "", 10)
+	wantInvalid(t, err, "status")
+	_, _, err = l.BroadcastOutcomes(t.Context(), b.ID, false, "", "}{", 10)
+	wantInvalid(t, err, "after")
+}
+
+// outcomePages returns all outcomes, read in pages.
+func outcomePages(t *testing.T, l BroadcastLog, id, status string, limit int) (all []session.Outcome) {
+	t.Helper()
+	for after := ""; ; {
+		page, next, err := l.BroadcastOutcomes(t.Context(), id, false, status, after, limit)
+		must(t, err)
+		all = append(all, page...)
+		if after = next; next == "" {
+			return all
+		}
+		if len(page) != limit {
+			t.Fatalf("a page of %d outcomes that is not the last", len(page))
+		}
+	}
+}
+
+func testOutcomePages(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	var all []session.Outcome
+	for i := range 1200 {
+		o := outcome(session.ID(fmt.Sprintf("s-%04d", i)), outcomes[i%len(outcomes)])
+		o.At = o.At.Add(time.Duration(i) * time.Microsecond)
+		all = append(all, o)
+	}
+	shuffled := slices.Clone(all)
+	slices.Reverse(shuffled)
+	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: shuffled})
+	wantSame(t, "all outcomes", outcomePages(t, l, b.ID, "", 100), all)
+	refused := slices.DeleteFunc(slices.Clone(all), func(o session.Outcome) bool { return o.Status != session.OutcomeRefused })
+	wantSame(t, "those refused", outcomePages(t, l, b.ID, session.OutcomeRefused, 60), refused)
+	for limit, want := range map[int]int{-1: 50, 0: 50, 2000: 1000} {
+		page, _, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "", "", limit)
+		must(t, err)
+		wantSame(t, fmt.Sprint("a page of ", limit), page, all[:want])
+	}
+}
+
+// Two nodes that report at once, one of them everything twice, count exactly.
+func testReportRace(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	var wg sync.WaitGroup
+	for node := range 3 {
+		wg.Go(func() {
+			for part := range 10 {
+				r := session.Report{Broadcast: b.ID, Node: fmt.Sprint("node-", node/2)}
+				if node != 1 { // which is the second half of the first
+					r.Matched = 20
+				}
+				for i := range 20 {
+					id := session.ID(fmt.Sprint("s-", node/2, "-", part, "-", i))
+					r.Outcomes = append(r.Outcomes, outcome(id, session.OutcomeApplied))
+				}
+				if err := l.Report(t.Context(), r); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	wantTally(t, l, b.ID, session.Tally{
+		Matched: 400, Nodes: map[string]int{"node-0": 200, "node-1": 200},
+		Outcomes: map[string]int{session.OutcomeApplied: 400},
+	})
+}

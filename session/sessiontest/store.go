@@ -1,0 +1,214 @@
+package sessiontest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"switchboard/session"
+)
+
+// logLength is the number of events that Memory keeps of a session.
+const logLength = 2000
+
+// Apply implements [session.Store].
+func (m *Memory) Apply(_ context.Context, changes []session.Change) (stale []session.ID, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.down != nil {
+		return nil, m.down
+	}
+	for i, c := range changes {
+		if !c.ID.Valid() || c.Event != nil && !isEventID(c.Event.ID) {
+			return nil, &session.InvalidError{Field: fmt.Sprintf("changes[%d]", i), Detail: "is not valid"}
+		}
+	}
+	// The newest epochs of each session that were refused and written.
+	refused, written := map[session.ID]int64{}, map[session.ID]int64{}
+	for _, c := range changes {
+		s := m.sessionLocked(c.ID)
+		if c.Epoch < s.epoch {
+			refused[c.ID] = max(refused[c.ID], c.Epoch)
+			continue
+		}
+		s.epoch = c.Epoch
+		written[c.ID] = c.Epoch
+		s.apply(c)
+	}
+	for id, epoch := range refused {
+		if epoch >= written[id] {
+			stale = append(stale, id)
+		}
+	}
+	slices.Sort(stale)
+	return stale, nil
+}
+
+func (s *kept) apply(c session.Change) {
+	switch {
+	case c.Record != nil:
+		r := copied(*c.Record)
+		s.record = &r
+	case c.Item != nil:
+		_, known := s.items[c.Item.ID]
+		s.items[c.Item.ID] = copied(*c.Item)
+		if c.Order == nil && !known && !slices.Contains(s.order, c.Item.ID) {
+			s.order = append(s.order, c.Item.ID)
+		}
+	case c.Removed != "":
+		delete(s.items, c.Removed)
+		s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == c.Removed })
+	case c.Event != nil:
+		s.log(*c.Event)
+	}
+	if c.Order != nil {
+		s.order = slices.Clone(c.Order)
+	}
+}
+
+func (s *kept) log(e session.LoggedEvent) {
+	if n := len(s.events); n > 0 && compareEventIDs(e.ID, s.events[n-1].ID) <= 0 {
+		return
+	}
+	e.Raw = bytes.Clone(e.Raw)
+	s.events = append(s.events, e)
+	s.events = s.events[max(0, len(s.events)-logLength):]
+}
+
+// copied goes through JSON, as a real store does: nothing is shared with the caller and
+// what JSON does not keep is not kept.
+func copied[T any](v T) (out T) {
+	raw, err := json.Marshal(v)
+	if err == nil {
+		err = json.Unmarshal(raw, &out)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("sessiontest: %T does not survive JSON: %v", v, err))
+	}
+	return out
+}
+
+// Record implements [session.Store].
+func (m *Memory) Record(_ context.Context, id session.ID) (session.Record, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.knownLocked(id)
+	if err != nil {
+		return session.Record{}, err
+	}
+	return copied(*s.record), nil
+}
+
+func (m *Memory) knownLocked(id session.ID) (*kept, error) {
+	if m.down != nil {
+		return nil, m.down
+	}
+	if s := m.sessions[id]; s != nil && s.record != nil {
+		return s, nil
+	}
+	return nil, session.ErrNotFound
+}
+
+// Records implements [session.Store].
+func (m *Memory) Records(_ context.Context, q session.Query) (page []session.Record, next string, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.down != nil:
+		return nil, "", m.down
+	case q.After != "" && !isPlace(q.After):
+		return nil, "", &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
+	}
+	var all []session.Record
+	for _, s := range m.sessions {
+		if s.record != nil && matches(*s.record, q) {
+			all = append(all, copied(*s.record))
+		}
+	}
+	slices.SortFunc(all, func(a, b session.Record) int { return strings.Compare(place(b), place(a)) })
+	if q.After != "" {
+		all = slices.DeleteFunc(all, func(r session.Record) bool { return place(r) >= q.After })
+	}
+	limit := min(cmp.Or(max(q.Limit, 0), 50), 200)
+	if len(all) > limit {
+		return all[:limit], place(all[limit-1]), nil
+	}
+	return all, "", nil
+}
+
+// place sorts records by creation and tells them apart.
+func place(r session.Record) string {
+	return fmt.Sprintf("%016x.%s", max(0, r.CreatedAt.UnixMicro()), r.ID)
+}
+
+func matches(r session.Record, q session.Query) bool {
+	if q.Key != "" && r.Key != q.Key || q.Status != "" && r.Status != q.Status {
+		return false
+	}
+	for name, want := range q.Labels {
+		if got, ok := r.Labels[name]; !ok || got != want {
+			return false
+		}
+	}
+	return true
+}
+
+// Items implements [session.Store].
+func (m *Memory) Items(_ context.Context, id session.ID) ([]session.Item, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.knownLocked(id)
+	if err != nil {
+		return nil, err
+	}
+	var items []session.Item
+	for _, id := range s.order {
+		if item, ok := s.items[id]; ok {
+			items = append(items, copied(item))
+		}
+	}
+	return items, nil
+}
+
+// Events implements [session.Store].
+func (m *Memory) Events(_ context.Context, id session.ID, after string, limit int) ([]session.LoggedEvent, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.knownLocked(id)
+	if err != nil {
+		return nil, err
+	}
+	if after != "" && !isEventID(after) {
+		return nil, &session.InvalidError{Field: "after", Detail: "is not the ID of an event"}
+	}
+	var events []session.LoggedEvent
+	for _, e := range s.events {
+		if len(events) < limit && (after == "" || compareEventIDs(e.ID, after) > 0) {
+			e.Raw = bytes.Clone(e.Raw)
+			events = append(events, e)
+		}
+	}
+	return events, nil
+}
+
+// isEventID reports whether id is "<unix ms>-<n>", isPlace whether it is a place in the list.
+var (
+	isEventID = regexp.MustCompile(`^\d{1,15}-\d{1,15}$`).MatchString
+	isPlace   = regexp.MustCompile(`^[0-9a-f]{16}\.[\w-]{1,64}$`).MatchString
+)
+
+// compareEventIDs orders valid event IDs by both numbers.
+func compareEventIDs(a, b string) int {
+	aMS, aN, _ := strings.Cut(a, "-")
+	bMS, bN, _ := strings.Cut(b, "-")
+	return cmp.Or(compareNumbers(aMS, bMS), compareNumbers(aN, bN))
+}
+
+func compareNumbers(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+}

@@ -1,0 +1,294 @@
+package sessiontest
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"switchboard/session"
+)
+
+// TestStore is what every [session.Store] must pass. open returns an empty one.
+func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
+	for name, test := range map[string]func(*testing.T, session.Store){
+		"record round trip":           testRecord,
+		"unknown session":             testUnknown,
+		"older epoch is refused":      testEpoch,
+		"epochs within a batch":       testEpochsInBatch,
+		"changes of many sessions":    testManySessions,
+		"items keep their order":      testItems,
+		"long order":                  testLongOrder,
+		"order before items":          testOrderFirst,
+		"log":                         testLog,
+		"log is bounded":              testLogBound,
+		"applied again":               testApplyAgain,
+		"unicode and braces":          testUnicode,
+		"list is newest first":        testList,
+		"list by key, status, labels": testListFilter,
+		"list pages":                  testListPages,
+		"list refuses a foreign page": testListCursor,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func apply(t *testing.T, s session.Store, changes ...session.Change) {
+	t.Helper()
+	if stale, err := s.Apply(t.Context(), changes); err != nil || len(stale) > 0 {
+		t.Fatalf("Apply: stale %v, error %v", stale, err)
+	}
+}
+
+func recorded(id session.ID) session.Change {
+	r := record(id)
+	return session.Change{ID: id, Epoch: 1, Record: &r}
+}
+
+func logged(id session.ID, eventID string) session.Change {
+	raw := json.RawMessage(`{"type": "test",  "of":"` + eventID + `"}`)
+	return session.Change{ID: id, Epoch: 1, Event: &session.LoggedEvent{ID: eventID, Type: "test", Raw: raw}}
+}
+
+func said(id session.ID, itemID, text string, order ...string) session.Change {
+	return session.Change{ID: id, Epoch: 1, Order: order, Item: &session.Item{
+		ID: itemID, Type: "message", Role: "user", Status: "completed", Text: text, CreatedAt: created,
+	}}
+}
+
+func testRecord(t *testing.T, s session.Store) {
+	want := record("s-1")
+	want.Labels = map[string]string{"team": "a"}
+	want.Limits = session.Limits{MaxSeconds: 60}
+	want.Policy = session.Voice()
+	want.Session = json.RawMessage(`{"voice":"marin"}`)
+	want.Usage = session.Usage{Responses: 3, TotalTokens: 1 << 40, Seconds: 1.5}
+	want.CreatedAt = created.Add(123456789)
+	want.ExpiresAt = created.Add(time.Hour)
+	apply(t, s, recorded("s-1"), session.Change{ID: "s-1", Epoch: 1, Record: &want})
+	got, err := s.Record(t.Context(), "s-1")
+	must(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %+v\nwant %+v", got, want)
+	}
+	got.Labels["team"] = "changed"
+	if again, _ := s.Record(t.Context(), "s-1"); again.Labels["team"] != "a" {
+		t.Fatal("what Record returned is shared with the store")
+	}
+}
+
+func testUnknown(t *testing.T, s session.Store) {
+	for _, id := range []session.ID{"nobody", "", "}{", "a b"} {
+		_, err := s.Record(t.Context(), id)
+		wantNotFound(t, err)
+		_, err = s.Items(t.Context(), id)
+		wantNotFound(t, err)
+		_, err = s.Events(t.Context(), id, "", 10)
+		wantNotFound(t, err)
+	}
+	_, err := s.Apply(t.Context(), []session.Change{recorded("good"), recorded("}bad{")})
+	wantInvalid(t, err, "changes[1]")
+	_, err = s.Record(t.Context(), "good")
+	wantNotFound(t, err)
+	if page, next, err := s.Records(t.Context(), session.Query{}); len(page) > 0 || next != "" || err != nil {
+		t.Fatalf("an empty store lists %v, %q, %v", page, next, err)
+	}
+}
+
+func testEpoch(t *testing.T, s session.Store) {
+	newer, older := recorded("s-1"), recorded("s-1")
+	newer.Epoch, older.Epoch = 7, 6
+	newer.Record.Node, older.Record.Node = "http://new", "http://old"
+	apply(t, s, newer)
+	stale, err := s.Apply(t.Context(), []session.Change{older, logged("s-1", "1-1"), recorded("s-2")})
+	must(t, err)
+	if !slices.Equal(stale, []session.ID{"s-1"}) {
+		t.Fatalf("stale is %v", stale)
+	}
+	got, err := s.Record(t.Context(), "s-1")
+	must(t, err)
+	if got.Node != "http://new" {
+		t.Fatalf("an older epoch wrote: %+v", got)
+	}
+	if events, err := s.Events(t.Context(), "s-1", "", 10); err != nil || len(events) > 0 {
+		t.Fatalf("an older epoch logged %v, %v", events, err)
+	}
+	if _, err := s.Record(t.Context(), "s-2"); err != nil {
+		t.Fatalf("the other session was not written: %v", err)
+	}
+}
+
+// A node that lost a lease and took it again may still hold writes of the older one.
+func testEpochsInBatch(t *testing.T, s session.Store) {
+	event := func(eventID string, epoch int64) session.Change {
+		c := logged("s-1", eventID)
+		c.Epoch = epoch
+		return c
+	}
+	apply(t, s, recorded("s-1"), event("1-0", 1), event("2-0", 2))
+	wantEvents(t, s, "s-1", "", 10, "1-0", "2-0")
+	apply(t, s, event("3-0", 2), event("4-0", 1)) // refuses the last, yet the lease is not lost
+	wantEvents(t, s, "s-1", "", 10, "1-0", "2-0", "3-0")
+	stale, err := s.Apply(t.Context(), []session.Change{event("5-0", 1), event("6-0", 0)})
+	must(t, err)
+	if !slices.Equal(stale, []session.ID{"s-1"}) {
+		t.Fatalf("stale is %v", stale)
+	}
+	wantEvents(t, s, "s-1", "", 10, "1-0", "2-0", "3-0")
+}
+
+func testManySessions(t *testing.T, s session.Store) {
+	var changes []session.Change
+	id := func(i int) session.ID { return session.ID(fmt.Sprint("s-", i)) }
+	const sessions, events = 150, 12
+	for i := range sessions {
+		changes = append(changes, recorded(id(i)))
+	}
+	for e := range events {
+		for i := range sessions {
+			changes = append(changes, logged(id(i), fmt.Sprint(e+1, "-0")))
+		}
+	}
+	apply(t, s, changes...)
+	for i := range sessions {
+		if got, err := s.Events(t.Context(), id(i), "", 100); err != nil || len(got) != events {
+			t.Fatalf("session %d has %d events, %v", i, len(got), err)
+		}
+	}
+}
+
+func wantItems(t *testing.T, s session.Store, id session.ID, want ...string) {
+	t.Helper()
+	items, err := s.Items(t.Context(), id)
+	must(t, err)
+	var got []string
+	for _, item := range items {
+		got = append(got, item.ID+":"+item.Text)
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("items are %v, want %v", got, want)
+	}
+}
+
+func testItems(t *testing.T, s session.Store) {
+	apply(t, s, recorded("s-1"))
+	wantItems(t, s, "s-1")
+	apply(t, s, said("s-1", "a", "1"), said("s-1", "b", "2"))
+	wantItems(t, s, "s-1", "a:1", "b:2")
+	apply(t, s, said("s-1", "c", "3", "c", "a", "b"), said("s-1", "a", "4"))
+	wantItems(t, s, "s-1", "c:3", "a:4", "b:2")
+	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "a"}, said("s-1", "d", "5"))
+	wantItems(t, s, "s-1", "c:3", "b:2", "d:5")
+	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "c", Order: []string{"d", "b"}})
+	wantItems(t, s, "s-1", "d:5", "b:2")
+	apply(t, s, said("s-1", "e", "6", "e", "d", "b"), said("s-1", "f", "7"), said("s-1", "g", "8", "g", "b"))
+	wantItems(t, s, "s-1", "g:8", "b:2")
+	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "g", Order: []string{}})
+	wantItems(t, s, "s-1")
+}
+
+func testLongOrder(t *testing.T, s session.Store) {
+	const n = 1501 // over what a script handles at a time
+	changes := []session.Change{recorded("s-1")}
+	order := make([]string, n)
+	want := make([]string, n)
+	for i := range n {
+		name := fmt.Sprintf("item_%04d", i)
+		order[n-1-i], want[n-1-i] = name, name+":x"
+		changes = append(changes, said("s-1", name, "x"))
+	}
+	changes = append(changes, said("s-1", order[0], "x", order...))
+	apply(t, s, changes...)
+	wantItems(t, s, "s-1", want...)
+}
+
+func testOrderFirst(t *testing.T, s session.Store) {
+	apply(t, s, recorded("s-1"), said("s-1", "b", "2", "a", "b"))
+	wantItems(t, s, "s-1", "b:2")
+	apply(t, s, said("s-1", "a", "1"))
+	wantItems(t, s, "s-1", "a:1", "b:2")
+}
+
+func wantEvents(t *testing.T, s session.Store, id session.ID, after string, limit int, want ...string) {
+	t.Helper()
+	events, err := s.Events(t.Context(), id, after, limit)
+	must(t, err)
+	var got []string
+	for _, e := range events {
+		got = append(got, e.ID)
+		if wantRaw := logged(id, e.ID).Event.Raw; e.Type != "test" || string(e.Raw) != string(wantRaw) {
+			t.Fatalf("event %s is %s %s, want %s", e.ID, e.Type, e.Raw, wantRaw)
+		}
+	}
+	if !slices.Equal(got, want) {
+		t.Fatalf("events are %v, want %v", got, want)
+	}
+}
+
+func testLog(t *testing.T, s session.Store) {
+	apply(t, s, recorded("s-1"), logged("s-1", "9-1"), logged("s-1", "9-10"), logged("s-1", "9-9"),
+		logged("s-1", "10-0"), logged("s-1", "9-11"), logged("s-1", "10-0"))
+	wantEvents(t, s, "s-1", "", 10, "9-1", "9-10", "10-0")
+	wantEvents(t, s, "s-1", "9-1", 10, "9-10", "10-0")
+	wantEvents(t, s, "s-1", "9-1", 1, "9-10")
+	wantEvents(t, s, "s-1", "9-5", 10, "9-10", "10-0")
+	wantEvents(t, s, "s-1", "1-0", 10, "9-1", "9-10", "10-0")
+	wantEvents(t, s, "s-1", "10-0", 10)
+	wantEvents(t, s, "s-1", "", 0)
+	for _, after := range []string{"x", "-", "+", "1", "1-", "-1", "1-2-3", "(1-1", "1-1 ", "$", "99999999999999999999-0"} {
+		_, err := s.Events(t.Context(), "s-1", after, 10)
+		wantInvalid(t, err, "after")
+	}
+	_, err := s.Apply(t.Context(), []session.Change{logged("s-1", "*")})
+	wantInvalid(t, err, "changes[0]")
+}
+
+func testLogBound(t *testing.T, s session.Store) {
+	changes := []session.Change{recorded("s-1")}
+	for i := range 3000 {
+		changes = append(changes, logged("s-1", fmt.Sprint("1-", i+1)))
+	}
+	apply(t, s, changes...)
+	events, err := s.Events(t.Context(), "s-1", "", 4000)
+	must(t, err)
+	if len(events) < 2000 || len(events) > 2200 || events[len(events)-1].ID != "1-3000" {
+		t.Fatalf("of 3000 events %d were kept", len(events))
+	}
+}
+
+func testApplyAgain(t *testing.T, s session.Store) {
+	batch := []session.Change{
+		recorded("s-1"), said("s-1", "a", "1"), logged("s-1", "1-0"), said("s-1", "b", "2", "b", "a"),
+		said("s-1", "c", "3"), session.Change{ID: "s-1", Epoch: 1, Removed: "c"}, said("s-1", "a", "4"), logged("s-1", "2-0"),
+	}
+	// A write that broke off after any change, and was sent again in whole.
+	for begun := range batch {
+		apply(t, s, batch[:begun]...)
+		apply(t, s, batch...)
+		wantItems(t, s, "s-1", "b:2", "a:4")
+		wantEvents(t, s, "s-1", "", 10, "1-0", "2-0")
+	}
+}
+
+func testUnicode(t *testing.T, s session.Store) {
+	r := record("s-1")
+	r.Key = "}{näme:*"
+	r.Labels = map[string]string{"}{": "{s:other}", "città": "東京 \u0000 😀"}
+	item := said("s-1", "it}em{", "héllo \"😀\" \u2028</script>")
+	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Record: &r}, item)
+	page, _, err := s.Records(t.Context(), session.Query{Key: r.Key, Labels: r.Labels})
+	must(t, err)
+	if len(page) != 1 || !reflect.DeepEqual(page[0], r) {
+		t.Fatalf("listed %+v", page)
+	}
+	wantItems(t, s, "s-1", "it}em{:"+item.Item.Text)
+	big := logged("s-1", "1-0")
+	big.Event.Raw = json.RawMessage(`"` + strings.Repeat("€", 1<<19) + `"`)
+	apply(t, s, big)
+	if events, err := s.Events(t.Context(), "s-1", "", 1); err != nil || string(events[0].Raw) != string(big.Event.Raw) {
+		t.Fatalf("a large event changed: %v", err)
+	}
+}

@@ -1,0 +1,107 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps sessions beyond the life of a node. Its methods may be called by many at
+// once and may be slow: nothing on the event path calls them, the journal does.
+type Store interface {
+	// Apply writes changes in their order, each only if its epoch is not older than what
+	// the store has seen for that session. It returns the sessions for which it was
+	// older: their lease is lost and nothing of them was written. With an error, nothing
+	// or a beginning was written; applying the same changes again is harmless.
+	Apply(ctx context.Context, changes []Change) (stale []ID, err error)
+
+	// Record returns ErrNotFound for a session that is unknown or was forgotten.
+	Record(ctx context.Context, id ID) (Record, error)
+
+	// Records lists sessions, newest first.
+	Records(ctx context.Context, q Query) (page []Record, next string, err error)
+
+	// Items returns the conversation in order; ErrNotFound as Record.
+	Items(ctx context.Context, id ID) ([]Item, error)
+
+	// Events returns up to limit events after the one with ID after ("" is the oldest kept).
+	Events(ctx context.Context, id ID, after string, limit int) ([]LoggedEvent, error)
+}
+
+// Change is one thing to keep. Exactly one of Record, Item, Removed and Event is set.
+type Change struct {
+	ID    ID
+	Epoch int64
+
+	Record  *Record
+	Item    *Item        // replaces the item of the same ID
+	Order   []string     // with Item or Removed: item IDs in conversation order, when it changed
+	Removed string       // item ID
+	Event   *LoggedEvent // appended to the log unless its ID is there or older than the newest
+}
+
+// Query selects records. Zero fields select all.
+type Query struct {
+	Key    string            // only sessions of this API key
+	Status Status            // one status
+	Labels map[string]string // all of these
+	Limit  int               // at most this many; 0 is 50, at most 200
+	After  string            // "next" of the page before
+}
+
+// Directory knows which node runs which session. Safe for many callers at once.
+type Directory interface {
+	// Acquire takes the lease of a session for ttl with an epoch greater than any
+	// before. It returns *HeldError while another node's lease lasts.
+	Acquire(ctx context.Context, id ID, node string, ttl time.Duration) (Lease, error)
+
+	// Transfer is Acquire for the node that a session is handed over to: the lease from,
+	// of the node that hands it over, is no obstacle. Nobody else can come between.
+	Transfer(ctx context.Context, from Lease, node string, ttl time.Duration) (Lease, error)
+
+	// Renew prolongs leases by ttl from now. A lease that expired is taken up again with
+	// its epoch if nobody acquired it meanwhile; those that are lost come back.
+	Renew(ctx context.Context, leases []Lease, ttl time.Duration) (lost []ID, err error)
+
+	// Release ends a lease if it is still held by the same epoch. Not an error if not.
+	Release(ctx context.Context, l Lease) error
+
+	// Owner returns the lease that lasts now; ErrNotFound if there is none.
+	Owner(ctx context.Context, id ID) (Lease, error)
+}
+
+// Lease is the right to run one session until it expires.
+type Lease struct {
+	ID    ID
+	Node  string // base URL of the owner, as other nodes reach it
+	Epoch int64  // grows at each acquisition; every write carries it
+}
+
+// Grants keeps what browser tokens stand for. Tokens are kept as hashes only.
+type Grants interface {
+	// PutGrant keeps g under token until ttl has passed.
+	PutGrant(ctx context.Context, token string, g Grant, ttl time.Duration) error
+	// Grant returns ErrNotFound for an unknown or expired token.
+	Grant(ctx context.Context, token string) (Grant, error)
+}
+
+// Grant is what a browser token allows.
+type Grant struct {
+	Session   ID        `json:"session,omitempty"` // the one session it is bound to; empty: it may open one by Spec
+	Key       string    `json:"key"`               // the API key that issued it
+	Policy    Policy    `json:"policy"`
+	Config    []byte    `json:"config,omitempty"`    // GA session object for /v1/realtime
+	SafetyID  string    `json:"safety_id,omitempty"` // passed on to the upstream
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// Meter counts what API keys use, for all nodes.
+type Meter interface {
+	// Open notes that a session of key runs until it is closed or ttl has passed, and
+	// refuses with *LimitError when more than max (0: no limit) would run.
+	Open(ctx context.Context, key string, id ID, max int, ttl time.Duration) error
+	// Close ends what Open noted.
+	Close(ctx context.Context, key string, id ID) error
+	// Add sums usage of a key for the day (UTC); Used reads it.
+	Add(ctx context.Context, key string, tokens int64, seconds float64) error
+	Used(ctx context.Context, key string) (tokens int64, seconds float64, err error)
+}

@@ -1,0 +1,67 @@
+package session
+
+import "time"
+
+// turn is the state of the session's responses, guarded by the controller's lock. One
+// response of the conversation is active at most; out-of-band ones (conversation
+// "none") do not count.
+type turn struct {
+	active    string    // ID of the active response, "" for none
+	wanted    bool      // the application asked for a response; it is due when the active one ends
+	requested time.Time // when a response was last asked for that has not begun; zero: none
+	speaking  bool      // the upstream hears the user speak
+	produced  bool      // the active response has sent something that can be heard or read
+}
+
+// cancel notes that nobody wants the response any more, whatever becomes of it.
+func (t *turn) cancel() {
+	t.wanted, t.produced, t.requested = false, true, time.Time{}
+}
+
+// due reports whether a response was asked for a moment ago that has not begun.
+func (t *turn) due(now time.Time) bool { return now.Sub(t.requested) <= requestWait }
+
+// requestWait is how long a response that was asked for may take to begin.
+const requestWait = 5 * time.Second
+
+// quiet reports whether nothing is under way that would suffer from a change of the upstream.
+func (t *turn) quiet(now time.Time) bool {
+	return t.active == "" && !t.wanted && !t.speaking && !t.due(now)
+}
+
+// apiResponse is what the gateway reads of a response object.
+type apiResponse struct {
+	ID             string
+	Status         string
+	ConversationID *string `json:"conversation_id"`
+	Usage          *struct {
+		TotalTokens  int64 `json:"total_tokens"`
+		InputTokens  int64 `json:"input_tokens"`
+		OutputTokens int64 `json:"output_tokens"`
+		Input        struct {
+			Audio  int64 `json:"audio_tokens"`
+			Cached int64 `json:"cached_tokens"`
+		} `json:"input_token_details"`
+		Output struct {
+			Audio int64 `json:"audio_tokens"`
+		} `json:"output_token_details"`
+	}
+	StatusDetails *struct {
+		Reason string
+		Error  *UpstreamError
+	} `json:"status_details"`
+}
+
+// add sums what a response reported.
+func (u *Usage) add(r *apiResponse) {
+	u.Responses++
+	if r.Usage == nil {
+		return
+	}
+	u.TotalTokens += r.Usage.TotalTokens
+	u.InputTokens += r.Usage.InputTokens
+	u.OutputTokens += r.Usage.OutputTokens
+	u.CachedTokens += r.Usage.Input.Cached
+	u.InputAudio += r.Usage.Input.Audio
+	u.OutputAudio += r.Usage.Output.Audio
+}
