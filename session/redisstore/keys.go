@@ -1,0 +1,60 @@
+package redisstore
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/url"
+	"time"
+
+	"switchboard/session"
+)
+
+// sessionKey names a key of one session; part is record, items, order, log, epoch or lease.
+func sessionKey(id session.ID, part string) string { return "gw:{s:" + string(id) + "}:" + part }
+
+// indexKey names a key of the list of all sessions or, unless key is empty, of those of
+// one API key; part is list or expiry.
+func indexKey(key, part string) string {
+	if key == "" {
+		return "gw:{i}:" + part
+	}
+	return "gw:{i:" + url.QueryEscape(key) + "}:" + part
+}
+
+// grantKey hashes the token: what is read out of Redis opens nothing.
+func grantKey(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "gw:{t:" + hex.EncodeToString(sum[:]) + "}"
+}
+
+// meterKey names a key of one API key; part is open or a day.
+func meterKey(key, part string) string { return "gw:{k:" + url.QueryEscape(key) + "}:" + part }
+
+// Keys of the fleet: nodes and until are of one script, due is on its own.
+const (
+	nodesKey  = "gw:{n}:nodes"
+	untilKey  = "gw:{n}:until"
+	dueKey    = "gw:{o}:due"
+	secretKey = "gw:{c}:secret"
+)
+
+// Keys of the log of broadcasts. logKey is the name of the channel that wakes, too.
+const (
+	logKey       = "gw:{bc}:log"
+	withdrawnKey = "gw:{bc}:withdrawn"
+)
+
+// saidKey names what keeps a call that is sent twice from counting twice.
+func saidKey() string { return "gw:{bc}:said:" + rand.Text() }
+
+// tallyKey names a key of one broadcast, or of its withdrawal; part is nodes, counts,
+// outcomes or a status.
+func tallyKey(id string, withdrawn bool, part string) string {
+	if withdrawn {
+		return "gw:{bc}:" + id + ":withdrawn:" + part
+	}
+	return "gw:{bc}:" + id + ":" + part
+}
+
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }

@@ -1,0 +1,87 @@
+-- Writes changes to one session, unless its epoch is older than the newest seen.
+--
+-- KEYS  1 record  2 items  3 order  4 log  5 epoch
+-- ARGV  1 epoch of the writer
+--       2 milliseconds to keep the session after its end
+--       3 milliseconds to keep it while it has not ended
+--       4 length of the log
+--       5 status and 6 body of the record, both empty if it did not change
+--       7… the changes, each a name and its arguments:
+--          item id body     sets an item, whose place an order tells
+--          append id body   sets an item; a new one goes to the end
+--          remove id        removes an item
+--          order n id…      replaces the order by n item IDs
+--          event id type body
+-- Returns 1, or 0 if the epoch is older; nothing is written then.
+
+local epoch = tonumber(ARGV[1])
+local seen = tonumber(redis.call('GET', KEYS[5]) or 0)
+if epoch < seen then return 0 end
+redis.call('SET', KEYS[5], ARGV[1])
+
+if ARGV[5] ~= '' then
+  redis.call('HSET', KEYS[1], 'status', ARGV[5], 'body', ARGV[6])
+end
+
+-- Event IDs are "<unix ms>-<n>". Both numbers fit a double.
+local function split(id)
+  local ms, n = string.match(id, '^(%d+)-(%d+)$')
+  return tonumber(ms), tonumber(n)
+end
+
+local last_ms, last_n = -1, -1
+local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
+if newest[1] then last_ms, last_n = split(newest[1][1]) end
+
+local apply = {}
+
+function apply.item(i)
+  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
+  return i + 2
+end
+
+function apply.append(i)
+  local new = redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) == 1
+  if new and not redis.call('LPOS', KEYS[3], ARGV[i]) then
+    redis.call('RPUSH', KEYS[3], ARGV[i])
+  end
+  return i + 2
+end
+
+function apply.remove(i)
+  redis.call('HDEL', KEYS[2], ARGV[i])
+  redis.call('LREM', KEYS[3], 0, ARGV[i])
+  return i + 1
+end
+
+-- unpack puts its values on a stack of limited size: 500 at a time.
+function apply.order(i)
+  local first, past = i + 1, i + 1 + tonumber(ARGV[i])
+  redis.call('DEL', KEYS[3])
+  for from = first, past - 1, 500 do
+    redis.call('RPUSH', KEYS[3], unpack(ARGV, from, math.min(from + 499, past - 1)))
+  end
+  return past
+end
+
+function apply.event(i)
+  local ms, n = split(ARGV[i])
+  if ms > last_ms or (ms == last_ms and n > last_n) then
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], ARGV[i], 'type', ARGV[i + 1], 'event', ARGV[i + 2])
+    last_ms, last_n = ms, n
+  end
+  return i + 3
+end
+
+local i = 7
+while ARGV[i] do i = apply[ARGV[i]](i + 1) end
+
+-- What is written after the end does not live longer than the record.
+local ttl = ARGV[3]
+if ARGV[5] == 'ended' then
+  ttl = ARGV[2]
+elseif redis.call('HGET', KEYS[1], 'status') == 'ended' then
+  ttl = redis.call('PTTL', KEYS[1])
+end
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
+return 1

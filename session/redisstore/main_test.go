@@ -1,0 +1,77 @@
+package redisstore_test
+
+import (
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"go.uber.org/goleak"
+
+	"switchboard/session"
+	"switchboard/session/redisstore"
+	"switchboard/session/redisstore/embedded"
+	"switchboard/session/redisstore/redistest"
+	"switchboard/session/sessiontest"
+)
+
+func TestMain(m *testing.M) {
+	logging.Disable() // of the client: it returns its errors as well
+	goleak.VerifyTestMain(m)
+}
+
+func connect(t *testing.T, url string) redis.UniversalClient {
+	t.Helper()
+	client, err := redisstore.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Errorf("close client: %v", err)
+		}
+	})
+	return client
+}
+
+// suites runs all of them on one server, which is emptied before each test.
+func suites(t *testing.T, url string) {
+	t.Helper()
+	client := connect(t, url)
+	open := func(t *testing.T) *redisstore.Store {
+		if err := client.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return redisstore.New(client, redisstore.Options{})
+	}
+	t.Run("store", func(t *testing.T) {
+		sessiontest.TestStore(t, func(t *testing.T) session.Store { return open(t) })
+	})
+	t.Run("directory", func(t *testing.T) {
+		sessiontest.TestDirectory(t, func(t *testing.T) session.Directory { return open(t) })
+	})
+	t.Run("grants", func(t *testing.T) {
+		sessiontest.TestGrants(t, func(t *testing.T) session.Grants { return open(t) })
+	})
+	t.Run("meter", func(t *testing.T) {
+		sessiontest.TestMeter(t, func(t *testing.T) session.Meter { return open(t) })
+	})
+	t.Run("fleet", func(t *testing.T) {
+		sessiontest.TestFleet(t, func(t *testing.T) sessiontest.Fleet { return open(t) })
+	})
+	t.Run("broadcasts", func(t *testing.T) {
+		sessiontest.TestBroadcasts(t, func(t *testing.T) sessiontest.BroadcastLog { return open(t) })
+	})
+}
+
+func TestOnEmbedded(t *testing.T) {
+	s, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	suites(t, s.URL())
+}
+
+func TestOnRedis(t *testing.T) { suites(t, redistest.Start(t).URL) }
+
+func TestOnCluster(t *testing.T) { suites(t, redistest.StartCluster(t).URL) }

@@ -1,0 +1,86 @@
+package redisstore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"switchboard/session"
+)
+
+const (
+	// outcomesKept is how many outcomes of one entry can be listed, about 300 bytes each.
+	// Those beyond are counted, twice if they are reported twice.
+	outcomesKept = 200_000
+	reportStep   = 500 // outcomes in one script call
+	reasonLength = 300 // bytes that are kept of a reason
+)
+
+// statuses are those an outcome can have.
+var statuses = []string{
+	session.OutcomeApplied, session.OutcomeDeferred, session.OutcomeRefused,
+	session.OutcomeEnded, session.OutcomeSilent,
+}
+
+// Report implements [session.Broadcasts]. Outcomes may be reported again, after an error
+// too: a session counts once, by its last. Matched adds up, so a report that has it and
+// failed may have counted. A *session.InvalidError says that nothing was.
+func (s *Store) Report(ctx context.Context, r session.Report) error {
+	if !eventID.MatchString(r.Broadcast) {
+		return &session.InvalidError{Field: "broadcast", Detail: "is not the ID of a broadcast"}
+	}
+	pairs, err := pairOutcomes(r.Outcomes)
+	if err != nil {
+		return err
+	}
+	keys := []string{
+		tallyKey(r.Broadcast, r.Withdrawn, "nodes"), tallyKey(r.Broadcast, r.Withdrawn, "counts"),
+		tallyKey(r.Broadcast, r.Withdrawn, "outcomes"), saidKey(),
+	}
+	for _, status := range statuses {
+		keys = append(keys, tallyKey(r.Broadcast, r.Withdrawn, status))
+	}
+	head := []any{s.forget.Milliseconds(), s.keep.Milliseconds(), s.outcomesKept, saidKept.Milliseconds(), r.Node}
+	calls := []*call{{script: reportScript, keys: keys, args: append(head, r.Matched)}}
+	for chunk := range slices.Chunk(pairs, 2*reportStep) {
+		args := append(slices.Clone(head), 0)
+		calls = append(calls, &call{script: reportScript, keys: keys, args: append(args, chunk...)})
+	}
+	if r.Matched == 0 {
+		calls = calls[1:]
+	}
+	if err := s.run(ctx, calls); err != nil {
+		return fmt.Errorf("report on broadcast %s: %w", r.Broadcast, err)
+	}
+	return nil
+}
+
+// pairOutcomes makes the arguments of the script: sessions and their outcomes, each
+// session but once, with its last.
+func pairOutcomes(outcomes []session.Outcome) ([]any, error) {
+	pairs := make([]any, 0, 2*len(outcomes))
+	place := make(map[session.ID]int, len(outcomes))
+	for i, o := range outcomes {
+		if !o.Session.Valid() || !slices.Contains(statuses, o.Status) {
+			return nil, &session.InvalidError{Field: fmt.Sprintf("outcomes[%d]", i), Detail: "is not valid"}
+		}
+		if at, twice := place[o.Session]; twice {
+			pairs[at+1] = formatOutcome(o)
+			continue
+		}
+		place[o.Session] = len(pairs)
+		pairs = append(pairs, string(o.Session), formatOutcome(o))
+	}
+	return pairs, nil
+}
+
+// formatOutcome writes "<status> <unix µs> <reason>".
+func formatOutcome(o session.Outcome) string {
+	reason := o.Reason
+	if len(reason) > reasonLength {
+		reason = strings.ToValidUTF8(reason[:reasonLength], "")
+	}
+	return o.Status + " " + strconv.FormatInt(o.At.UnixMicro(), 10) + " " + reason
+}

@@ -1,0 +1,59 @@
+package redisstore
+
+import (
+	"cmp"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/session"
+)
+
+// Options of a [Store]. The zero value works.
+type Options struct {
+	// Keep is how long a session can be looked at after its end, and the outcomes of a
+	// broadcast after the last of them. 0 is 24 hours.
+	Keep time.Duration
+	// Forget is how long a session that did not end is kept when nothing is written to
+	// it, because its node was lost and nobody claimed it. So is the log of broadcasts
+	// when no node follows it. 0 is 7 days.
+	Forget time.Duration
+	// LogLength is how many events are kept of each session, give or take a hundred. 0 is 2000.
+	LogLength int
+}
+
+// Store is a [session.Store], [session.Directory], [session.Grants], [session.Meter],
+// [session.Fleet] and [session.Broadcasts] in Redis. Safe for many callers at once; it keeps no state of its own.
+//
+// Calls fail with the error of the client, within its time-outs, while Redis is away.
+type Store struct {
+	client    redis.UniversalClient
+	keep      time.Duration
+	forget    time.Duration
+	logLength int
+	now       func() time.Time
+
+	outcomesKept int // of one entry of the log of broadcasts
+}
+
+var (
+	_ session.Store      = (*Store)(nil)
+	_ session.Directory  = (*Store)(nil)
+	_ session.Grants     = (*Store)(nil)
+	_ session.Meter      = (*Store)(nil)
+	_ session.Fleet      = (*Store)(nil)
+	_ session.Broadcasts = (*Store)(nil)
+)
+
+// New returns a store that uses client, which stays the caller's to close.
+func New(client redis.UniversalClient, opts Options) *Store {
+	return &Store{
+		client:    client,
+		keep:      cmp.Or(opts.Keep, 24*time.Hour),
+		forget:    cmp.Or(opts.Forget, 7*24*time.Hour),
+		logLength: cmp.Or(opts.LogLength, 2000),
+		now:       time.Now,
+
+		outcomesKept: outcomesKept,
+	}
+}

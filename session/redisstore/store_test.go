@@ -1,0 +1,354 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/session"
+	"switchboard/session/redisstore"
+	"switchboard/session/redisstore/redistest"
+)
+
+// eventually waits until done: for a time to live to pass, or for a server to be back.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	late := time.After(30 * time.Second)
+	for !done() {
+		select {
+		case <-poll.C:
+		case <-late:
+			t.Fatalf("did not happen: %s", what)
+		}
+	}
+}
+
+// changes are one of each kind for a session.
+func changes(id session.ID, status session.Status) []session.Change {
+	return []session.Change{
+		{ID: id, Epoch: 1, Record: &session.Record{ID: id, Key: "shop", Status: status, CreatedAt: time.Unix(1e9, 0)}},
+		{ID: id, Epoch: 1, Item: &session.Item{ID: "item-1"}, Order: []string{"item-1"}},
+		{ID: id, Epoch: 1, Event: &session.LoggedEvent{ID: "1-1", Type: "test", Raw: []byte(`{}`)}},
+	}
+}
+
+func apply(t *testing.T, s *redisstore.Store, c ...session.Change) {
+	t.Helper()
+	if stale, err := s.Apply(t.Context(), c); err != nil || len(stale) > 0 {
+		t.Fatalf("Apply: stale %v, error %v", stale, err)
+	}
+}
+
+// life is how long the keys of id are still kept: the first and the last to go.
+func life(t *testing.T, client redis.UniversalClient, id session.ID) (least, most time.Duration) {
+	t.Helper()
+	least = 1 << 62
+	for _, part := range []string{"record", "items", "order", "log", "epoch"} {
+		ttl, err := client.PTTL(t.Context(), "gw:{s:"+string(id)+"}:"+part).Result()
+		if err != nil || ttl <= 0 {
+			t.Fatalf("%s of %s lives for %v, %v", part, id, ttl, err)
+		}
+		least, most = min(least, ttl), max(most, ttl)
+	}
+	return least, most
+}
+
+func TestSessionIsForgotten(t *testing.T) {
+	client := connect(t, redistest.Start(t).URL)
+	s := redisstore.New(client, redisstore.Options{Keep: time.Hour, Forget: 10 * time.Hour})
+	apply(t, s, changes("s-1", session.StatusActive)...)
+	if least, most := life(t, client, "s-1"); least <= 9*time.Hour || most > 10*time.Hour {
+		t.Fatalf("a live session is kept for %v to %v", least, most)
+	}
+	apply(t, s, changes("s-1", session.StatusEnded)...)
+	if least, most := life(t, client, "s-1"); least <= 59*time.Minute || most > time.Hour {
+		t.Fatalf("an ended session is kept for %v to %v", least, most)
+	}
+	late := changes("s-1", "")[2]
+	late.Event.ID = "2-1"
+	apply(t, s, late)
+	if _, most := life(t, client, "s-1"); most > time.Hour {
+		t.Fatalf("a late event keeps an ended session for %v", most)
+	}
+}
+
+func TestEveryKeyExpires(t *testing.T) {
+	server := redistest.Start(t)
+	client := connect(t, server.URL)
+	s := redisstore.New(client, redisstore.Options{})
+	for i, call := range calls(s, session.Lease{ID: "s-1", Node: "http://a", Epoch: 1}) {
+		if err := call(t.Context()); err != nil && !errors.Is(err, session.ErrNotFound) {
+			t.Fatalf("call %d: %v", i, err)
+		}
+	}
+	if err := s.Open(t.Context(), "shop", "s-1", 1, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	form := regexp.MustCompile(`^gw:\{[a-z]+(:[\w-]+)?\}(:[\w-]+)*$`)
+	keys := server.Keys()
+	if len(keys) < 20 {
+		t.Fatalf("only %v", keys)
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool { return key == "gw:{c}:secret" }) // as long as the fleet
+	for _, key := range keys {
+		if ttl, err := client.PTTL(t.Context(), key).Result(); err != nil || ttl <= 0 {
+			t.Errorf("%s lives for %v, %v", key, ttl, err)
+		}
+		if !form.MatchString(key) || strings.Contains(key, "ek_1") {
+			t.Errorf("key %s", key)
+		}
+	}
+}
+
+func TestThousandSessionsLeaveNothing(t *testing.T) {
+	server := redistest.Start(t)
+	s := redisstore.New(connect(t, server.URL), redisstore.Options{Keep: time.Millisecond, Forget: 50 * time.Millisecond})
+	for part := range 10 {
+		var batch []session.Change
+		for i := range 100 {
+			batch = append(batch, changes(session.ID(fmt.Sprint("s-", part, "-", i)), session.StatusEnded)...)
+		}
+		apply(t, s, batch...)
+	}
+	eventually(t, "nothing is left", func() bool { return len(server.Keys()) == 0 })
+}
+
+func TestListForgetsWhatIsGone(t *testing.T) {
+	client := connect(t, redistest.Start(t).URL)
+	s := redisstore.New(client, redisstore.Options{Keep: time.Hour})
+	now := time.Now()
+	s.SetClock(func() time.Time { return now })
+	for i := range 150 {
+		apply(t, s, changes(session.ID(fmt.Sprint("old-", i)), session.StatusEnded)...)
+	}
+	listed := func(key string) int64 { return client.ZCard(t.Context(), key).Val() }
+	now = now.Add(2 * time.Hour)
+	apply(t, s, changes("new-1", session.StatusActive)...)
+	if n := listed("gw:{i}:list"); n != 51 {
+		t.Fatalf("%d listed after the first tidying, want 51", n)
+	}
+	apply(t, s, changes("new-2", session.StatusActive)...)
+	for _, key := range []string{"gw:{i}:list", "gw:{i}:expiry", "gw:{i:shop}:list", "gw:{i:shop}:expiry"} {
+		if n := listed(key); n != 2 {
+			t.Errorf("%s has %d entries, want 2", key, n)
+		}
+	}
+}
+
+func TestListLooksAtBoundedWork(t *testing.T) {
+	s := redisstore.New(connect(t, redistest.Start(t).URL), redisstore.Options{})
+	var batch []session.Change
+	for i := range 1500 {
+		batch = append(batch, changes(session.ID(fmt.Sprintf("s-%04d", i)), session.StatusActive)[0])
+	}
+	batch[0].Record.Labels = map[string]string{"rare": "yes"}
+	apply(t, s, batch...)
+	q := session.Query{Labels: map[string]string{"rare": "yes"}}
+	page, next, err := s.Records(t.Context(), q)
+	if err != nil || len(page) != 0 || next == "" {
+		t.Fatalf("first call: %d records, next %q, %v", len(page), next, err)
+	}
+	q.After = next
+	page, next, err = s.Records(t.Context(), q)
+	if err != nil || len(page) != 1 || next != "" {
+		t.Fatalf("second call: %d records, next %q, %v", len(page), next, err)
+	}
+}
+
+func TestUsageIsOfTheDay(t *testing.T) {
+	s := redisstore.New(connect(t, redistest.Start(t).URL), redisstore.Options{})
+	now := time.Date(2026, 11, 23, 23, 59, 59, 0, time.UTC)
+	s.SetClock(func() time.Time { return now })
+	used := func() int64 {
+		t.Helper()
+		tokens, _, err := s.Used(t.Context(), "shop")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tokens
+	}
+	if err := s.Add(t.Context(), "shop", 5, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got := used(); got != 5 {
+		t.Fatalf("used %d", got)
+	}
+	now = now.Add(time.Second).In(time.FixedZone("west", -8*3600))
+	if got := used(); got != 0 {
+		t.Fatalf("used %d on the next day", got)
+	}
+}
+
+func TestRedisAwayAndBack(t *testing.T) {
+	server := redistest.Start(t)
+	t.Run("stopped", func(t *testing.T) { awayAndBack(t, server, server.Stop) })
+	t.Run("killed", func(t *testing.T) { awayAndBack(t, server, server.Kill) })
+}
+
+func TestClusterAwayAndBack(t *testing.T) {
+	server := redistest.StartCluster(t)
+	awayAndBack(t, server, server.Kill)
+}
+
+// awayAndBack holds that every call fails while Redis is away and works once it is back,
+// with what it kept.
+func awayAndBack(t *testing.T, server *redistest.Server, leave func()) {
+	s := redisstore.New(connect(t, server.URL), redisstore.Options{})
+	id := session.ID("s-" + path.Base(t.Name()))
+	lease, err := s.Acquire(t.Context(), id, "http://a", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave()
+	for i, call := range calls(s, lease) {
+		if err := call(t.Context()); err == nil || errors.Is(err, session.ErrNotFound) {
+			t.Errorf("call %d without Redis: %v", i, err)
+		}
+	}
+	server.Restart()
+	// The client looks once a second whether it can connect again.
+	eventually(t, "Redis is reached again", func() bool {
+		owner, err := s.Owner(t.Context(), id)
+		return err == nil && owner == lease
+	})
+	batch := changes(id, session.StatusActive)
+	for i := range batch {
+		batch[i].Epoch = lease.Epoch
+	}
+	apply(t, s, batch...)
+	for i, call := range calls(s, lease) {
+		if err := call(t.Context()); err != nil && !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("call %d after Redis came back: %v", i, err)
+		}
+	}
+	if lost, err := s.Renew(t.Context(), []session.Lease{lease}, time.Hour); err != nil || len(lost) > 0 {
+		t.Errorf("the lease was lost: %v, %v", lost, err)
+	}
+}
+
+// calls is one of each method.
+func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
+	return []func(context.Context) error{
+		func(ctx context.Context) error { _, err := s.Apply(ctx, changes("s-other", "")); return err },
+		func(ctx context.Context) error { _, err := s.Record(ctx, l.ID); return err },
+		func(ctx context.Context) error { _, _, err := s.Records(ctx, session.Query{}); return err },
+		func(ctx context.Context) error { _, err := s.Items(ctx, l.ID); return err },
+		func(ctx context.Context) error { _, err := s.Events(ctx, l.ID, "", 10); return err },
+		func(ctx context.Context) error { _, err := s.Acquire(ctx, l.ID+"x", l.Node, time.Hour); return err },
+		func(ctx context.Context) error { _, err := s.Renew(ctx, []session.Lease{l}, time.Hour); return err },
+		func(ctx context.Context) error { return s.Release(ctx, session.Lease{ID: "s-other", Epoch: 1}) },
+		func(ctx context.Context) error { _, err := s.Owner(ctx, l.ID); return err },
+		func(ctx context.Context) error { return s.PutGrant(ctx, "ek_1", session.Grant{}, time.Hour) },
+		func(ctx context.Context) error { _, err := s.Grant(ctx, "ek_1"); return err },
+		func(ctx context.Context) error { return s.Open(ctx, "shop", "s-1", 1, time.Hour) },
+		func(ctx context.Context) error { return s.Close(ctx, "shop", "s-1") },
+		func(ctx context.Context) error { return s.Add(ctx, "shop", 1, 1) },
+		func(ctx context.Context) error { _, _, err := s.Used(ctx, "shop"); return err },
+		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
+		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
+		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },
+		func(ctx context.Context) error { _, err := s.ClusterSecret(ctx); return err },
+		func(ctx context.Context) error { return publishAndWithdraw(ctx, s) },
+		func(ctx context.Context) error { _, err := s.Follow(ctx, ""); return err },
+		func(ctx context.Context) error { return s.Report(ctx, reports("1-1")) },
+		func(ctx context.Context) error { _, err := s.Broadcast(ctx, "1-1"); return err },
+		func(ctx context.Context) error { _, err := s.BroadcastList(ctx, 10, ""); return err },
+		func(ctx context.Context) error {
+			_, _, err := s.BroadcastOutcomes(ctx, "1-1", false, "", "", 10)
+			return err
+		},
+	}
+}
+
+// A Redis that hangs holds a caller no longer than its context says.
+func TestRedisHangs(t *testing.T) {
+	server := redistest.Start(t)
+	s := redisstore.New(connect(t, server.URL), redisstore.Options{})
+	apply(t, s, changes("s-1", session.StatusActive)...)
+	server.Pause()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Apply(ctx, changes("s-1", session.StatusActive)); err == nil {
+		t.Fatal("a write into a hung Redis succeeded")
+	}
+	server.Resume()
+	apply(t, s, changes("s-1", session.StatusActive)...)
+}
+
+// An epoch that a crash made Redis forget is not given out a second time.
+func TestEpochGrowsThoughRedisForgets(t *testing.T) {
+	server := redistest.Start(t)
+	s := redisstore.New(connect(t, server.URL), redisstore.Options{})
+	old, err := s.Acquire(t.Context(), "s-1", "http://a", time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Flush()
+	var taken session.Lease
+	eventually(t, "a greater epoch", func() bool {
+		taken, err = s.Acquire(t.Context(), "s-1", "http://b", time.Hour)
+		return err == nil && taken.Epoch > old.Epoch
+	})
+	lost, err := s.Renew(t.Context(), []session.Lease{old, taken}, time.Hour)
+	if err != nil || !slices.Equal(lost, []session.ID{"s-1"}) {
+		t.Fatalf("lost %v, %v", lost, err)
+	}
+	if owner, err := s.Owner(t.Context(), "s-1"); err != nil || owner != taken {
+		t.Fatalf("owner is %v, %v", owner, err)
+	}
+}
+
+// A Redis that restarts forgets its scripts; the first calls of many at once load them.
+func TestScriptsAreLoadedAgain(t *testing.T) {
+	client := connect(t, redistest.Start(t).URL)
+	s := redisstore.New(client, redisstore.Options{})
+	for range 3 {
+		if err := client.ScriptFlush(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		var batch []session.Change
+		for i := range 300 {
+			batch = append(batch, changes(session.ID(fmt.Sprint("s-", i)), session.StatusActive)...)
+		}
+		apply(t, s, batch...)
+	}
+}
+
+func TestThroughSentinel(t *testing.T) {
+	sentinel := redistest.StartSentinel(t, redistest.Start(t))
+	s := redisstore.New(connect(t, sentinel.URL), redisstore.Options{})
+	apply(t, s, changes("s-1", session.StatusActive)...)
+	if r, err := s.Record(t.Context(), "s-1"); err != nil || r.Key != "shop" {
+		t.Fatalf("read %+v, %v", r, err)
+	}
+}
+
+func TestApplyRefusesWhatCannotBeWritten(t *testing.T) {
+	client := connect(t, redistest.Start(t).URL)
+	s := redisstore.New(client, redisstore.Options{})
+	good := changes("s-1", session.StatusActive)
+	for name, bad := range map[string]session.Change{
+		"nothing":       {ID: "s-1", Epoch: 1},
+		"bad ID":        {ID: "a}b", Epoch: 1, Removed: "x"},
+		"bad event ID":  {ID: "s-1", Epoch: 1, Event: &session.LoggedEvent{ID: "*"}},
+		"bad item JSON": {ID: "s-1", Epoch: 1, Item: &session.Item{ID: "a", Raw: []byte(`{`)}},
+	} {
+		_, err := s.Apply(t.Context(), append(slices.Clone(good), bad))
+		if invalid, ok := errors.AsType[*session.InvalidError](err); !ok || invalid.Field != "changes[3]" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := client.DBSize(t.Context()).Val(); n != 0 {
+		t.Errorf("%d keys were written", n)
+	}
+}
