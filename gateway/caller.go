@@ -1,0 +1,160 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+// caller is who makes a request: an API key, or the holder of a client token.
+type caller struct {
+	Key   Key // of a token: the key that issued it, with no role
+	Grant *session.Grant
+	token string
+}
+
+// sees reports whether a session of key is the caller's business.
+func (c caller) sees(key string) bool {
+	return c.Key.Role.atLeast(RoleOperator) || c.Key.Name == key
+}
+
+type callerKey struct{}
+
+func callerOf(ctx context.Context) caller {
+	c, _ := ctx.Value(callerKey{}).(caller)
+	return c
+}
+
+// Subprotocols of the Realtime API: the server picks the first; the second carries a
+// credential, because browsers cannot set headers on a WebSocket.
+const (
+	subprotocol      = "realtime"
+	subprotocolToken = "openai-insecure-api-key."
+)
+
+var (
+	errNoCredential = refuse(http.StatusUnauthorized, "credential-missing",
+		"no API key or client token: send Authorization: Bearer, or the subprotocol "+subprotocolToken+"<token>")
+	errWrongKey = refuse(http.StatusUnauthorized, "credential-unknown", "the API key is not known")
+	errToken    = refuse(http.StatusUnauthorized, "token-expired", "the client token has expired or is not known")
+	errInQuery  = refuse(http.StatusBadRequest, "credential-in-query",
+		"credentials are not taken from the address, where logs keep them; replace this one and send it as Authorization: Bearer")
+	errTokenOnly  = refuse(http.StatusForbidden, "token-not-allowed", "a client token may only attach to its session")
+	errWrongToken = refuse(http.StatusForbidden, "token-not-allowed", "the client token is for another session")
+	errRole       = refuse(http.StatusForbidden, "role-not-allowed", "the API key's role does not allow this")
+)
+
+// credential finds what a request identifies itself with.
+func credential(r *http.Request) (string, error) {
+	if credentialInQuery(r.URL.RawQuery) {
+		return "", errInQuery
+	}
+	if scheme, rest, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
+		if rest = strings.TrimSpace(rest); rest != "" {
+			return rest, nil
+		}
+	}
+	for _, line := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for p := range strings.SplitSeq(line, ",") {
+			if token, ok := strings.CutPrefix(strings.TrimSpace(p), subprotocolToken); ok && token != "" {
+				return token, nil
+			}
+		}
+	}
+	return "", errNoCredential
+}
+
+var credentialParameters = map[string]bool{
+	"key": true, "api_key": true, "api-key": true, "apikey": true, "token": true, "access_token": true,
+	"client_secret": true, "authorization": true,
+}
+
+func credentialInQuery(raw string) bool {
+	for pair := range strings.FieldsFuncSeq(raw, func(r rune) bool { return r == '&' || r == ';' }) {
+		name, value, _ := strings.Cut(pair, "=")
+		value = unescaped(value)
+		if credentialParameters[strings.ToLower(unescaped(name))] || strings.HasPrefix(value, tokenPrefix) || strings.HasPrefix(value, "sk-") {
+			return true
+		}
+	}
+	return false
+}
+
+// unescaped is a part of a query, or what was sent if that is not well formed.
+func unescaped(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+// identify finds the caller of a request. Errors are problems, or the store's.
+func (g *Gateway) identify(r *http.Request) (caller, error) {
+	secret, err := credential(r)
+	if err != nil {
+		return caller{}, err
+	}
+	if !strings.HasPrefix(secret, tokenPrefix) {
+		key, ok := g.Keys.Lookup(secret)
+		if !ok {
+			return caller{}, errWrongKey
+		}
+		return caller{Key: key}, nil
+	}
+	grant, err := g.Grants.Grant(r.Context(), secret)
+	switch {
+	case errors.Is(err, session.ErrNotFound):
+		return caller{}, errToken
+	case err != nil:
+		return caller{}, storeError{err}
+	case time.Now().After(grant.ExpiresAt):
+		return caller{}, errToken
+	}
+	return caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret}, nil
+}
+
+// authenticate lets API keys of at least role min through. Client tokens pass nowhere but the sockets.
+func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		who, err := g.identify(c.Request)
+		switch {
+		case err != nil:
+			g.fail(c, err)
+		case who.Grant != nil:
+			g.fail(c, errTokenOnly)
+		case !who.Key.Role.atLeast(min):
+			g.fail(c, errRole)
+		default:
+			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callerKey{}, who))
+		}
+	}
+}
+
+// issue makes a client token for grant, good for ttl to start with.
+func (g *Gateway) issue(ctx context.Context, grant session.Grant, ttl time.Duration) (string, time.Time, error) {
+	token := tokenPrefix + rand.Text() // 130 bits
+	now := time.Now()
+	grant.ExpiresAt = now.Add(ttl).Truncate(time.Second)
+	if err := g.Grants.PutGrant(ctx, token, grant, ttl); err != nil {
+		return "", time.Time{}, storeError{err}
+	}
+	return token, grant.ExpiresAt, nil
+}
+
+// used keeps a session's token alive beyond its time to start, so that a client that
+// lost its connection comes back with it. The session's own end is what ends it.
+func (g *Gateway) used(ctx context.Context, who caller) {
+	grant := *who.Grant
+	grant.ExpiresAt = time.Now().Add(g.ResumeTTL)
+	if err := g.Grants.PutGrant(ctx, who.token, grant, g.ResumeTTL); err != nil {
+		g.Logger.Warn("client token not prolonged", "session", grant.Session, "error", err)
+	}
+}

@@ -1,0 +1,128 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+
+	"switchboard/session"
+)
+
+func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	patch, err := patchOf(in.Body)
+	if err != nil {
+		return nil, err
+	}
+	effective, err := ctl.Update(ctx, patch)
+	if err != nil {
+		return nil, err
+	}
+	rec := ctl.Record()
+	rec.Session = effective
+	return &sessionOutput{Body: view(rec)}, nil
+}
+
+// patchOf turns the short form or a GA object into a partial session without type.
+func patchOf(body json.RawMessage) (json.RawMessage, error) {
+	var invalid *session.InvalidError
+	model, patch, err := session.NormalizeConfig(body)
+	switch {
+	case errors.As(err, &invalid):
+		return nil, &session.InvalidError{Field: strings.TrimPrefix(invalid.Field, "config."), Detail: invalid.Detail}
+	case err != nil:
+		return nil, err
+	case model != "":
+		return nil, &session.InvalidError{Field: "model", Detail: "the model of a session cannot be changed"}
+	}
+	if patch, err = sjson.DeleteBytes(patch, "type"); err != nil {
+		return nil, err
+	}
+	if len(gjson.ParseBytes(patch).Map()) == 0 {
+		return nil, &session.InvalidError{Field: "session", Detail: "there is nothing to change"}
+	}
+	return patch, nil
+}
+
+func (g *Gateway) message(ctx context.Context, in *messageInput) (*sentOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	item, err := ctl.Message(ctx, session.Message{
+		Role: in.Body.Role, Text: in.Body.Text, Respond: in.Body.Respond == nil || *in.Body.Respond,
+	})
+	return sent("sent", item, err)
+}
+
+func (g *Gateway) functionResult(ctx context.Context, in *functionResultInput) (*sentOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	item, err := ctl.FunctionResult(ctx, in.Body.CallID, in.Body.Output)
+	if errors.Is(err, session.ErrExists) {
+		return nil, refuse(http.StatusConflict, "call-answered", "the function call has been answered")
+	}
+	return sent("sent", item, err)
+}
+
+func (g *Gateway) cancel(ctx context.Context, in *idInput) (*sentOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return sent("cancelled", "", ctl.Cancel(ctx))
+}
+
+func (g *Gateway) commit(ctx context.Context, in *idInput) (*sentOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	item, err := ctl.CommitAudio(ctx)
+	return sent("committed", item, err)
+}
+
+func (g *Gateway) clear(ctx context.Context, in *idInput) (*sentOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return sent("cleared", "", ctl.ClearAudio(ctx))
+}
+
+func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*clientSecretOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	rec := ctl.Record()
+	if in.Body == nil {
+		in.Body = &ClientOptions{}
+	}
+	policy, err := g.policy(in.Body.Policy, rec.Policy, "policy")
+	if err != nil {
+		return nil, err
+	}
+	secret, err := g.secret(ctx, rec, policy, in.Body.TTL)
+	if err != nil {
+		return nil, err
+	}
+	return &clientSecretOutput{Body: secret}, nil
+}
+
+func sent(status, item string, err error) (*sentOutput, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &sentOutput{Body: Sent{Status: status, ItemID: item}}, nil
+}

@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+)
+
+// describe completes the OpenAPI document with the routes that huma does not serve, and
+// mounts it with its page.
+func (g *Gateway) describe() error {
+	doc := g.api.OpenAPI()
+	for _, op := range untyped(doc.Components.Schemas) {
+		doc.AddOperation(op)
+	}
+	explain(doc)
+	asYAML, err := doc.YAML()
+	if err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	asJSON, err := doc.MarshalJSON()
+	if err != nil {
+		return fmt.Errorf("write OpenAPI document: %w", err)
+	}
+	page, err := docsPage(doc)
+	if err != nil {
+		return fmt.Errorf("write page of the API: %w", err)
+	}
+	g.serveText("/openapi.yaml", "application/yaml; charset=utf-8", asYAML)
+	g.serveText("/openapi.json", "application/json", asJSON)
+	g.serveText("/docs", "text/html; charset=utf-8", page)
+	g.serveText("/docs/style.css", "text/css; charset=utf-8", docsStyle)
+	return nil
+}
+
+func (g *Gateway) serveText(path, contentType string, body []byte) {
+	g.engine.GET(path, func(c *gin.Context) {
+		c.Header("Cache-Control", "no-cache")
+		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
+		c.Data(http.StatusOK, contentType, body)
+	})
+}
+
+// explain adds what a reader wants to know and a type cannot say.
+func explain(doc *huma.OpenAPI) {
+	texts := map[string]string{
+		"create-session":       "Opens a session with the upstream and answers when it is ready: after session.created and, with a config, session.updated. The client secret is for the browser; it may attach to this session and nothing else.",
+		"list-sessions":        "An app key sees its own sessions, an operator key all of them, on whichever node they run. Ended sessions stay listed for a day.",
+		"get-session":          "Also of a session that has ended.",
+		"update-session":       "Answers with the effective session once the upstream has acknowledged the change; 422 with the upstream's own error when it refused, and then nothing has changed.",
+		"end-session":          "Clients are closed with 1000. Ending a session that has ended answers the same.",
+		"list-items":           "Messages with their transcripts, function calls and their outputs. Of an interrupted answer, the text that was heard.",
+		"send-message":         "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it.",
+		"send-function-result": "Adds the output and asks for the next response once all calls of the last one are answered. 409 when the call was answered before.",
+		"cancel-response":      "Answers when the response has ended. 409 response_cancel_not_active when none was active: a normal race.",
+		"commit-audio":         "For sessions without turn detection. 409 input_audio_buffer_commit_empty when there is less than 100 ms of it.",
+		"create-broadcast":     "Accepted at once, and applied on every node in the same order. Each session keeps its own instructions beneath: withdrawing the broadcast brings them back. Responses under way are not disturbed.",
+		"get-broadcast":        "matched counts the sessions concerned so far, outcomes what became of them; those in neither outcome are yet to answer. nodes says who has read it.",
+		"withdraw-broadcast":   "The sessions that have it go back to what their instructions are without it. withdrawal counts how far that has come. 409 when it was withdrawn before.",
+		"list-outcomes":        "applied: the upstream acknowledged it. deferred: the upstream was lost meanwhile, the next one begins with it. refused, ended, silent: it did not come about.",
+		"create-client-secret": "Another token for the same session, as for a second listener. Body: policy and ttl, both optional.",
+	}
+	for _, path := range doc.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Patch, path.Delete} {
+			if op != nil && op.Description == "" {
+				op.Description = texts[op.OperationID]
+			}
+		}
+	}
+}
+
+// untyped are the operations that are plain handlers: sockets, streams, OpenAI's and health.
+func untyped(r huma.Registry) []*huma.Operation {
+	id := &huma.Param{Name: "id", In: "path", Required: true, Description: "The session's ID", Schema: &huma.Schema{Type: huma.TypeString}}
+	parameter := func(in, name, text string) *huma.Param {
+		return &huma.Param{Name: name, In: in, Description: text, Schema: &huma.Schema{Type: huma.TypeString}}
+	}
+	get := func(id, path, tag, summary, text string, answers map[string]string, params ...*huma.Param) *huma.Operation {
+		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{tag},
+			Summary: summary, Description: text, Parameters: params, Responses: map[string]*huma.Response{}}
+		for status, words := range answers {
+			op.Responses[status] = &huma.Response{Description: words}
+		}
+		return op
+	}
+	open := []map[string][]string{{}} // no key needed
+	health := get("readyz", "/readyz", "Operations", "Whether new sessions should come here",
+		"503 while draining and while the store is away: nothing can be opened without its lease, though sessions that run go on.",
+		map[string]string{"503": "Draining, or the store is away"})
+	health.Security = open
+	health.Responses["200"] = jsonResponse(r, "Ready", Health{})
+	alive := get("healthz", "/healthz", "Operations", "Whether the process answers", "", map[string]string{"200": "It does"})
+	alive.Security = open
+	metrics := get("metrics", "/metrics", "Operations", "Numbers in Prometheus' format", "", map[string]string{"200": "Text"})
+	metrics.Security = open
+	return []*huma.Operation{
+		get("follow-events", sessions+"/{id}/events", "Conversation", "Follow a session (server-sent events)",
+			"Every event but audio, with its type as the event's name. With Last-Event-ID first what was missed since then, without gap or double; 0 is the beginning. Without it, what happens from now on. A comment comes every 15 s. Of an ended session: what is kept, then 204.",
+			map[string]string{"200": "text/event-stream", "204": "The session has ended and there is nothing more"},
+			id, parameter("header", "Last-Event-ID", "ID of the last event seen"), parameter("query", "last_event_id", "The same, for clients that cannot set the header")),
+		get("follow-broadcast", broadcasts+"/{id}/events", "Broadcasts", "Follow a broadcast (server-sent events)",
+			"An event named progress, with the broadcast as GET shows it, whenever that has changed.",
+			map[string]string{"200": "text/event-stream"},
+			&huma.Param{Name: "id", In: "path", Required: true, Description: "The broadcast's ID", Schema: &huma.Schema{Type: huma.TypeString}}),
+		get("attach", sessions+"/{id}/relay", "Conversation", "Attach a client (WebSocket)",
+			"The wire is the Realtime protocol itself. With a client token or an API key, as Bearer or as the subprotocol openai-insecure-api-key.<token> beside realtime. Close codes 1012 and 1013 mean: attach again, with last_event_id.",
+			map[string]string{"101": "Attached", "410": "The session has ended", "426": "No WebSocket handshake"},
+			id, parameter("query", "last_event_id", "event_id of the last event seen, to get what was missed")),
+		get("realtime", "/v1/realtime", "OpenAI's own contract", "Open a session and attach to it (WebSocket)",
+			"As api.openai.com does it, so that an official SDK works with only its base URL changed. The session ends with its client.",
+			map[string]string{"101": "Open; a wrong key or model shows as an error event and a close code, as on the live API"},
+			parameter("query", "model", "As with OpenAI"), parameter("query", "intent", "transcription, or left out"),
+			parameter("header", "OpenAI-Safety-Identifier", "Stable hash of the end user, passed on")),
+		clientSecretsOperation(),
+		alive, health, metrics,
+	}
+}
+
+func clientSecretsOperation() *huma.Operation {
+	object := func(properties map[string]*huma.Schema) map[string]*huma.MediaType {
+		return map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, Properties: properties}}}
+	}
+	text, number := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeInteger}
+	config := &huma.Schema{Type: huma.TypeObject, Description: "GA session object", AdditionalProperties: true}
+	return &huma.Operation{
+		OperationID: "create-realtime-client-secret", Method: http.MethodPost, Path: "/v1/realtime/client_secrets",
+		Tags: []string{"OpenAI's own contract"}, Summary: "Issue a token that opens a session",
+		Description: "The config is bound to the token. Errors have OpenAI's shape.",
+		RequestBody: &huma.RequestBody{Content: object(map[string]*huma.Schema{
+			"expires_after": {Type: huma.TypeObject, Properties: map[string]*huma.Schema{"anchor": text, "seconds": number}, Description: "10 to 7200 seconds; 600 if left out"},
+			"session":       config,
+		})},
+		Responses: map[string]*huma.Response{
+			"200": {Description: "The token", Content: object(map[string]*huma.Schema{"value": text, "expires_at": number, "session": config})},
+			"401": {Description: "Wrong key"},
+		},
+	}
+}
+
+func jsonResponse[T any](r huma.Registry, text string, _ T) *huma.Response {
+	schema := huma.SchemaFromType(r, typeOf[T]())
+	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
+}

@@ -1,0 +1,52 @@
+package gateway_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"switchboard/cmd/simulator/standin"
+	"switchboard/gateway"
+)
+
+func TestEveryRouteIsDescribed(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	doc := r.must(200, "GET", "/openapi.json", "", "")
+	page := string(r.must(200, "GET", "/docs", "", "").body)
+	paths := doc.field(t, "paths").(map[string]any)
+	own := map[string]bool{"/docs": true, "/docs/style.css": true, "/openapi.yaml": true, "/openapi.json": true}
+	parameter := regexp.MustCompile(`:(\w+)`)
+	for _, route := range gateway.Routes(r.gateway) {
+		path := parameter.ReplaceAllString(route.Path, "{$1}")
+		if own[path] || route.Method == "HEAD" || strings.HasPrefix(path, "/internal/") {
+			continue
+		}
+		item, _ := paths[path].(map[string]any)
+		if item[strings.ToLower(route.Method)] == nil {
+			t.Errorf("%s %s is not in the OpenAPI document", route.Method, path)
+		}
+		if !strings.Contains(page, "<code>"+path+"</code>") {
+			t.Errorf("%s is not on the page", path)
+		}
+	}
+	if doc.field(t, "openapi") != "3.1.0" {
+		t.Errorf("version %v", doc.field(t, "openapi"))
+	}
+}
+
+func TestDocsLoadNothingFromElsewhere(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	page := r.must(200, "GET", "/docs", "", "")
+	for _, address := range regexp.MustCompile(`(?:src|href)="([^"]*)"`).FindAllStringSubmatch(string(page.body), -1) {
+		if !strings.HasPrefix(address[1], "/") && !strings.HasPrefix(address[1], "#") {
+			t.Errorf("loads %s", address[1])
+		}
+	}
+	if csp := page.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") {
+		t.Errorf("policy %q", csp)
+	}
+	r.must(200, "GET", "/docs/style.css", "", "")
+	if yaml := r.must(200, "GET", "/openapi.yaml", "", ""); !strings.Contains(string(yaml.body), "openapi: 3.1.0") {
+		t.Error("no YAML")
+	}
+}

@@ -1,0 +1,200 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+// Times of an event stream.
+const (
+	streamPing  = 15 * time.Second // a comment, so that proxies and dead clients show
+	streamWrite = 10 * time.Second // for one write to be taken
+	streamRetry = 2000             // milliseconds until a client comes back
+	replayPage  = 200              // events per read of the store
+)
+
+var eventID = regexp.MustCompile(`^[0-9]{1,19}(-[0-9]{1,19})?$`)
+
+// events streams a session's log: what was missed since Last-Event-ID, then what happens.
+func (g *Gateway) events(c *gin.Context) {
+	ctx, cancel := context.WithCancel(c.Request.Context())
+	defer cancel()
+	defer context.AfterFunc(g.streams, cancel)()
+
+	f, after, err := g.eventSource(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after}
+	if f.ctl == nil {
+		g.replayEnded(ctx, c, s, f.rec.ID)
+		return
+	}
+	feed := f.ctl.Subscribe() // before the replay, so that nothing falls between
+	defer feed.Close()
+	var missed []session.LoggedEvent
+	if after != "" {
+		g.flush(ctx)
+		if missed, err = g.replay(ctx, f.rec.ID, after); err != nil {
+			g.fail(c, err)
+			return
+		}
+	}
+	s.open()
+	for s.send(missed) == nil && len(missed) > 0 {
+		if missed, err = g.replay(ctx, f.rec.ID, s.last); err != nil {
+			return // the client comes back with what it has
+		}
+	}
+	s.follow(ctx, feed)
+}
+
+func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
+	f, err := g.find(c.Request.Context(), callerOf(c.Request.Context()), session.ID(c.Param("id")))
+	if err != nil {
+		return found{}, "", err
+	}
+	if f.ctl == nil && f.rec.Status != session.StatusEnded {
+		return found{}, "", session.ErrLeaseLost
+	}
+	after := orDefault(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
+	switch {
+	case after == "":
+	case !eventID.MatchString(after):
+		return found{}, "", queryProblem("header.Last-Event-ID", "is no ID of this stream; 0 is the beginning")
+	case !strings.Contains(after, "-"):
+		after += "-0"
+	}
+	return f, after, nil
+}
+
+// replayEnded sends what is kept of an ended session. A client that has it all gets 204,
+// which tells an EventSource not to come back.
+func (g *Gateway) replayEnded(ctx context.Context, c *gin.Context, s *stream, id session.ID) {
+	page, err := g.replay(ctx, id, s.last)
+	switch {
+	case err != nil:
+		g.fail(c, err)
+		return
+	case len(page) == 0:
+		c.Status(http.StatusNoContent)
+		return
+	}
+	for s.open(); s.send(page) == nil && len(page) > 0; {
+		if page, err = g.replay(ctx, id, s.last); err != nil {
+			return
+		}
+	}
+}
+
+func (g *Gateway) replay(ctx context.Context, id session.ID, after string) ([]session.LoggedEvent, error) {
+	page, err := g.Store.Events(ctx, id, after, replayPage)
+	if err != nil && !errors.Is(err, session.ErrNotFound) {
+		return nil, storeError{err}
+	}
+	return page, nil
+}
+
+// stream writes server-sent events to one client.
+type stream struct {
+	w    gin.ResponseWriter
+	rc   *http.ResponseController
+	buf  bytes.Buffer
+	last string // ID of the newest event sent or known to the client
+}
+
+func (s *stream) open() {
+	h := s.w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	s.w.WriteHeader(http.StatusOK)
+	s.buf.WriteString("retry: " + strconv.Itoa(streamRetry) + "\n\n")
+}
+
+// send writes events that are newer than the last one sent, in one go.
+func (s *stream) send(events []session.LoggedEvent) error {
+	for _, e := range events {
+		if !newer(e.ID, s.last) {
+			continue
+		}
+		s.last = e.ID
+		s.buf.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
+		s.data(e.Raw)
+		s.buf.WriteString("\n\n")
+	}
+	return s.flush()
+}
+
+// data writes JSON on one line: a line break would end the field.
+func (s *stream) data(raw json.RawMessage) {
+	if !bytes.ContainsAny(raw, "\r\n") {
+		s.buf.Write(raw)
+		return
+	}
+	if json.Compact(&s.buf, raw) != nil {
+		s.buf.WriteString("null")
+	}
+}
+
+func (s *stream) flush() error {
+	_ = s.rc.SetWriteDeadline(time.Now().Add(streamWrite)) // a recorder in a test has none
+	if _, err := s.buf.WriteTo(s.w); err != nil {
+		return err
+	}
+	if err := s.rc.Flush(); err != nil {
+		return err
+	}
+	_ = s.rc.SetWriteDeadline(time.Time{}) // HTTP/2 resets the stream when one passes, written to or not
+	return nil
+}
+
+// feed is a session's live log; *session.Feed is one.
+type feed interface {
+	Next(ctx context.Context) (session.LoggedEvent, error)
+}
+
+// follow sends what happens until the client, the session or the gateway ends.
+func (s *stream) follow(ctx context.Context, feed feed) {
+	for {
+		wait, cancel := context.WithTimeout(ctx, streamPing)
+		e, err := feed.Next(wait)
+		cancel()
+		switch {
+		case err == nil:
+			err = s.send([]session.LoggedEvent{e})
+		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			s.buf.WriteString(": ping\n\n")
+			err = s.flush()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// newer compares two IDs of the form "<unix ms>-<n>".
+func newer(a, b string) bool {
+	am, an := splitID(a)
+	bm, bn := splitID(b)
+	return b == "" || am > bm || am == bm && an > bn
+}
+
+func splitID(id string) (ms, n uint64) {
+	head, tail, _ := strings.Cut(id, "-")
+	ms, _ = strconv.ParseUint(head, 10, 64)
+	n, _ = strconv.ParseUint(tail, 10, 64)
+	return ms, n
+}

@@ -1,0 +1,146 @@
+package gateway_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tmaxmax/go-sse"
+
+	"switchboard/cmd/simulator/standin"
+)
+
+// follow opens an event stream; next reads it by a library that is not ours.
+func (r *rig) follow(id, last string) (next func(typ string) sse.Event, stop func()) {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second) // only a broken test waits for it
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url+"/realtime/sessions/"+id+"/events", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+app)
+	if last != "" {
+		req.Header.Set("Last-Event-ID", last)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+		r.t.Fatalf("%d %s", res.StatusCode, res.Header.Get("Content-Type"))
+	}
+	events := make(chan sse.Event)
+	go func() {
+		defer close(events)
+		defer res.Body.Close()
+		for e, err := range sse.Read(res.Body, nil) {
+			if err != nil {
+				return
+			}
+			select {
+			case events <- e:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	stop = func() {
+		cancel()
+		for range events { //nolint:revive // waits for the reader
+		}
+	}
+	r.t.Cleanup(stop)
+	next = func(typ string) sse.Event {
+		r.t.Helper()
+		for e := range events {
+			if typ == "" || e.Type == typ {
+				return e
+			}
+		}
+		if typ != "" {
+			r.t.Fatalf("the stream ended before %s", typ)
+		}
+		return sse.Event{}
+	}
+	return next, stop
+}
+
+func TestEventsGoOnWhereTheClientLeft(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	r.open("one")
+	say := func(text string) { r.must(200, "POST", "/realtime/sessions/one/message", app, `{"text":"`+text+`"}`) }
+
+	next, stop := r.follow("one", "")
+	say("one")
+	next("response.created")
+	last := next("response.output_item.added")
+	stop()
+	say("two") // nobody follows
+	next, stop = r.follow("one", last.LastEventID)
+	say("three")
+
+	seen := map[string]bool{last.LastEventID: true}
+	for third, answered := false, false; !answered; {
+		e := next("")
+		if e.LastEventID == "" {
+			t.Fatal("the stream ended early")
+		}
+		if seen[e.LastEventID] {
+			t.Errorf("%s %s came twice", e.LastEventID, e.Type)
+		}
+		seen[e.LastEventID] = true
+		if e.Type == "response.output_audio.delta" {
+			t.Error("audio in the stream")
+		}
+		third = third || e.Type == "conversation.item.done" && strings.Contains(e.Data, "three")
+		answered = third && e.Type == "response.done"
+	}
+	stop()
+
+	all, _ := r.follow("one", "0")
+	got := map[string]bool{}
+	for missing := len(seen); missing > 0; {
+		e := all("")
+		if e.LastEventID == "" || got[e.LastEventID] {
+			t.Fatalf("%q ends it or came twice, with %d missing", e.LastEventID, missing)
+		}
+		got[e.LastEventID] = true
+		if seen[e.LastEventID] {
+			missing--
+		}
+	}
+}
+
+func TestEventsOfAnEndedSession(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	r.open("one")
+	live, _ := r.follow("one", "")
+	r.must(200, "POST", "/realtime/sessions/one/message", app, `{"text":"x"}`)
+	live("response.done")
+	r.must(200, "DELETE", "/realtime/sessions/one", app, "")
+	for live("").LastEventID != "" { // ends with the session
+	}
+
+	next, _ := r.follow("one", "")
+	last := ""
+	for e := next(""); e.LastEventID != ""; e = next("") {
+		last = e.LastEventID
+	}
+	if last == "" {
+		t.Fatal("nothing is kept")
+	}
+	if a := r.do("GET", "/realtime/sessions/one/events", app, "", "Last-Event-ID", last); a.StatusCode != 204 {
+		t.Errorf("%d after the last event, want 204", a.StatusCode)
+	}
+}
+
+func TestDrainEndsEventStreams(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	r.open("one")
+	next, _ := r.follow("one", "")
+	r.gateway.Drain()
+	for next("").LastEventID != "" {
+	}
+}

@@ -1,0 +1,361 @@
+package gateway_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"switchboard/cmd/simulator/standin"
+	"switchboard/gateway"
+	"switchboard/session"
+	"switchboard/session/sessiontest"
+	"switchboard/session/upstream"
+)
+
+// member is one node of a fleet in this process.
+type member struct {
+	url    string
+	hub    *session.Hub
+	drain  func() // as SIGTERM does
+	vanish func() // its address answers no more
+}
+
+// fleet is some nodes over one memory and one stand-in.
+type fleet struct {
+	*rig
+	mem   *sessiontest.Memory
+	nodes []*member
+}
+
+const fleetSecret = "the nodes' own secret"
+
+func newFleet(t *testing.T, n int) *fleet {
+	t.Helper()
+	mem := sessiontest.NewMemory()
+	f := &fleet{rig: newRig(t, standin.Faults{}, nil), mem: mem}
+	openai := standin.New(standin.Options{Keys: []string{"sk-upstream"}, Speed: 50})
+	behind := httptest.NewServer(openai)
+	t.Cleanup(func() { behind.Close(); openai.Close() })
+	dialer, err := upstream.New(upstream.Options{BaseURL: behind.URL + "/v1", Key: "sk-upstream"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range n {
+		f.nodes = append(f.nodes, f.join(mem, dialer))
+	}
+	return f
+}
+
+func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
+	t := f.t
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &member{url: "http://" + l.Addr().String()}
+	secret := gateway.Secret(func(context.Context) ([]byte, error) { return []byte(fleetSecret), nil })
+	client := &http.Client{Transport: gateway.NodeTransport()}
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	m.hub = session.NewHub(session.HubOptions{
+		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem,
+		HandOver: gateway.HandOver(client, secret), Lease: 3 * time.Second, DrainLimit: 5 * time.Second, Logger: log,
+	})
+	keys, err := gateway.ParseKeys(strings.NewReader(keyList))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(gateway.Options{
+		Hub: m.hub, Node: m.url, Directory: mem, Secret: secret, Broadcasts: mem,
+		Store: mem, Grants: mem, Keys: keys, Logger: log, Model: "gpt-realtime-2.1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: l, Config: &http.Server{Handler: g}}
+	server.Start()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = m.hub.Run(ctx) }()
+	m.drain = sync.OnceFunc(func() { g.Drain(); cancel(); <-ended; g.Wait() })
+	m.vanish = sync.OnceFunc(func() { server.CloseClientConnections(); server.Listener.Close() })
+	t.Cleanup(func() { m.drain(); server.Close(); client.CloseIdleConnections(); gateway.CloseNodes(g) })
+	return m
+}
+
+// on calls one node as the fleet's first app key.
+func (f *fleet) on(m *member, want int, method, path, body string) answer {
+	f.t.Helper()
+	f.url = m.url
+	return f.must(want, method, path, app, body)
+}
+
+func (f *fleet) attach(m *member, id, last string) *websocket.Conn {
+	f.t.Helper()
+	address := strings.Replace(m.url, "http", "ws", 1) + "/realtime/sessions/" + id + "/relay?last_event_id=" + last
+	c, _, err := websocket.Dial(f.t.Context(), address, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + app}}})
+	if err != nil {
+		f.t.Fatalf("attach: %v", err)
+	}
+	c.SetReadLimit(1 << 24)
+	return c
+}
+
+// until reads events up to one of this type, and returns its event_id.
+func until(t *testing.T, c *websocket.Conn, typ string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for {
+		_, raw, err := c.Read(ctx)
+		if err != nil {
+			t.Fatalf("waiting for %s: %v", typ, err)
+		}
+		var e struct {
+			Type    string
+			EventID string `json:"event_id"`
+		}
+		if err := json.Unmarshal(raw, &e); err != nil {
+			t.Fatal(err)
+		}
+		if e.Type == typ {
+			return e.EventID
+		}
+	}
+}
+
+func TestAnyRequestToAnyNode(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	f.on(a, 201, "POST", "/realtime/sessions", `{"session_id":"one","config":{"output_modalities":["text"]}}`)
+	c := f.attach(b, "one", "")
+	until(t, c, "session.created")
+	path := "/realtime/sessions/one"
+	sse, stop := f.follow(b, path+"/events")
+	f.on(b, 200, "POST", path+"/message", `{"text":"hello"}`)
+	until(t, c, "response.done")
+	if line := <-sse; !strings.Contains(line, "conversation.item.added") {
+		t.Errorf("the stream began with %q", line)
+	}
+	stop()
+	f.on(b, 200, "PATCH", path, `{"instructions":"be brief"}`)
+	until(t, c, "session.updated")
+	if problem := f.on(b, 422, "PATCH", path, `{"speed":99}`); !strings.Contains(string(problem.body), "upstream-refused") {
+		t.Errorf("problem %s", problem.body)
+	}
+	f.on(b, 409, "POST", path+"/cancel", "")
+	f.on(b, 200, "POST", path+"/audio/clear", "")
+	f.on(b, 422, "POST", path+"/function-result", `{"call_id":"none","output":"x"}`)
+	if items := f.on(b, 200, "GET", path+"/items", ""); !strings.Contains(string(items.body), "hello") {
+		t.Errorf("items %s", items.body)
+	}
+	f.on(b, 201, "POST", path+"/client-secret", "")
+	f.on(b, 200, "DELETE", path, "")
+	var err error
+	for err == nil {
+		_, _, err = c.Read(t.Context())
+	}
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != 1000 {
+		t.Errorf("the client saw %v", err)
+	}
+	f.on(b, 410, "POST", path+"/cancel", "")
+	f.on(b, 404, "GET", "/realtime/sessions/unknown", "")
+}
+
+// A node that is lost with a request in hand may have done what it was asked: it is not
+// done again on another one, unless that changes nothing.
+func TestNodeLostInARequest(t *testing.T) {
+	f := newFleet(t, 1)
+	var asked atomic.Int64
+	lost := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked.Add(1)
+		panic(http.ErrAbortHandler) // the connection ends without an answer
+	}))
+	defer lost.Close()
+	if _, err := f.mem.Acquire(t.Context(), "one", lost.URL, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	problem := f.on(f.nodes[0], 502, "POST", "/realtime/sessions/one/message", `{"text":"hello"}`)
+	if !strings.Contains(string(problem.body), "node-lost") || asked.Load() != 1 {
+		t.Errorf("asked %d times, answered %s", asked.Load(), problem.body)
+	}
+	f.on(f.nodes[0], 404, "GET", "/realtime/sessions/one", "") // once the lease is over
+	if asked.Load() < 2 {
+		t.Error("what can be asked again was not")
+	}
+}
+
+// follow reads the data lines of an event stream.
+func (f *fleet) follow(m *member, path string) (lines <-chan string, stop func()) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	r, err := http.NewRequestWithContext(ctx, "GET", m.url+path, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+app)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil || res.StatusCode != 200 {
+		f.t.Fatalf("follow: %v %v", res, err)
+	}
+	out, done := make(chan string, 100), make(chan struct{})
+	go func() {
+		defer close(done)
+		for in := bufio.NewScanner(res.Body); in.Scan(); {
+			if data, ok := strings.CutPrefix(in.Text(), "data: "); ok {
+				out <- data
+			}
+		}
+	}()
+	return out, func() { cancel(); res.Body.Close(); <-done }
+}
+
+// A node that is gone: the next request for its session claims it, after its lease.
+func TestRequestClaimsWhatALostNodeRan(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	f.on(a, 201, "POST", "/realtime/sessions", `{"session_id":"one","config":{"output_modalities":["text"]}}`)
+	f.on(a, 200, "POST", "/realtime/sessions/one/message", `{"text":"remember me","respond":false}`)
+	if status := f.status(b, "/realtime/sessions/one/items"); status != 200 {
+		t.Fatalf("before: %d", status)
+	}
+	a.vanish()
+	if status := f.status(b, "/realtime/sessions/one/items"); status != 503 {
+		t.Errorf("while its lease lasts: %d", status)
+	}
+	a.drain()
+	items := f.on(b, 200, "GET", "/realtime/sessions/one/items", "")
+	if len(items.field(t, "items").([]any)) != 1 || !strings.Contains(string(items.body), "remember me") {
+		t.Errorf("items %s", items.body)
+	}
+	if _, ok := b.hub.Controller("one"); !ok {
+		t.Error("the other node does not run it")
+	}
+}
+
+func (f *fleet) status(m *member, path string) int {
+	f.t.Helper()
+	f.url = m.url
+	r, err := http.NewRequestWithContext(f.t.Context(), "GET", m.url+path, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+app)
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	res.Body.Close()
+	return res.StatusCode
+}
+
+// A node that stops hands its sessions over; a client comes back through the node it was
+// on before or another, and misses nothing.
+func TestNodeStopsAndItsClientsGoOn(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	f.on(a, 201, "POST", "/realtime/sessions", `{"session_id":"one","config":{"output_modalities":["text"],"instructions":"keep me"}}`)
+	c := f.attach(a, "one", "")
+	f.on(a, 200, "POST", "/realtime/sessions/one/message", `{"text":"hello"}`)
+	until(t, c, "response.created")
+	created := until(t, c, "conversation.item.added")
+	last := until(t, c, "response.done")
+	a.drain()
+	c = f.attach(b, "one", created)
+	if got := until(t, c, "response.done"); got != last {
+		t.Errorf("missed event %s, want %s", got, last)
+	}
+	until(t, c, "switchboard.session.renewed")
+	f.on(b, 200, "POST", "/realtime/sessions/one/message", `{"text":"again"}`)
+	until(t, c, "response.done")
+	view := f.on(b, 200, "GET", "/realtime/sessions/one", "")
+	if view.field(t, "node") != b.url || !strings.Contains(string(view.body), "keep me") {
+		t.Errorf("session %s", view.body)
+	}
+	c.CloseNow()
+}
+
+func TestNodesProveThemselves(t *testing.T) {
+	f := newFleet(t, 1)
+	m := f.nodes[0]
+	for _, header := range []string{"", "1.x", fmt.Sprintf("%d.AAAA", time.Now().Unix())} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", m.url+"/internal/sessions/one", strings.NewReader(`{"record":{"id":"one"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Switchboard-Node", header)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 401 {
+			t.Errorf("header %q: %d", header, res.StatusCode)
+		}
+	}
+}
+
+func TestBroadcastRoutes(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	for i, m := range []*member{a, b, a} {
+		f.on(m, 201, "POST", "/realtime/sessions", fmt.Sprintf(`{"session_id":"s%d","labels":{"team":"t%d"},"config":{"instructions":"own"}}`, i, i%2))
+	}
+	f.url = b.url
+	f.must(403, "POST", "/realtime/broadcasts", app, `{"instructions":"x"}`)
+	f.must(422, "POST", "/realtime/broadcasts", operator, `{"instructions":""}`)
+	f.must(422, "POST", "/realtime/broadcasts", operator, `{"instructions":"x","mode":"shout"}`)
+	made := f.must(202, "POST", "/realtime/broadcasts", operator, `{"instructions":"closing at 8","select":{"team":"t0"}}`)
+	path := made.Header.Get("Location")
+	now := f.settled(path, 2)
+	if now.By == "" || now.Mode != "append" || now.Matched != 2 || now.Outcomes["applied"] != 2 {
+		t.Errorf("broadcast %+v", now)
+	}
+	if got := f.must(200, "GET", "/realtime/sessions/s2", operator, ""); !strings.Contains(string(got.body), `own\n\nclosing at 8`) {
+		t.Errorf("session %s", got.body)
+	}
+	if page := f.must(200, "GET", path+"/outcomes?status=applied", operator, ""); len(page.field(t, "outcomes").([]any)) != 2 {
+		t.Errorf("outcomes %s", page.body)
+	}
+	f.must(200, "DELETE", path, operator, "")
+	f.must(409, "DELETE", path, operator, "")
+	f.must(404, "GET", "/realtime/broadcasts/1-1", operator, "")
+	if list := f.must(200, "GET", "/realtime/broadcasts", operator, ""); len(list.field(t, "broadcasts").([]any)) != 1 {
+		t.Errorf("list %s", list.body)
+	}
+}
+
+// settled waits until a broadcast has so many outcomes.
+func (f *fleet) settled(path string, n int) (s session.BroadcastStatus) {
+	f.t.Helper()
+	for range 100 {
+		if err := json.Unmarshal(f.must(200, "GET", path, operator, "").body, &s); err != nil {
+			f.t.Fatal(err)
+		}
+		var sum int
+		for _, c := range s.Outcomes {
+			sum += c
+		}
+		if sum >= n {
+			return s
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	f.t.Fatalf("not settled: %+v", s)
+	return s
+}

@@ -1,0 +1,174 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+// Times of finding the node that runs a session.
+const (
+	ownerWait = 5 * time.Second       // while it is between two nodes
+	ownerPoll = 50 * time.Millisecond // how often to look
+	dialWait  = 2 * time.Second       // for the owner to take the connection
+)
+
+// movedHeader marks a node's answer that the session does not run there any more.
+const movedHeader = "Switchboard-Moved"
+
+// errMoved says that a request has to be sent to another node.
+var errMoved = errors.New("the session has moved")
+
+// owned lets a request go on that can be answered here, and sends one for a session that
+// runs elsewhere to the node that runs it, in one hop. A session that nobody runs is
+// claimed. A request that came from another node is never sent on: it is told to look again.
+func (g *Gateway) owned(c *gin.Context) {
+	id := session.ID(c.Param("id"))
+	if g.Directory == nil || !id.Valid() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.Request.Context(), ownerWait)
+	defer cancel()
+	for {
+		owner, err := g.ownerOf(ctx, id)
+		switch {
+		case err != nil:
+			g.fail(c, err)
+			return
+		case owner == "":
+			return
+		case g.hopped(c.Request):
+			c.Header(movedHeader, "1")
+			g.fail(c, session.ErrLeaseLost)
+			return
+		case owner != g.Node && !errors.Is(g.forward(c, owner), errMoved):
+			c.Abort()
+			return
+		}
+		select {
+		case <-ctx.Done():
+			g.fail(c, session.ErrLeaseLost)
+			return
+		case <-time.After(ownerPoll):
+		}
+	}
+}
+
+// ownerOf says where a request for a session belongs: "" is here, which goes for
+// sessions that have ended or never were, too; this node's own URL, that it will be here soon.
+func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
+	if _, ok := g.Hub.Controller(id); ok {
+		return "", nil
+	}
+	lease, err := g.Directory.Owner(ctx, id)
+	switch {
+	case err == nil:
+		return lease.Node, nil
+	case !errors.Is(err, session.ErrNotFound):
+		return "", storeError{err}
+	}
+	_, err = g.Hub.Claim(ctx, id)
+	var held *session.HeldError
+	switch {
+	case err == nil, errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrEnded):
+		return "", nil
+	case errors.As(err, &held):
+		return held.Lease.Node, nil
+	case errors.Is(err, session.ErrExists): // another request is claiming it here
+		return g.Node, nil
+	}
+	return "", err
+}
+
+// forward sends a request to the node that runs its session and passes the answer on.
+// errMoved: nothing was written, and what was asked was not done there.
+func (g *Gateway) forward(c *gin.Context, owner string) error {
+	to, err := url.Parse(owner)
+	if err != nil {
+		g.fail(c, storeError{err})
+		return nil
+	}
+	body, err := g.bodyAgain(c.Request)
+	if err != nil {
+		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
+		return nil
+	}
+	secret, err := g.Secret(c.Request.Context())
+	if err != nil {
+		g.fail(c, storeError{err})
+		return nil
+	}
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // the owner bounds its answer, a stream has no end
+	var moved error
+	proxy := &httputil.ReverseProxy{
+		Transport:     g.nodes,
+		FlushInterval: -1,
+		ErrorLog:      nil,
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to)
+			r.Out.Host = r.In.Host // relay_url is made of it
+			r.SetXForwarded()
+			r.Out.Header.Set(nodeHeader, sign(secret, r.Out.Method, r.Out.URL.Path, body, time.Now()))
+		},
+		ModifyResponse: func(r *http.Response) error {
+			if r.Header.Get(movedHeader) != "" {
+				return errMoved
+			}
+			for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
+				c.Writer.Header().Del(name) // the owner has set its own
+			}
+			return nil
+		},
+		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
+			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+				return
+			}
+			g.Logger.Debug("not forwarded", "to", owner, "error", err)
+			if r.Method == http.MethodPost && mayHaveArrived(err) {
+				g.fail(c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
+				return
+			}
+			moved = errMoved // a node that cannot be reached is looked for again
+		},
+	}
+	g.forwarded.Add(1)
+	proxy.ServeHTTP(c.Writer, c.Request)
+	return moved
+}
+
+// mayHaveArrived reports whether a request that failed like this may have reached the
+// owner: what is not the same twice is not sent twice.
+func mayHaveArrived(err error) bool {
+	var failed *net.OpError
+	return !errors.Is(err, errMoved) && !(errors.As(err, &failed) && failed.Op == "dial")
+}
+
+// NodeTransport connects nodes with each other: never through a proxy, and giving up soon
+// on one that does not take the connection.
+func NodeTransport() http.RoundTripper {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.Proxy = nil
+	t.DialContext = (&net.Dialer{Timeout: dialWait, KeepAlive: 15 * time.Second}).DialContext
+	t.MaxIdleConnsPerHost = 64
+	return t
+}
+
+// bodyAgain returns a request's body and leaves it to be read once more.
+func (g *Gateway) bodyAgain(r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, g.BodyBytes))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, err
+}

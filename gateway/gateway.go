@@ -1,0 +1,152 @@
+package gateway
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+// Hub runs this node's sessions; *session.Hub is one.
+type Hub interface {
+	// Create opens a session and waits until it is ready. Errors: ErrExists, ErrDraining,
+	// ErrTimeout, *HeldError, *InvalidError, *LimitError, *UpstreamError of package session.
+	Create(ctx context.Context, spec session.Spec) (*session.Controller, error)
+	// Claim runs a session here that no node runs. Errors: ErrExists while it is being
+	// claimed here, ErrEnded, ErrNotFound, ErrDraining, *HeldError.
+	Claim(ctx context.Context, id session.ID) (*session.Controller, error)
+	// Adopt runs a session here that another node hands over; errors as Claim.
+	Adopt(ctx context.Context, s session.Snapshot) error
+	// Controller finds a session that runs on this node.
+	Controller(id session.ID) (*session.Controller, bool)
+	// Flush waits until what sessions have done so far is in the store.
+	Flush(ctx context.Context) error
+	// Stats returns the numbers of now.
+	Stats() session.Stats
+}
+
+// Options wires a gateway. Hub, Store, Grants and Keys are required.
+type Options struct {
+	Hub    Hub
+	Store  session.Store
+	Grants session.Grants
+	Keys   *Keys
+
+	// Node is how other nodes reach this one, Directory says which runs a session, and
+	// Secret is what they know each other by. Without a Directory this node is alone.
+	Node      string
+	Directory session.Directory
+	Secret    Secret
+
+	Broadcasts Broadcasts // nil: there are no routes for them
+
+	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
+	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
+	// ask for no key but by auth, which lets keys of at least a role through.
+	Routes func(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc)
+
+	Web    http.Handler // serves the pages at /; nil: 404
+	Logger *slog.Logger // nil: nothing is logged
+
+	// PublicURL is how clients reach the gateway, for relay_url; nil: the request's own host.
+	PublicURL *url.URL
+	// AllowedOrigins are the browser origins beside the gateway's own ("https://app.example"), or "*".
+	AllowedOrigins []string
+
+	// Policies are what client tokens may be given by name; voice and open are added when missing.
+	Policies map[string]session.Policy
+	Model    string // of REST sessions whose config names none; "": the upstream's own rule
+	// TranscriptionModel transcribes the user's speech in REST sessions whose config
+	// does not speak of transcription; "": none.
+	TranscriptionModel string
+
+	BodyBytes  int64         // largest request body; 0: 1 MiB
+	FrameBytes int           // largest message of a client; 0: 16 MiB
+	TokenTTL   time.Duration // to start with a client token, unless asked otherwise; 0: 10 minutes
+	ResumeTTL  time.Duration // a token that was used stays good for this long after its last use; 0: 24 hours
+}
+
+// Gateway is the HTTP handler of one node. Safe for many callers at once.
+type Gateway struct {
+	Options
+	engine  *gin.Engine
+	api     huma.API
+	origins origins
+
+	nodes     http.RoundTripper // to the other nodes
+	forwarded atomic.Int64      // requests sent to them
+
+	draining atomic.Bool
+	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
+	streams  context.Context
+	stop     context.CancelFunc // ends the event streams
+}
+
+// New builds the handler. It fails when an option is missing or makes no sense.
+func New(o Options) (*Gateway, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL)}
+	g.nodes = NodeTransport()
+	g.streams, g.stop = context.WithCancel(context.Background())
+	if err := g.route(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+func (o *Options) complete() error {
+	for name, missing := range map[string]bool{
+		"Secret": o.Directory != nil && o.Secret == nil, "Hub": o.Hub == nil, "Store": o.Store == nil, "Grants": o.Grants == nil, "Keys": o.Keys == nil,
+	} {
+		if missing {
+			return &session.InvalidError{Field: "gateway.Options." + name, Detail: "is required"}
+		}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
+	}
+	policies := map[string]session.Policy{"voice": session.Voice(), "open": session.Open()}
+	for name, p := range o.Policies {
+		p.Name = name
+		policies[name] = p
+	}
+	o.Policies = policies
+	o.BodyBytes = orDefault(o.BodyBytes, 1<<20)
+	o.FrameBytes = orDefault(o.FrameBytes, 16<<20)
+	o.TokenTTL = orDefault(o.TokenTTL, 10*time.Minute)
+	o.ResumeTTL = orDefault(o.ResumeTTL, 24*time.Hour)
+	return nil
+}
+
+func orDefault[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// ServeHTTP answers one request.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.engine.ServeHTTP(w, r) }
+
+// Drain refuses new sessions from now on, reports not ready, and ends the event
+// streams, which would keep http.Server.Shutdown waiting. Sessions go on until the hub ends them.
+func (g *Gateway) Drain() {
+	g.draining.Store(true)
+	g.stop()
+}
+
+// Wait returns when the last attached client is gone. Call it when the server takes no
+// more requests and the hub has ended.
+func (g *Gateway) Wait() { g.clients.Wait() }

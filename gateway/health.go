@@ -1,0 +1,65 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"switchboard/session"
+)
+
+// Health is what /readyz says.
+type Health struct {
+	Status         string  `json:"status" enum:"ready,degraded,draining" doc:"degraded: the store is away; sessions that run go on"`
+	Sessions       int     `json:"sessions"`
+	Store          string  `json:"store" enum:"ok,away"`
+	StoreAway      float64 `json:"store_away_seconds" doc:"Since when the store has refused writes"`
+	JournalPending int     `json:"journal_pending" doc:"Changes not yet written to the store"`
+	JournalDropped int64   `json:"journal_dropped" doc:"Log events let go while the store was away"`
+	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases were last renewed"`
+}
+
+// healthz says that the process answers.
+func (g *Gateway) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+
+// readyz says whether new sessions should come here: 503 while draining, and while the
+// store is away, because nothing can be opened without its lease.
+func (g *Gateway) readyz(c *gin.Context) {
+	s := g.Hub.Stats()
+	h := Health{
+		Status: "ready", Sessions: s.Sessions, Store: "ok", StoreAway: s.StoreAway.Seconds(),
+		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, LeaseAge: s.LeaseAge.Seconds(),
+	}
+	status := http.StatusOK
+	if s.StoreAway > 0 || !g.reachable(c) {
+		h.Status, h.Store, status = "degraded", "away", http.StatusServiceUnavailable
+	}
+	if g.draining.Load() {
+		h.Status, status = "draining", http.StatusServiceUnavailable
+	}
+	c.Header("Cache-Control", "no-store")
+	c.JSON(status, h)
+}
+
+// reachable asks the store for what is not there: a node without sessions writes nothing
+// that could fail.
+func (g *Gateway) reachable(c *gin.Context) bool {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), time.Second)
+	defer cancel()
+	_, err := g.Store.Record(ctx, "readyz")
+	return err == nil || errors.Is(err, session.ErrNotFound)
+}
+
+// metrics serves the node's numbers in Prometheus' format.
+func (g *Gateway) metrics() gin.HandlerFunc {
+	r := prometheus.NewRegistry()
+	r.MustRegister(newStats(g.Hub), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return gin.WrapH(promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
+}

@@ -1,0 +1,74 @@
+package gateway
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/session"
+)
+
+// stats is a Prometheus collector over the hub's numbers: nothing is counted twice.
+type stats struct {
+	hub     Hub
+	numbers []number
+}
+
+// number is one metric and where it comes from.
+type number struct {
+	desc *prometheus.Desc
+	kind prometheus.ValueType
+	of   func(session.Stats) float64
+	with []string // values of the labels
+}
+
+func newStats(hub Hub) *stats {
+	s := &stats{hub: hub}
+	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
+	one := func(name, help string, kind prometheus.ValueType, of func(session.Stats) float64) {
+		s.numbers = append(s.numbers, number{prometheus.NewDesc("switchboard_"+name, help, nil, nil), kind, of, nil})
+	}
+	both := func(name, help string, up, down func(session.Stats) int64) {
+		d := prometheus.NewDesc("switchboard_"+name, help, []string{"direction"}, nil)
+		s.numbers = append(s.numbers,
+			number{d, counter, func(v session.Stats) float64 { return float64(up(v)) }, []string{"up"}},
+			number{d, counter, func(v session.Stats) float64 { return float64(down(v)) }, []string{"down"}})
+	}
+	one("sessions", "Sessions that run on this node.", gauge, func(v session.Stats) float64 { return float64(v.Sessions) })
+	one("clients", "Clients attached to this node.", gauge, func(v session.Stats) float64 { return float64(v.Clients) })
+	both("events_total", "Events relayed: up to the upstream, down to the clients.",
+		func(v session.Stats) int64 { return v.EventsUp }, func(v session.Stats) int64 { return v.EventsDown })
+	both("event_bytes_total", "Bytes of the events relayed.",
+		func(v session.Stats) int64 { return v.BytesUp }, func(v session.Stats) int64 { return v.BytesDown })
+	both("events_dropped_total", "Audio events let go: up because the upstream did not take them, down because their response was cancelled.",
+		func(v session.Stats) int64 { return v.DroppedUp }, func(v session.Stats) int64 { return v.DroppedDown })
+	one("events_refused_total", "Client events refused by policy, form or rate.", counter, func(v session.Stats) float64 { return float64(v.Refused) })
+	one("upstreams_replaced_total", "Upstreams that another took the place of while the session went on.", counter, func(v session.Stats) float64 { return float64(v.Renewals) })
+	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v session.Stats) float64 { return float64(v.HandedOver) })
+	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v session.Stats) float64 { return float64(v.Claimed) })
+	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v session.Stats) float64 { return float64(v.NoticesLost) })
+	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v session.Stats) float64 { return float64(v.Garbage) })
+	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v session.Stats) float64 { return float64(v.SlowClients) })
+	errs := prometheus.NewDesc("switchboard_upstream_errors_total", "Errors of the upstream's by what they mean.", []string{"class"}, nil)
+	for class, name := range []string{"benign", "turn", "session", "account"} {
+		s.numbers = append(s.numbers, number{errs, counter, func(v session.Stats) float64 { return float64(v.Errors[class]) }, []string{name}})
+	}
+	one("journal_pending", "Changes not yet written to the store.", gauge, func(v session.Stats) float64 { return float64(v.JournalPending) })
+	one("journal_dropped_total", "Log events let go while the store was away.", counter, func(v session.Stats) float64 { return float64(v.JournalDropped) })
+	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v session.Stats) float64 { return v.StoreAway.Seconds() })
+	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v session.Stats) float64 { return v.LeaseAge.Seconds() })
+	return s
+}
+
+// Describe implements prometheus.Collector.
+func (s *stats) Describe(out chan<- *prometheus.Desc) {
+	for _, n := range s.numbers {
+		out <- n.desc
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (s *stats) Collect(out chan<- prometheus.Metric) {
+	v := s.hub.Stats()
+	for _, n := range s.numbers {
+		out <- prometheus.MustNewConstMetric(n.desc, n.kind, n.of(v), n.with...)
+	}
+}

@@ -1,0 +1,180 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+	"github.com/tidwall/gjson"
+
+	"switchboard/session"
+)
+
+// OpenAI's words for what went wrong; null where they have none.
+type openAIErrorBody struct {
+	Type    string  `json:"type"`
+	Code    *string `json:"code"`
+	Message string  `json:"message"`
+	Param   *string `json:"param"`
+}
+
+// openAIError is a problem in OpenAI's shape. A wrong field is 400 there.
+func openAIError(p *Problem) (status int, body map[string]openAIErrorBody) {
+	e := openAIErrorBody{Type: "invalid_request_error", Message: p.Detail, Code: optional(p.Code), Param: optional(p.Param)}
+	switch {
+	case p.UpstreamType != "":
+		e.Type = p.UpstreamType
+	case p.Status == http.StatusTooManyRequests:
+		e.Type = "rate_limit_error"
+	case p.Status >= 500:
+		e.Type = "server_error"
+	}
+	if len(p.Errors) > 0 {
+		e.Param = optional(strings.TrimPrefix(p.Errors[0].Location, "body."))
+		e.Message = p.Errors[0].Message
+		e.Code = optional(orDefault(p.Code, "invalid_value"))
+	}
+	if e.Code == nil && p.Status != http.StatusNotFound {
+		kind := strings.TrimPrefix(p.Type, problemPrefix)
+		e.Code = optional(strings.ReplaceAll(kind, "-", "_"))
+	}
+	if status = p.Status; status == http.StatusUnprocessableEntity {
+		status = http.StatusBadRequest
+	}
+	return status, map[string]openAIErrorBody{"error": e}
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// realtime is OpenAI's own WebSocket: it opens a session and attaches to it. As the live
+// API does, it lets a handshake with a wrong key through and then says what is wrong.
+func (g *Gateway) realtime(c *gin.Context) {
+	spec, err := g.realtimeSpec(c)
+	if err != nil {
+		g.refuseSocket(c, err)
+		return
+	}
+	ctl, err := g.Hub.Create(c.Request.Context(), spec)
+	if err != nil {
+		g.refuseSocket(c, err)
+		return
+	}
+	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}) {
+		if err := ctl.End(context.WithoutCancel(c.Request.Context()), "client did not connect"); err != nil {
+			g.Logger.Warn("session without a client not ended", "session", spec.ID, "error", err)
+		}
+	}
+}
+
+// realtimeSpec reads what a handshake asks for: of an API key the query, of a client
+// token what it was issued for.
+func (g *Gateway) realtimeSpec(c *gin.Context) (session.Spec, error) {
+	who, err := g.identify(c.Request)
+	if err != nil {
+		return session.Spec{}, err
+	}
+	if g.draining.Load() {
+		return session.Spec{}, session.ErrDraining
+	}
+	spec := session.Spec{
+		ID: newSessionID(), Key: who.Key.Name, Policy: g.Policies["open"], EndWithClient: true,
+		Model: c.Query("model"), Intent: c.Query("intent"),
+		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
+	}
+	if c.Query("call_id") != "" {
+		return spec, &session.UpstreamError{Type: "invalid_request_error", Code: "invalid_value", Param: "call_id",
+			Message: "This gateway does not attach to calls here."}
+	}
+	if who.Grant == nil {
+		return spec, nil
+	}
+	if who.Grant.Session != "" {
+		return spec, errWrongToken
+	}
+	return grantSpec(spec, who.Grant)
+}
+
+func grantSpec(spec session.Spec, grant *session.Grant) (session.Spec, error) {
+	spec.Policy, spec.SafetyID = grant.Policy, orDefault(grant.SafetyID, spec.SafetyID)
+	if len(grant.Config) == 0 {
+		return spec, nil
+	}
+	model, config, err := session.NormalizeConfig(grant.Config)
+	if err != nil {
+		return spec, err
+	}
+	spec.Model, spec.Config = orDefault(model, spec.Model), config
+	if gjson.GetBytes(config, "type").String() == "transcription" {
+		spec.Model, spec.Intent = "", "transcription"
+	}
+	return spec, nil
+}
+
+// refuseSocket passes on what the upstream would have said on the socket; what it would
+// have said by HTTP, and the gateway's own troubles, stay HTTP.
+func (g *Gateway) refuseSocket(c *gin.Context, err error) {
+	var (
+		upstream *session.UpstreamError
+		closed   *session.CloseError
+	)
+	switch {
+	case errors.As(err, &upstream) && upstream.Status != 0:
+		g.fail(c, err)
+		return
+	case upstream != nil:
+	case errors.Is(err, errNoCredential):
+		upstream = &session.UpstreamError{Type: "invalid_request_error", Message: "Missing bearer or basic authentication in header"}
+	case errors.Is(err, errWrongKey), errors.Is(err, errToken), errors.Is(err, errWrongToken):
+		upstream = &session.UpstreamError{Type: "invalid_request_error", Code: "invalid_api_key",
+			Message: "Incorrect API key provided: " + asProblem(err).Detail + "."}
+	default:
+		g.fail(c, err)
+		return
+	}
+	code := closeCode(upstream)
+	if errors.As(err, &closed) {
+		code = closed.Code
+	}
+	g.sayAndClose(c, upstream, code)
+}
+
+// closeCode is what the live API closes with after an error at the start (live-facts of 2026-09).
+func closeCode(e *session.UpstreamError) int {
+	if e.Code == "" || e.Class() == session.Account {
+		return 3000
+	}
+	return 4000
+}
+
+// sayAndClose accepts the socket, sends one error event and closes.
+func (g *Gateway) sayAndClose(c *gin.Context, e *session.UpstreamError, code int) {
+	event, err := json.Marshal(map[string]any{
+		"type": "error", "event_id": "event_" + rand.Text(),
+		"error": map[string]any{"type": e.Type, "code": optional(e.Code), "message": e.Message, "param": optional(e.Param), "event_id": nil},
+	})
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	conn, err := g.upgrade(c)
+	if err != nil {
+		return
+	}
+	reason := e.Type
+	if e.Code != "" {
+		reason += "." + e.Code
+	}
+	if _, err := conn.Write(session.NewFrame(event), false); err == nil {
+		_ = conn.Flush() // a client that is gone already is no error
+	}
+	_ = conn.Close(code, reason)
+}

@@ -1,0 +1,215 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+// Problem is the body of every refused request (RFC 9457) outside of OpenAI's own routes.
+type Problem struct {
+	Type   string         `json:"type" doc:"What kind of problem it is; stable, for programs" example:"urn:switchboard:problem:session-not-found"`
+	Title  string         `json:"title" doc:"The kind in words" example:"Not Found"`
+	Status int            `json:"status" doc:"HTTP status" example:"404"`
+	Detail string         `json:"detail,omitempty" doc:"What happened this time"`
+	Errors []ProblemField `json:"errors,omitempty" doc:"Fields that are wrong"`
+
+	Code         string `json:"code,omitempty" doc:"The upstream's error code, when the upstream refused"`
+	Param        string `json:"param,omitempty" doc:"The upstream's name of the refused parameter"`
+	UpstreamType string `json:"upstream_type,omitempty" doc:"The upstream's error type"`
+
+	retryAfter int // seconds; 0: no header
+}
+
+// ProblemField says what is wrong with one field.
+type ProblemField struct {
+	Location string `json:"location" doc:"Where, as body.config.voice or query.limit"`
+	Message  string `json:"message" doc:"What is wrong with it"`
+}
+
+const problemPrefix = "urn:switchboard:problem:"
+
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus makes a Problem an error that huma writes as it is.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is asked by huma when it writes a Problem.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders is asked by huma when it writes a Problem.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", "Bearer")
+	}
+	return h
+}
+
+// refuse makes a problem; an empty kind is that of the status.
+func refuse(status int, kind, detail string) *Problem {
+	title := http.StatusText(status)
+	if kind == "" {
+		kind = strings.ReplaceAll(strings.ToLower(title), " ", "-")
+	}
+	return &Problem{Type: problemPrefix + kind, Title: title, Status: status, Detail: detail}
+}
+
+// storeError marks an error of the store, whose text is not for the caller.
+type storeError struct{ error }
+
+func (e storeError) Unwrap() error { return e.error }
+
+// kinds is the table from an error to what the caller is told. The first match counts.
+var kinds = []struct {
+	err    error
+	status int
+	kind   string
+	detail string
+	retry  int
+}{
+	{session.ErrNotFound, 404, "session-not-found", "there is no such session", 0},
+	{session.ErrExists, 409, "session-exists", "a session with this ID exists or existed", 0},
+	{session.ErrEnded, 410, "session-ended", "the session has ended", 0},
+	{session.ErrLeaseLost, 503, "session-elsewhere", "another node has taken the session over", 1},
+	{session.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
+	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},
+	{session.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},
+}
+
+// asProblem turns any error into what the caller is told. What is not known is 500 and
+// says nothing.
+func asProblem(err error) *Problem {
+	var (
+		problem  *Problem
+		invalid  *session.InvalidError
+		limit    *session.LimitError
+		held     *session.HeldError
+		upstream *session.UpstreamError
+		closed   *session.CloseError
+		network  net.Error
+		store    storeError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &upstream):
+		return refusal(upstream)
+	case errors.As(err, &invalid):
+		p := refuse(http.StatusUnprocessableEntity, "invalid-request", "validation failed")
+		p.Errors = []ProblemField{{Location: "body." + invalid.Field, Message: invalid.Detail}}
+		return p
+	case errors.As(err, &limit):
+		p := refuse(http.StatusTooManyRequests, "limit-reached", limit.Error())
+		p.Code, p.retryAfter = limit.Limit, 10
+		return p
+	case errors.As(err, &held):
+		return refuse(http.StatusConflict, "session-exists", "a session with this ID runs on another node")
+	}
+	for _, k := range kinds {
+		if errors.Is(err, k.err) {
+			p := refuse(k.status, k.kind, k.detail)
+			p.retryAfter = k.retry
+			return p
+		}
+	}
+	switch {
+	case errors.As(err, &closed):
+		return refuse(http.StatusBadGateway, "upstream-left", "the upstream closed the connection")
+	case errors.As(err, &store), errors.As(err, &network): // the upstream's troubles come typed
+		p := refuse(http.StatusServiceUnavailable, "store-unavailable", "the store cannot be reached")
+		p.retryAfter = 1
+		return p
+	}
+	return refuse(http.StatusInternalServerError, "", "unexpected error")
+}
+
+// refusal tells what the upstream said. A request that can be put right is 422, a race
+// 409; the rest is between the gateway and the upstream.
+func refusal(e *session.UpstreamError) *Problem {
+	status := http.StatusUnprocessableEntity
+	switch class := e.Class(); {
+	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
+		status = e.Status
+	case e.Status >= 500, class == session.Account:
+		status = http.StatusBadGateway
+	case class == session.Benign:
+		status = http.StatusConflict
+	}
+	p := refuse(status, "upstream-refused", e.Message)
+	p.Code, p.Param, p.UpstreamType = e.Code, e.Param, e.Type
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		p.retryAfter = 5
+	}
+	return p
+}
+
+// fail ends a request with err, in OpenAI's shape on OpenAI's routes.
+func (g *Gateway) fail(c *gin.Context, err error) {
+	c.Abort()
+	p := g.problem(err, c.FullPath())
+	for name, values := range p.GetHeaders() {
+		c.Writer.Header()[name] = values
+	}
+	if strings.HasPrefix(c.Request.URL.Path, "/v1/") {
+		status, body := openAIError(p)
+		c.JSON(status, body)
+		return
+	}
+	c.Header("Content-Type", "application/problem+json") // JSON leaves it
+	c.JSON(p.Status, p)
+}
+
+// problem is asProblem, with what the caller is not told in the log.
+func (g *Gateway) problem(err error, where string) *Problem {
+	if errors.Is(err, context.Canceled) {
+		return refuse(statusClientGone, "client-gone", "the client went away")
+	}
+	p := asProblem(err)
+	switch p.Type {
+	case problemPrefix + "internal-server-error":
+		g.Logger.Error("request failed", "at", where, "error", err)
+	case problemPrefix + "store-unavailable":
+		g.Logger.Warn("store unavailable", "at", where, "error", err)
+	}
+	return p
+}
+
+// statusClientGone is nginx's status, for the log only: nobody is there to read it.
+const statusClientGone = 499
+
+// humaProblem replaces huma's error model; values are not echoed, they may be secrets.
+func humaProblem(status int, message string, errs ...error) huma.StatusError {
+	kind := ""
+	switch status {
+	case http.StatusUnprocessableEntity:
+		kind = "invalid-request"
+	case http.StatusBadRequest:
+		kind = "malformed-request"
+	case http.StatusInternalServerError:
+		return refuse(status, "", "unexpected error")
+	}
+	p := refuse(status, kind, message)
+	for _, err := range errs {
+		var d huma.ErrorDetailer
+		if errors.As(err, &d) {
+			p.Errors = append(p.Errors, ProblemField{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+		} else if err != nil {
+			p.Errors = append(p.Errors, ProblemField{Message: err.Error()})
+		}
+	}
+	return p
+}
+
+func init() { huma.NewError = humaProblem } // huma has one hook for the whole program

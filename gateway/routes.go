@@ -1,0 +1,233 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"switchboard/session"
+)
+
+var policyType = typeOf[session.Policy]()
+
+func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
+
+type (
+	idInput struct {
+		ID session.ID `path:"id" doc:"The session's ID"`
+	}
+	createInput struct {
+		Body CreateBody
+		host string // as the caller reached the gateway
+		tls  bool
+	}
+	createOutput struct {
+		Location string `header:"Location"`
+		Body     Created
+	}
+	sessionOutput struct{ Body SessionView }
+	listInput     struct {
+		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
+		Status session.Status `query:"status" enum:"created,active,ended"`
+		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
+		After  string         `query:"after" doc:"next of the page before"`
+	}
+	listOutput struct {
+		Body struct {
+			Sessions []SessionView `json:"sessions" nullable:"false" doc:"Newest first"`
+			Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
+		}
+	}
+	itemsOutput struct {
+		Body struct {
+			Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
+		}
+	}
+	updateInput struct {
+		ID   session.ID      `path:"id" doc:"The session's ID"`
+		Body json.RawMessage `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
+	}
+	messageInput struct {
+		ID   session.ID `path:"id" doc:"The session's ID"`
+		Body struct {
+			Text    string `json:"text" minLength:"1" doc:"What is said"`
+			Role    string `json:"role,omitempty" enum:"user,system,assistant" default:"user" doc:"Who says it"`
+			Respond *bool  `json:"respond,omitempty" default:"true" doc:"Ask for a response to it"`
+		}
+	}
+	functionResultInput struct {
+		ID   session.ID `path:"id" doc:"The session's ID"`
+		Body struct {
+			CallID string `json:"call_id" minLength:"1" doc:"Of the function call"`
+			Output string `json:"output" doc:"What the function returned, as text or JSON text"`
+		}
+	}
+	clientSecretInput struct {
+		ID   session.ID     `path:"id" doc:"The session's ID"`
+		Body *ClientOptions // may be left out
+	}
+	clientSecretOutput struct{ Body ClientSecret }
+	sentOutput         struct{ Body Sent }
+)
+
+// Sent answers a control that the upstream has acknowledged.
+type Sent struct {
+	Status string `json:"status" enum:"sent,cancelled,committed,cleared"`
+	ItemID string `json:"item_id,omitempty" doc:"The conversation item that was made"`
+}
+
+// Resolve notes how the caller reached the gateway.
+func (in *createInput) Resolve(c huma.Context) []error {
+	in.host, in.tls = c.Host(), c.TLS() != nil
+	return nil
+}
+
+const (
+	sessions         = "/realtime/sessions"
+	internalSessions = "/internal/sessions" // for the other nodes
+)
+
+var look = []string{http.MethodGet, http.MethodHead}
+
+// route builds the engine. Every route is one line here.
+func (g *Gateway) route() error {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.HandleMethodNotAllowed = true
+	e.RedirectTrailingSlash = false
+	if err := e.SetTrustedProxies(nil); err != nil {
+		return err
+	}
+	e.Use(g.log, g.recover, g.headers, g.cors)
+	g.engine = e
+
+	e.POST(internalSessions+"/:id", g.adopt)
+	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
+	g.api = humagin.NewWithGroup(e, api, apiConfig())
+	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
+	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
+	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
+	add(g, http.MethodPatch, sessions+"/{id}", "update-session", "Change instructions, voice, tools, …", 200, g.update)
+	add(g, http.MethodDelete, sessions+"/{id}", "end-session", "End a session", 200, g.end)
+	add(g, http.MethodGet, sessions+"/{id}/items", "list-items", "Read the conversation", 200, g.items)
+	add(g, http.MethodPost, sessions+"/{id}/message", "send-message", "Say something and have it answered", 200, g.message)
+	add(g, http.MethodPost, sessions+"/{id}/function-result", "send-function-result", "Answer a function call", 200, g.functionResult)
+	add(g, http.MethodPost, sessions+"/{id}/cancel", "cancel-response", "Stop the response being generated", 200, g.cancel)
+	add(g, http.MethodPost, sessions+"/{id}/audio/commit", "commit-audio", "Make the input audio an item", 200, g.commit)
+	add(g, http.MethodPost, sessions+"/{id}/audio/clear", "clear-audio", "Forget the input audio", 200, g.clear)
+	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
+	api.GET(sessions+"/:id/events", g.events)
+	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
+
+	if g.Broadcasts != nil {
+		g.routeBroadcasts(e)
+	}
+	e.GET(sessions+"/:id/relay", g.upgradable, g.sameOrigin, g.relay)
+	e.GET("/v1/realtime", g.upgradable, g.sameOrigin, g.realtime)
+
+	if g.Routes != nil {
+		g.routeBeside(e)
+	}
+	e.Match(look, "/healthz", g.healthz)
+	e.Match(look, "/readyz", g.readyz)
+	e.GET("/metrics", g.metrics())
+	if g.Web != nil {
+		for _, path := range []string{"/", "/jobs", "/assets/*name"} {
+			e.Match(look, path, gin.WrapH(g.Web))
+		}
+	}
+	e.NoMethod(func(c *gin.Context) {
+		g.fail(c, refuse(http.StatusMethodNotAllowed, "", c.Request.Method+" is not possible here"))
+	})
+	e.NoRoute(func(c *gin.Context) {
+		g.fail(c, refuse(http.StatusNotFound, "", "there is nothing at this address"))
+	})
+	return g.describe()
+}
+
+// routeBroadcasts adds what operators do to all sessions at once.
+func (g *Gateway) routeBroadcasts(e *gin.Engine) {
+	operators := e.Group("", g.authenticate(RoleOperator), g.body)
+	apps := g.api
+	defer func() { g.api = apps }()
+	g.api = humagin.NewWithGroup(e, operators, sharedConfig(apps))
+	add(g, http.MethodPost, broadcasts, "create-broadcast", "Change the instructions of all sessions", 202, g.broadcast)
+	add(g, http.MethodGet, broadcasts, "list-broadcasts", "List broadcasts", 200, g.listBroadcasts)
+	add(g, http.MethodGet, broadcasts+"/{id}", "get-broadcast", "See how far a broadcast has come", 200, g.getBroadcast)
+	add(g, http.MethodDelete, broadcasts+"/{id}", "withdraw-broadcast", "Take a broadcast back", 200, g.withdraw)
+	add(g, http.MethodGet, broadcasts+"/{id}/outcomes", "list-outcomes", "See what became of a broadcast in each session", 200, g.outcomes)
+	operators.GET(broadcasts+"/:id/events", g.progress)
+}
+
+// sharedConfig describes operations of another group in the same document.
+func sharedConfig(with huma.API) huma.Config {
+	c := apiConfig()
+	c.OpenAPI = with.OpenAPI()
+	return c
+}
+
+// routeBeside adds the routes of what stands beside the sessions, described in the same document.
+func (g *Gateway) routeBeside(e *gin.Engine) {
+	api := humagin.NewWithGroup(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(g.api))
+	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) })
+}
+
+func apiConfig() huma.Config {
+	c := huma.DefaultConfig("Switchboard", "1")
+	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them."
+	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN
+	c.CreateHooks = nil                                   // no $schema in bodies
+	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the gateway's, or a client token where it says so"},
+	}
+	c.Security = []map[string][]string{{"key": {}}}
+	return c
+}
+
+// add registers one typed operation. Its errors become problems here.
+func add[I, O any](g *Gateway, method, path, id, summary string, status int, do func(context.Context, *I) (*O, error)) {
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status,
+		Tags: []string{tagOf(path)}, Errors: errorsOf(method, path),
+		MaxBodyBytes: -1, BodyReadTimeout: -1, // body() has read it
+	}
+	huma.Register(g.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		return nil, g.problem(err, id)
+	})
+}
+
+func tagOf(path string) string {
+	switch {
+	case strings.HasPrefix(path, broadcasts):
+		return "Broadcasts"
+	case path == sessions, path == sessions+"/{id}":
+		return "Sessions"
+	case strings.HasSuffix(path, "/items"), strings.HasSuffix(path, "/events"), strings.HasSuffix(path, "/relay"):
+		return "Conversation"
+	}
+	return "Controls"
+}
+
+func errorsOf(method, path string) []int {
+	list := []int{401, 403}
+	if path != sessions {
+		list = append(list, 404)
+	}
+	switch {
+	case path == sessions && method == http.MethodPost:
+		return append(list, 400, 409, 413, 429, 502, 503, 504)
+	case method == http.MethodPost || method == http.MethodPatch:
+		return append(list, 400, 409, 410, 413, 503, 504)
+	}
+	return append(list, 503)
+}

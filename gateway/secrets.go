@@ -1,0 +1,114 @@
+package gateway
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/tidwall/gjson"
+	"github.com/tidwall/sjson"
+
+	"switchboard/session"
+)
+
+// secretRequest is RealtimeCreateClientSecretRequest.
+type secretRequest struct {
+	ExpiresAfter *struct {
+		Anchor  string `json:"anchor"`
+		Seconds *int   `json:"seconds"`
+	} `json:"expires_after"`
+	Session json.RawMessage `json:"session"`
+}
+
+// clientSecrets issues a token that opens a session by /v1/realtime, with its config bound to it.
+func (g *Gateway) clientSecrets(c *gin.Context) {
+	req, ttl, err := g.secretRequest(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	config := orDefaultJSON(req.Session, `{"type":"realtime"}`)
+	model, ga, err := session.NormalizeConfig(config)
+	if err != nil {
+		g.fail(c, underSession(err))
+		return
+	}
+	if kind := gjson.GetBytes(ga, "type").String(); kind != "realtime" && kind != "transcription" {
+		g.fail(c, &session.InvalidError{Field: "session.type", Detail: "must be realtime or transcription"})
+		return
+	}
+	who := callerOf(c.Request.Context())
+	token, until, err := g.issue(c.Request.Context(), session.Grant{
+		Key: who.Key.Name, Policy: g.Policies["open"], Config: config,
+		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
+	}, ttl)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	shown, err := shownSession(ga, model)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	c.Header("Cache-Control", "no-store")
+	c.JSON(http.StatusOK, map[string]any{"value": token, "expires_at": until.Unix(), "session": shown})
+}
+
+func (g *Gateway) secretRequest(c *gin.Context) (req secretRequest, ttl time.Duration, err error) {
+	if err := decodeStrict(c.Request.Body, &req); err != nil {
+		return req, 0, err
+	}
+	ttl = g.TokenTTL
+	if e := req.ExpiresAfter; e != nil {
+		if e.Anchor != "" && e.Anchor != "created_at" {
+			return req, 0, &session.InvalidError{Field: "expires_after.anchor", Detail: "must be created_at"}
+		}
+		if e.Seconds != nil {
+			if *e.Seconds < 10 || *e.Seconds > 7200 {
+				return req, 0, &session.InvalidError{Field: "expires_after.seconds", Detail: "must be from 10 to 7200"}
+			}
+			ttl = time.Duration(*e.Seconds) * time.Second
+		}
+	}
+	return req, ttl, nil
+}
+
+// shownSession is the session object of the answer: what was asked for, with the names
+// that the API gives to it.
+func shownSession(ga json.RawMessage, model string) (json.RawMessage, error) {
+	object := "realtime.session"
+	if gjson.GetBytes(ga, "type").String() == "transcription" {
+		object = "realtime.transcription_session"
+	}
+	set := [][2]string{{"object", object}, {"id", "sess_" + rand.Text()}}
+	if model != "" {
+		set = append(set, [2]string{"model", model})
+	}
+	var err error
+	for _, kv := range set {
+		if ga, err = sjson.SetBytes(ga, kv[0], kv[1]); err != nil {
+			return nil, err
+		}
+	}
+	return ga, nil
+}
+
+func underSession(err error) error {
+	var invalid *session.InvalidError
+	if errors.As(err, &invalid) {
+		return &session.InvalidError{Field: "session." + strings.TrimPrefix(invalid.Field, "config."), Detail: invalid.Detail}
+	}
+	return err
+}
+
+func orDefaultJSON(raw json.RawMessage, fallback string) json.RawMessage {
+	if len(raw) == 0 || string(raw) == "null" {
+		return json.RawMessage(fallback)
+	}
+	return raw
+}

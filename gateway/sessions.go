@@ -1,0 +1,258 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"switchboard/session"
+)
+
+// CreateBody asks for a session.
+type CreateBody struct {
+	SessionID session.ID        `json:"session_id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"Chosen by the caller, or by the gateway if left out"`
+	Config    json.RawMessage   `json:"config,omitempty" doc:"Short form {model, instructions, voice, tools, …} or a full GA session object"`
+	Labels    map[string]string `json:"labels,omitempty" maxProperties:"32" doc:"To select sessions by; keys up to 64 bytes, values up to 256"`
+	Client    ClientOptions     `json:"client,omitempty" doc:"The client token that comes with the session"`
+	Limits    LimitsBody        `json:"limits,omitempty" doc:"End the session; 0 or left out: the gateway's default"`
+}
+
+// LimitsBody is session.Limits with its bounds.
+type LimitsBody struct {
+	MaxSeconds  int64 `json:"max_seconds,omitempty" minimum:"0" doc:"Seconds from creation to the end"`
+	IdleSeconds int64 `json:"idle_seconds,omitempty" minimum:"0" doc:"Seconds without an event from a client or the application"`
+	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" doc:"Sum of the responses' total tokens"`
+}
+
+// Created answers a session's creation.
+type Created struct {
+	SessionID    session.ID      `json:"session_id"`
+	Status       session.Status  `json:"status" example:"created"`
+	ClientSecret ClientSecret    `json:"client_secret" doc:"For the browser: it can attach to this session and nothing else"`
+	RelayURL     string          `json:"relay_url" doc:"Where the browser attaches (WebSocket)"`
+	Session      json.RawMessage `json:"session" doc:"Effective API session"`
+}
+
+func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, error) {
+	if g.draining.Load() {
+		return nil, session.ErrDraining
+	}
+	spec, err := g.specOf(callerOf(ctx), in.Body)
+	if err != nil {
+		return nil, err
+	}
+	ctl, err := g.Hub.Create(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	rec := ctl.Record()
+	secret, err := g.secret(ctx, rec, spec.Policy, in.Body.Client.TTL)
+	if err != nil { // without its token the session is of no use to the caller
+		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), "not created"))
+	}
+	out := &createOutput{Location: "/realtime/sessions/" + string(rec.ID)}
+	out.Body = Created{
+		SessionID: rec.ID, Status: session.StatusCreated, ClientSecret: secret,
+		RelayURL: g.relayURL(in.host, in.tls, rec.ID), Session: rec.Session,
+	}
+	return out, nil
+}
+
+// specOf turns a request into what the hub opens.
+func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
+	if err := checkLabels(b.Labels); err != nil {
+		return session.Spec{}, err
+	}
+	policy, err := g.policy(b.Client.Policy, g.Policies["voice"], "client.policy")
+	if err != nil {
+		return session.Spec{}, err
+	}
+	model, config, err := session.NormalizeConfig(b.Config)
+	if err != nil {
+		return session.Spec{}, err
+	}
+	config = session.WithTranscription(config, g.TranscriptionModel)
+	spec := session.Spec{
+		ID: orDefault(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
+		Policy: policy, Model: orDefault(model, g.Model), Config: config,
+	}
+	if gjson.GetBytes(config, "type").String() == "transcription" {
+		spec.Model, spec.Intent = "", "transcription"
+	}
+	return spec, nil
+}
+
+func checkLabels(labels map[string]string) error {
+	if len(labels) > 32 {
+		return &session.InvalidError{Field: "labels", Detail: "at most 32"}
+	}
+	for k, v := range labels {
+		if k == "" || len(k) > 64 || strings.Contains(k, ":") {
+			return &session.InvalidError{Field: "labels", Detail: "a key must be 1 to 64 bytes without a colon"}
+		}
+		if len(v) > 256 {
+			return &session.InvalidError{Field: "labels." + k, Detail: "a value must be at most 256 bytes"}
+		}
+	}
+	return nil
+}
+
+func (g *Gateway) secret(ctx context.Context, rec session.Record, p session.Policy, ttl int) (ClientSecret, error) {
+	grant := session.Grant{Session: rec.ID, Key: rec.Key, Policy: p}
+	token, until, err := g.issue(ctx, grant, g.tokenTTL(ttl))
+	return ClientSecret{Value: token, ExpiresAt: until.Unix()}, err
+}
+
+// found is a session, wherever it is: ctl is set when it runs here, and rec is then of now.
+type found struct {
+	ctl *session.Controller
+	rec session.Record
+}
+
+// find looks for a session of the caller's: here, elsewhere, or ended. A session that is
+// none of the caller's business is not found.
+func (g *Gateway) find(ctx context.Context, who caller, id session.ID) (found, error) {
+	if !id.Valid() {
+		return found{}, session.ErrNotFound
+	}
+	var f found
+	if ctl, ok := g.Hub.Controller(id); ok {
+		f = found{ctl: ctl, rec: ctl.Record()}
+	} else {
+		rec, err := g.Store.Record(ctx, id)
+		switch {
+		case errors.Is(err, session.ErrNotFound):
+			return found{}, err
+		case err != nil:
+			return found{}, storeError{err}
+		}
+		f = found{rec: rec}
+	}
+	if !who.sees(f.rec.Key) {
+		return found{}, session.ErrNotFound
+	}
+	return f, nil
+}
+
+// running finds a session that can be steered here.
+func (g *Gateway) running(ctx context.Context, who caller, id session.ID) (*session.Controller, error) {
+	f, err := g.find(ctx, who, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case f.rec.Status == session.StatusEnded:
+		p := asProblem(session.ErrEnded)
+		if f.rec.Reason != "" {
+			p.Detail += ": " + f.rec.Reason
+		}
+		return nil, p
+	case f.ctl == nil:
+		return nil, session.ErrLeaseLost
+	}
+	return f.ctl, nil
+}
+
+func (g *Gateway) get(ctx context.Context, in *idInput) (*sessionOutput, error) {
+	f, err := g.find(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &sessionOutput{Body: view(f.rec)}, nil
+}
+
+func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	q, err := query(callerOf(ctx), in)
+	if err != nil {
+		return nil, err
+	}
+	g.flush(ctx)
+	page, next, err := g.Store.Records(ctx, q)
+	if err != nil {
+		return nil, storeError{err}
+	}
+	out := &listOutput{}
+	out.Body.Sessions, out.Body.Next = make([]SessionView, 0, len(page)), next
+	for _, rec := range page {
+		if ctl, ok := g.Hub.Controller(rec.ID); ok {
+			rec = ctl.Record()
+		}
+		out.Body.Sessions = append(out.Body.Sessions, view(rec))
+	}
+	return out, nil
+}
+
+// flush lets what this node's sessions did show in the store. A store that is away
+// shows in the read that follows.
+func (g *Gateway) flush(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, flushTime)
+	defer cancel()
+	if err := g.Hub.Flush(ctx); err != nil {
+		g.Logger.Debug("journal not flushed", "error", err)
+	}
+}
+
+const flushTime = 2 * time.Second
+
+func newSessionID() session.ID { return session.ID(session.NewID("rs_")) }
+
+func query(who caller, in *listInput) (session.Query, error) {
+	q := session.Query{Status: in.Status, Limit: in.Limit, After: in.After}
+	if !who.Key.Role.atLeast(RoleOperator) {
+		q.Key = who.Key.Name
+	}
+	for _, label := range in.Label {
+		k, v, ok := strings.Cut(label, ":")
+		if !ok || k == "" {
+			return q, queryProblem("query.label", "want key:value")
+		}
+		if q.Labels == nil {
+			q.Labels = map[string]string{}
+		}
+		q.Labels[k] = v
+	}
+	return q, nil
+}
+
+func queryProblem(location, message string) *Problem {
+	p := refuse(422, "invalid-request", "validation failed")
+	p.Errors = []ProblemField{{Location: location, Message: message}}
+	return p
+}
+
+// end ends a session; ending one that has ended is no error.
+func (g *Gateway) end(ctx context.Context, in *idInput) (*sessionOutput, error) {
+	f, err := g.find(ctx, callerOf(ctx), in.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case f.ctl == nil && f.rec.Status != session.StatusEnded:
+		return nil, session.ErrLeaseLost
+	case f.ctl != nil:
+		if err := f.ctl.End(ctx, "ended by the application"); err != nil && !errors.Is(err, session.ErrEnded) {
+			return nil, err
+		}
+		f.rec = f.ctl.Record()
+	}
+	return &sessionOutput{Body: view(f.rec)}, nil
+}
+
+func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {
+	f, err := g.find(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &itemsOutput{}
+	if f.ctl != nil {
+		out.Body.Items = f.ctl.Items()
+	} else if out.Body.Items, err = g.Store.Items(ctx, in.ID); err != nil {
+		return nil, storeError{err}
+	}
+	if out.Body.Items == nil {
+		out.Body.Items = []session.Item{}
+	}
+	return out, nil
+}

@@ -1,0 +1,58 @@
+package gateway
+
+import (
+	"encoding/json"
+	"net/url"
+	"time"
+
+	"switchboard/session"
+)
+
+// SessionView is a session as the API shows it.
+type SessionView struct {
+	SessionID  session.ID        `json:"session_id"`
+	Status     session.Status    `json:"status" enum:"created,active,ended" doc:"Only moves forward"`
+	Reason     string            `json:"reason,omitempty" doc:"Why it ended"`
+	Key        string            `json:"key" doc:"Name of the API key that opened it"`
+	Node       string            `json:"node,omitempty" doc:"Node that runs it, or ran it last"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Limits     session.Limits    `json:"limits"`
+	Policy     string            `json:"policy" doc:"Policy of its client tokens, unless a token has its own"`
+	Model      string            `json:"model,omitempty"`
+	Session    json.RawMessage   `json:"session,omitempty" doc:"Effective API session as the upstream last reported it"`
+	Usage      session.Usage     `json:"usage"`
+	Clients    int               `json:"clients" doc:"Clients attached now"`
+	Responding bool              `json:"responding" doc:"A response is being generated"`
+	CreatedAt  time.Time         `json:"created_at"`
+	UpdatedAt  time.Time         `json:"updated_at"`
+	EndedAt    time.Time         `json:"ended_at,omitzero"`
+	ExpiresAt  time.Time         `json:"expires_at,omitzero" doc:"When the present connection to the upstream must be renewed"`
+}
+
+func view(r session.Record) SessionView {
+	return SessionView{
+		SessionID: r.ID, Status: r.Status, Reason: r.Reason, Key: r.Key, Node: r.Node,
+		Labels: r.Labels, Limits: r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: r.Session,
+		Usage: r.Usage, Clients: r.Clients, Responding: r.Responding,
+		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
+	}
+}
+
+// ClientSecret is a client token as OpenAI's contract has it.
+type ClientSecret struct {
+	Value     string `json:"value" doc:"The token; shown once" example:"ek_…"`
+	ExpiresAt int64  `json:"expires_at" doc:"Unix seconds until when it must have been used first"`
+}
+
+// relayURL is where a client attaches, as the caller reaches this gateway.
+func (g *Gateway) relayURL(host string, tls bool, id session.ID) string {
+	u := url.URL{Scheme: "ws", Host: host}
+	if tls {
+		u.Scheme = "wss"
+	}
+	if g.PublicURL != nil {
+		u = *g.PublicURL
+		u.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
+	}
+	return u.JoinPath("realtime", "sessions", string(id), "relay").String()
+}
