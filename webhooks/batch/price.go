@@ -1,0 +1,32 @@
+package batch
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// Price is what a model costs in batches, in US dollars per million tokens; as text MODEL=IN:OUT.
+type Price struct {
+	Model         string
+	Input, Output float64
+}
+
+var errPrice = errors.New("a price is MODEL=IN:OUT in dollars per million tokens, for example gpt-4o-mini=0.075:0.30")
+
+// UnmarshalText reads MODEL=IN:OUT.
+func (p *Price) UnmarshalText(text []byte) error {
+	model, prices, ok := strings.Cut(string(text), "=")
+	in, out, ok2 := strings.Cut(prices, ":")
+	if !ok || !ok2 || model == "" {
+		return errPrice
+	}
+	var err1, err2 error
+	p.Model = model
+	p.Input, err1 = strconv.ParseFloat(in, 64)
+	p.Output, err2 = strconv.ParseFloat(out, 64)
+	if err1 != nil || err2 != nil || p.Input < 0 || p.Output < 0 {
+		return errPrice
+	}
+	return nil
+}

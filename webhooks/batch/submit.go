@@ -1,0 +1,116 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/shared"
+)
+
+// Spec says how requests are to be run.
+type Spec struct {
+	Endpoint         string            // of all requests; may be empty if the lines say it
+	CompletionWindow string            // default "24h"
+	Metadata         map[string]string // at most 16, kept by OpenAI
+	OutputExpires    time.Duration     // 1 h to 30 days; 0 for OpenAI's default
+}
+
+// Request is one request of a batch.
+type Request struct {
+	CustomID string          `json:"custom_id,omitempty" doc:"Default: request-1, request-2, …"`
+	Body     json.RawMessage `json:"body" doc:"What the endpoint takes"`
+}
+
+// SubmitRequests makes a batch of requests.
+func (s *Batches) SubmitRequests(ctx context.Context, spec Spec, requests []Request) (*Batch, error) {
+	if spec.Endpoint == "" {
+		return nil, &InputError{[]LineError{{Line: 1, Field: "endpoint", Message: "the batch's endpoint is missing"}}}
+	}
+	var lines bytes.Buffer
+	if err := writeRequests(&lines, spec.Endpoint, requests); err != nil {
+		return nil, err
+	}
+	return s.SubmitFile(ctx, spec, &lines)
+}
+
+func writeRequests(w io.Writer, endpoint string, requests []Request) error {
+	encode := json.NewEncoder(w)
+	for i, r := range requests {
+		if r.CustomID == "" {
+			r.CustomID = fmt.Sprintf("request-%d", i+1)
+		}
+		if len(r.Body) == 0 {
+			r.Body = json.RawMessage("null")
+		}
+		line := struct {
+			CustomID string          `json:"custom_id"`
+			Method   string          `json:"method"`
+			URL      string          `json:"url"`
+			Body     json.RawMessage `json:"body"`
+		}{r.CustomID, "POST", endpoint, r.Body}
+		if err := encode.Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SubmitFile checks an input file line by line, gives it to OpenAI and makes a batch of it. A file that has anything
+// wrong is refused as a whole with an *InputError, before OpenAI sees any of it.
+func (s *Batches) SubmitFile(ctx context.Context, spec Spec, input io.Reader) (*Batch, error) {
+	spool, err := newSpool()
+	if err != nil {
+		return nil, err
+	}
+	defer spool.remove()
+	c := newChecker(spec.Endpoint)
+	if err := c.copy(spool, input); err != nil {
+		return nil, err
+	}
+	spec.Endpoint = c.endpoint
+	return s.submitSpool(ctx, spec, spool)
+}
+
+func (s *Batches) submitSpool(ctx context.Context, spec Spec, sp *spool) (*Batch, error) {
+	if err := sp.rewind(); err != nil {
+		return nil, err
+	}
+	file, err := s.api.Files.New(ctx, openai.FileNewParams{
+		File: openai.File(sp.file, "batch.jsonl", "application/jsonl"), Purpose: openai.FilePurposeBatch,
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err := s.SubmitUploaded(ctx, spec, file.ID)
+	if err != nil {
+		if _, derr := s.api.Files.Delete(context.WithoutCancel(ctx), file.ID); derr != nil {
+			slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file.ID, "err", derr)
+		}
+	}
+	return b, err
+}
+
+// SubmitUploaded makes a batch of a file that OpenAI has already.
+func (s *Batches) SubmitUploaded(ctx context.Context, spec Spec, fileID string) (*Batch, error) {
+	params := openai.BatchNewParams{
+		Endpoint: openai.BatchNewParamsEndpoint(spec.Endpoint), InputFileID: fileID,
+		CompletionWindow: openai.BatchNewParamsCompletionWindow24h, Metadata: shared.Metadata(spec.Metadata),
+	}
+	if spec.CompletionWindow != "" {
+		params.CompletionWindow = openai.BatchNewParamsCompletionWindow(spec.CompletionWindow)
+	}
+	if spec.OutputExpires > 0 {
+		params.OutputExpiresAfter.Seconds = int64(spec.OutputExpires.Seconds())
+	}
+	b, err := s.api.Batches.New(ctx, params)
+	if err != nil {
+		return nil, err
+	}
+	return s.absorb(ctx, b)
+}

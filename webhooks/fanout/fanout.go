@@ -1,0 +1,212 @@
+package fanout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/webhooks/queue"
+	"switchboard/webhooks/seal"
+	"switchboard/webhooks/wake"
+)
+
+const (
+	key         = "gw:{wh:subscriptions}:all" // hash: ID -> sealed subscription
+	failingKey  = "gw:{wh:subscriptions}:failing"
+	bell        = "subscriptions"
+	reloadEvery = 5 * time.Second
+	sendTime    = 15 * time.Second
+	perNode     = 4 // deliveries to one subscriber at once
+)
+
+// Options tune a Fanout.
+type Options struct {
+	Allowed      []netip.Prefix             // private networks that may be called
+	DisableAfter time.Duration              // failing for this long; default 5 days
+	Backoff      func(int) time.Duration    // default 5 s × 3ⁿ, 4 h at most: about 17 hours in all
+	Node         string                     // kept with each attempt
+	OnDisabled   func(Subscription, string) // told on the node that disabled it
+}
+
+// Fanout keeps subscriptions and delivers to them. Its methods may be called from any goroutine; Run once.
+type Fanout struct {
+	rdb    redis.UniversalClient
+	box    seal.Box
+	bell   *wake.Bell
+	client *http.Client
+	o      Options
+
+	mu   sync.Mutex // guards subs
+	subs map[string]*subscriber
+}
+
+// subscriber is a subscription and its deliveries on this node.
+type subscriber struct {
+	stored
+	queue *queue.Queue
+	stop  context.CancelFunc // nil while no workers run
+}
+
+// New makes a Fanout; it knows subscriptions once Run is called.
+func New(rdb redis.UniversalClient, box seal.Box, b *wake.Bell, o Options) *Fanout {
+	if o.DisableAfter == 0 {
+		o.DisableAfter = 5 * 24 * time.Hour
+	}
+	if o.Backoff == nil {
+		o.Backoff = queue.Exponential(5*time.Second, 3, 4*time.Hour)
+	}
+	return &Fanout{rdb: rdb, box: box, bell: b, client: newClient(o.Allowed, sendTime), o: o, subs: map[string]*subscriber{}}
+}
+
+// Publish keeps an event for every subscription that wants it. An event of a known ID is kept once.
+func (f *Fanout) Publish(ctx context.Context, event queue.Item) error {
+	for _, s := range f.wanting(event.Topic) {
+		if _, err := s.Add(ctx, event); err != nil {
+			return fmt.Errorf("publish event: %w", err)
+		}
+	}
+	return nil
+}
+
+// Wanted reports whether any subscription is for events of that type.
+func (f *Fanout) Wanted(eventType string) bool { return len(f.wanting(eventType)) > 0 }
+
+func (f *Fanout) wanting(eventType string) []*queue.Queue {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var queues []*queue.Queue
+	for _, s := range f.subs {
+		if s.wants(eventType) {
+			queues = append(queues, s.queue)
+		}
+	}
+	return queues
+}
+
+// Run delivers until ctx ends, then waits for the deliveries that are on their way.
+func (f *Fanout) Run(ctx context.Context) {
+	var workers sync.WaitGroup
+	defer f.client.CloseIdleConnections()
+	defer workers.Wait()
+	tick := time.NewTicker(reloadEvery)
+	defer tick.Stop()
+	for {
+		rung := f.bell.Next(bell)
+		if err := f.reload(ctx, &workers); err != nil && ctx.Err() == nil {
+			slog.Warn("fanout: subscriptions not refreshed", "err", err)
+		}
+		select {
+		case <-rung:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reload makes this node's workers those of the subscriptions that are kept and enabled.
+func (f *Fanout) reload(ctx context.Context, workers *sync.WaitGroup) error {
+	all, err := f.all(ctx)
+	if err != nil {
+		return err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id, s := range f.subs {
+		if _, kept := all[id]; !kept {
+			s.halt()
+			delete(f.subs, id)
+		}
+	}
+	for id, kept := range all {
+		s := f.adoptLocked(kept)
+		if !s.Enabled {
+			s.halt()
+		} else if s.stop == nil {
+			running, stop := context.WithCancel(ctx)
+			s.stop = stop
+			workers.Go(func() { s.queue.Run(running, perNode, f.deliver(id)) })
+		}
+	}
+	return nil
+}
+
+// adoptLocked makes a subscription known on this node, so that Publish keeps events for it.
+func (f *Fanout) adoptLocked(kept stored) *subscriber {
+	s, ok := f.subs[kept.ID]
+	if !ok {
+		s = &subscriber{queue: f.open(kept.ID)}
+		f.subs[kept.ID] = s
+	}
+	s.stored = kept
+	return s
+}
+
+func (s *subscriber) halt() {
+	if s.stop != nil {
+		s.stop()
+		s.stop = nil
+	}
+}
+
+func (f *Fanout) open(id string) *queue.Queue {
+	return queue.New(f.rdb, "out:"+id, queue.Options{
+		Timeout: sendTime, Backoff: f.o.Backoff, Idle: 2 * time.Second, Node: f.o.Node,
+	})
+}
+
+// Deliveries is the log of a subscription: a queue to read from and replay in.
+func (f *Fanout) Deliveries(id string) *queue.Queue {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if s, ok := f.subs[id]; ok {
+		return s.queue
+	}
+	return f.open(id)
+}
+
+func (f *Fanout) all(ctx context.Context) (map[string]stored, error) {
+	sealed, err := f.rdb.HGetAll(ctx, key).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read subscriptions: %w", err)
+	}
+	all := make(map[string]stored, len(sealed))
+	for id, text := range sealed {
+		s, err := f.unseal(text)
+		if err != nil {
+			slog.Error("fanout: a subscription cannot be read; is the seal key the same on all nodes?", "id", id, "err", err)
+			continue
+		}
+		all[id] = s
+	}
+	return all, nil
+}
+
+func (f *Fanout) unseal(text string) (s stored, err error) {
+	plain, err := f.box.Open(text)
+	if err != nil {
+		return s, err
+	}
+	return s, json.Unmarshal(plain, &s)
+}
+
+// Trim forgets old deliveries of all subscriptions.
+func (f *Fanout) Trim(ctx context.Context) {
+	f.mu.Lock()
+	ids := slices.Collect(maps.Keys(f.subs))
+	f.mu.Unlock()
+	for _, id := range ids {
+		if err := f.Deliveries(id).Trim(ctx); err != nil && ctx.Err() == nil {
+			slog.Warn("fanout: deliveries not trimmed", "subscription", id, "err", err)
+		}
+	}
+}

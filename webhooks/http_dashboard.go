@@ -1,0 +1,91 @@
+package webhooks
+
+import (
+	"context"
+
+	"switchboard/webhooks/batch"
+	"switchboard/webhooks/queue"
+	"switchboard/webhooks/tune"
+)
+
+const (
+	shownJobs   = 100
+	shownEvents = 20
+)
+
+type dashboardOutput struct {
+	Body struct {
+		LastEventID string           `json:"last_event_id" doc:"Follow /api/events from here and no change is missed"`
+		Batches     []batch.Batch    `json:"batches" nullable:"false" doc:"The newest, as last known"`
+		BatchCounts map[string]int   `json:"batch_counts" doc:"Those batches by status"`
+		Jobs        []*tune.Job      `json:"jobs" nullable:"false" doc:"The newest fine-tuning jobs, as last known"`
+		JobCounts   map[string]int   `json:"job_counts" doc:"Those jobs by status"`
+		Inbox       inboxView        `json:"inbox"`
+		Events      []EventView      `json:"events" nullable:"false" doc:"The newest deliveries"`
+		Dead        []EventView      `json:"dead" nullable:"false" doc:"The newest that were given up"`
+		Subscribers subscribersCount `json:"subscriptions"`
+	}
+}
+
+type inboxView struct {
+	Kept    int64 `json:"kept"`
+	Waiting int64 `json:"waiting" doc:"Events and the gateway's own tasks"`
+	Dead    int64 `json:"dead"`
+}
+
+type subscribersCount struct {
+	All      int `json:"all"`
+	Disabled int `json:"disabled"`
+	Failing  int `json:"failing"`
+}
+
+// dashboard reads Redis only, so that it is quick and works while OpenAI is away.
+func (s *Service) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
+	var out dashboardOutput
+	b := &out.Body
+	var err error
+	if b.LastEventID, err = s.changes.Last(ctx); err != nil { // first: what changes while we read comes again
+		return nil, err
+	}
+	if b.Batches, err = s.batches.Known(ctx, shownJobs); err != nil {
+		return nil, err
+	}
+	if b.Jobs, err = s.jobs.Known(ctx, shownJobs); err != nil {
+		return nil, err
+	}
+	b.BatchCounts, b.JobCounts = map[string]int{}, map[string]int{}
+	for _, x := range b.Batches {
+		b.BatchCounts[x.Status]++
+	}
+	for _, x := range b.Jobs {
+		b.JobCounts[x.Status]++
+	}
+	return &out, s.dashboardInbox(ctx, &out)
+}
+
+func (s *Service) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
+	b := &out.Body
+	if b.Inbox.Kept, b.Inbox.Waiting, b.Inbox.Dead, err = s.inbox.Count(ctx); err != nil {
+		return err
+	}
+	recent, err := listQueue(ctx, s.inbox, queue.Filter{Origin: FromOpenAI, Limit: shownEvents})
+	if err != nil {
+		return err
+	}
+	dead, err := listQueue(ctx, s.inbox, queue.Filter{State: queue.Dead, Limit: shownEvents})
+	if err != nil {
+		return err
+	}
+	b.Events, b.Dead = recent.Body.Events, dead.Body.Events
+	subs, err := s.fanout.List(ctx)
+	for _, sub := range subs {
+		b.Subscribers.All++
+		if !sub.Enabled {
+			b.Subscribers.Disabled++
+		}
+		if !sub.FailingFrom.IsZero() {
+			b.Subscribers.Failing++
+		}
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+package webhooks
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/openai/openai-go/v3"
+	sdk "github.com/openai/openai-go/v3/webhooks"
+)
+
+// Endpoint is one of OpenAI's webhook endpoints. Its secret never leaves the receivers.
+type Endpoint struct {
+	ID         string    `json:"id"`
+	Name       string    `json:"name"`
+	URL        string    `json:"url"`
+	Types      []string  `json:"event_types"`
+	SecretHint string    `json:"signing_secret_hint"`
+	CreatedAt  time.Time `json:"created_at"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	Accepted   bool      `json:"accepted" doc:"This gateway got the secret from OpenAI and accepts it on every node; of other endpoints it may be configured"`
+}
+
+type (
+	endpointOutput  struct{ Body Endpoint }
+	endpointsOutput struct {
+		Body struct {
+			Endpoints []Endpoint `json:"endpoints" nullable:"false"`
+		}
+	}
+	createEndpointInput struct {
+		Body struct {
+			Name  string   `json:"name" minLength:"1" maxLength:"200"`
+			URL   string   `json:"url" format:"uri" doc:"This gateway's public address and /webhooks/openai"`
+			Types []string `json:"event_types" minItems:"1"`
+		}
+	}
+	updateEndpointInput struct {
+		ID   string `path:"id" maxLength:"256"`
+		Body struct {
+			Name  string   `json:"name,omitempty" maxLength:"200"`
+			URL   string   `json:"url,omitempty"`
+			Types []string `json:"event_types,omitempty"`
+		}
+	}
+	rotateEndpointInput struct {
+		ID   string `path:"id" maxLength:"256"`
+		Body struct {
+			KeepOld *bool `json:"keep_old_secret_active_for_24_hours,omitempty" default:"true"`
+		} `required:"false"`
+	}
+	testEndpointInput struct {
+		ID   string `path:"id" maxLength:"256"`
+		Body struct {
+			Type string `json:"event_type"`
+		}
+	}
+	testEndpointOutput struct {
+		Body struct {
+			StatusCode int64 `json:"status_code" doc:"What the endpoint answered"`
+			Success    bool  `json:"success"`
+		}
+	}
+	eventTypesOutput struct {
+		Body struct {
+			Types []string `json:"event_types" nullable:"false"`
+		}
+	}
+)
+
+func (s *Service) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
+	var out endpointsOutput
+	out.Body.Endpoints = []Endpoint{}
+	accepted, err := s.secrets.endpoints(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pages := s.o.API.Webhooks.ListAutoPaging(ctx, sdk.WebhookListParams{Limit: openai.Int(100)})
+	for pages.Next() {
+		e := viewEndpoint(pages.Current())
+		e.Accepted = accepted[e.ID]
+		out.Body.Endpoints = append(out.Body.Endpoints, e)
+	}
+	return &out, pages.Err()
+}
+
+func viewEndpoint(e sdk.WebhookEndpoint) Endpoint {
+	return Endpoint{
+		ID: e.ID, Name: e.Name, URL: e.URL, Types: e.EventTypes, SecretHint: e.SigningSecretHint,
+		CreatedAt: time.Unix(e.CreatedAt, 0).UTC(), UpdatedAt: time.Unix(max(e.CreatedAt, e.UpdatedAt), 0).UTC(),
+	}
+}
+
+func (s *Service) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
+	accepted, err := s.secrets.endpoints(ctx)
+	view := viewEndpoint(e)
+	view.Accepted = accepted[e.ID]
+	return &endpointOutput{view}, err
+}
+
+func (s *Service) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
+	e, err := s.o.API.Webhooks.Get(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return s.viewAccepted(ctx, *e)
+}
+
+// createEndpoint hands the new secret to the receivers of all nodes. If that fails the endpoint is deleted again, since
+// its secret could not be had a second time.
+func (s *Service) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
+	e, err := s.o.API.Webhooks.New(ctx, sdk.WebhookNewParams{Name: in.Body.Name, URL: in.Body.URL, EventTypes: in.Body.Types})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, false); err != nil {
+		if _, derr := s.o.API.Webhooks.Delete(context.WithoutCancel(ctx), e.ID); derr != nil {
+			slog.Error("webhooks: an endpoint whose secret was lost stays at OpenAI; delete or rotate it", "endpoint", e.ID, "err", derr)
+		}
+		return nil, err
+	}
+	return s.viewAccepted(ctx, withoutSecret(e))
+}
+
+func withoutSecret(e *sdk.WebhookEndpointWithSecret) sdk.WebhookEndpoint {
+	return sdk.WebhookEndpoint{
+		ID: e.ID, Name: e.Name, URL: e.URL, EventTypes: e.EventTypes, SigningSecretHint: e.SigningSecretHint,
+		CreatedAt: e.CreatedAt, UpdatedAt: e.UpdatedAt,
+	}
+}
+
+func (s *Service) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
+	p := sdk.WebhookUpdateParams{EventTypes: in.Body.Types}
+	if in.Body.Name != "" {
+		p.Name = openai.String(in.Body.Name)
+	}
+	if in.Body.URL != "" {
+		p.URL = openai.String(in.Body.URL)
+	}
+	e, err := s.o.API.Webhooks.Update(ctx, in.ID, p)
+	if err != nil {
+		return nil, err
+	}
+	return s.viewAccepted(ctx, *e)
+}
+
+func (s *Service) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
+	if _, err := s.o.API.Webhooks.Delete(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return nil, s.secrets.remove(ctx, in.ID)
+}
+
+// rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.
+func (s *Service) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
+	keep := in.Body.KeepOld == nil || *in.Body.KeepOld
+	e, err := s.o.API.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, keep); err != nil {
+		slog.Error("webhooks: an endpoint's new secret was not kept; rotate it again", "endpoint", e.ID, "err", err)
+		return nil, huma.NewError(503, "OpenAI made a new secret but it was not kept; rotate again")
+	}
+	return s.viewAccepted(ctx, withoutSecret(e))
+}
+
+func (s *Service) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
+	r, err := s.o.API.Webhooks.Test(ctx, in.ID, sdk.WebhookTestParams{EventType: sdk.WebhookTestParamsEventType(in.Body.Type)})
+	if err != nil {
+		return nil, err
+	}
+	var out testEndpointOutput
+	out.Body.StatusCode, out.Body.Success = r.StatusCode, r.StatusCode >= 200 && r.StatusCode < 300
+	return &out, nil
+}
+
+func (s *Service) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
+	list, err := s.o.API.Webhooks.EventTypes.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out eventTypesOutput
+	out.Body.Types = list.Data
+	return &out, nil
+}

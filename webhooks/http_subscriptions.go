@@ -1,0 +1,137 @@
+package webhooks
+
+import (
+	"context"
+
+	"switchboard/webhooks/fanout"
+	"switchboard/webhooks/queue"
+)
+
+type (
+	subscriptionOutput struct {
+		Body struct {
+			fanout.Subscription
+			Secret string `json:"secret,omitempty" doc:"Signs deliveries; shown when it is made, never again"`
+		}
+	}
+	subscriptionsOutput struct {
+		Body struct {
+			Subscriptions []fanout.Subscription `json:"subscriptions" nullable:"false"`
+		}
+	}
+	createSubscriptionInput struct {
+		Body struct {
+			URL         string   `json:"url" maxLength:"2048"`
+			Types       []string `json:"event_types" minItems:"1" maxItems:"50" doc:"Exact types, categories like batch.* or session.*, or *"`
+			Description string   `json:"description,omitempty" maxLength:"500"`
+			Secret      string   `json:"secret,omitempty" doc:"whsec_…; made if absent"`
+		}
+	}
+	updateSubscriptionInput struct {
+		ID   string `path:"id" maxLength:"256"`
+		Body fanout.Change
+	}
+	rotateSubscriptionInput struct {
+		ID   string `path:"id" maxLength:"256"`
+		Body struct {
+			Secret string `json:"secret,omitempty" doc:"whsec_…; made if absent"`
+		} `required:"false"`
+	}
+	testOutput      struct{ Body fanout.Tried }
+	deliveriesInput struct {
+		ID    string      `path:"id" maxLength:"256"`
+		Type  string      `query:"type" doc:"Exact, or a category like batch."`
+		State queue.State `query:"state" enum:"waiting,done,dead"`
+		After string      `query:"after" doc:"next of the page before"`
+		Limit int         `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	}
+	deliveryInput struct {
+		ID       string `path:"id" maxLength:"256"`
+		Delivery string `path:"delivery" maxLength:"256"`
+	}
+)
+
+// validSecret accepts none, or one that every library of Standard Webhooks takes.
+func validSecret(secret string) error {
+	if secret == "" {
+		return nil
+	}
+	return Secret(secret).Validate()
+}
+
+func (s *Service) createSubscription(ctx context.Context, in *createSubscriptionInput) (*subscriptionOutput, error) {
+	if err := validSecret(in.Body.Secret); err != nil {
+		return nil, err
+	}
+	sub := fanout.Subscription{URL: in.Body.URL, Types: in.Body.Types, Description: in.Body.Description}
+	var out subscriptionOutput
+	var err error
+	out.Body.Subscription, out.Body.Secret, err = s.fanout.Create(ctx, sub, in.Body.Secret)
+	return &out, err
+}
+
+func (s *Service) listSubscriptions(ctx context.Context, _ *struct{}) (*subscriptionsOutput, error) {
+	var out subscriptionsOutput
+	var err error
+	out.Body.Subscriptions, err = s.fanout.List(ctx)
+	return &out, err
+}
+
+func (s *Service) getSubscription(ctx context.Context, in *idInput) (*subscriptionOutput, error) {
+	var out subscriptionOutput
+	var err error
+	out.Body.Subscription, err = s.fanout.Get(ctx, in.ID)
+	return &out, err
+}
+
+func (s *Service) updateSubscription(ctx context.Context, in *updateSubscriptionInput) (*subscriptionOutput, error) {
+	var out subscriptionOutput
+	var err error
+	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body)
+	return &out, err
+}
+
+func (s *Service) deleteSubscription(ctx context.Context, in *idInput) (*struct{}, error) {
+	return nil, s.fanout.Delete(ctx, in.ID)
+}
+
+func (s *Service) rotateSubscription(ctx context.Context, in *rotateSubscriptionInput) (*subscriptionOutput, error) {
+	if err := validSecret(in.Body.Secret); err != nil {
+		return nil, err
+	}
+	secret, err := s.fanout.Rotate(ctx, in.ID, in.Body.Secret)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.getSubscription(ctx, &idInput{in.ID})
+	if err == nil {
+		out.Body.Secret = secret
+	}
+	return out, err
+}
+
+func (s *Service) testSubscription(ctx context.Context, in *idInput) (*testOutput, error) {
+	tried, err := s.fanout.Test(ctx, in.ID)
+	return &testOutput{tried}, err
+}
+
+func (s *Service) listDeliveries(ctx context.Context, in *deliveriesInput) (*eventsOutput, error) {
+	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return listQueue(ctx, s.fanout.Deliveries(in.ID), queue.Filter{Topic: in.Type, State: in.State, After: in.After, Limit: in.Limit})
+}
+
+func (s *Service) getDelivery(ctx context.Context, in *deliveryInput) (*eventOutput, error) {
+	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return getItem(ctx, s.fanout.Deliveries(in.ID), in.Delivery)
+}
+
+func (s *Service) replayDelivery(ctx context.Context, in *deliveryInput) (*replayOutput, error) {
+	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
+		return nil, err
+	}
+	return replayItem(ctx, s.fanout.Deliveries(in.ID), in.Delivery)
+}

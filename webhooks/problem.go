@@ -1,0 +1,91 @@
+package webhooks
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/openai/openai-go/v3"
+
+	"switchboard/webhooks/batch"
+	"switchboard/webhooks/fanout"
+	"switchboard/webhooks/queue"
+	"switchboard/webhooks/records"
+)
+
+// statuses is the table from sentinel to HTTP status.
+var statuses = map[error]int{
+	queue.ErrNotFound: 404, fanout.ErrNotFound: 404, records.ErrNotFound: 404,
+	batch.ErrNotReady: 409, batch.ErrRunning: 409, batch.ErrNoneLeft: 409, batch.ErrNothingOK: 409,
+	fanout.ErrTooMany: 409, ErrSecret: 422, errBusy: 503, context.DeadlineExceeded: 504,
+}
+
+// problemOf says what an error means for the caller. What is not known is 500 and says nothing.
+func problemOf(err error) huma.StatusError {
+	for sentinel, status := range statuses {
+		if errors.Is(err, sentinel) {
+			return huma.NewError(status, sentinel.Error())
+		}
+	}
+	if known, ok := errors.AsType[huma.StatusError](err); ok {
+		return known
+	}
+	if invalid, ok := errors.AsType[*batch.InputError](err); ok {
+		return inputProblem(invalid)
+	}
+	if invalid, ok := errors.AsType[*fanout.InvalidError](err); ok {
+		return huma.NewError(422, invalid.Error(), &huma.ErrorDetail{Location: "body." + invalid.Field, Message: invalid.Message})
+	}
+	if refused, ok := errors.AsType[*openai.Error](err); ok {
+		return upstreamProblem(refused)
+	}
+	if away, ok := errors.AsType[net.Error](err); ok {
+		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", away)
+		return huma.NewError(503, "Redis or OpenAI cannot be reached now")
+	}
+	slog.Error("webhooks: request failed", "err", err)
+	return huma.NewError(500, "unexpected error")
+}
+
+func inputProblem(e *batch.InputError) huma.StatusError {
+	details := make([]error, len(e.Lines))
+	for i, l := range e.Lines {
+		location := fmt.Sprintf("line %d", l.Line)
+		if l.Field != "" {
+			location += " " + l.Field
+		}
+		details[i] = &huma.ErrorDetail{Location: location, Message: l.Message, Value: l.CustomID}
+	}
+	return huma.NewError(422, e.Error(), details...)
+}
+
+// upstreamProblem passes on what the caller can act on; that the gateway's own key is refused is not of that kind.
+func upstreamProblem(e *openai.Error) huma.StatusError {
+	switch e.StatusCode {
+	case 400, 422:
+		return huma.NewError(422, e.Message, &huma.ErrorDetail{Location: e.Param, Message: e.Message, Value: e.Code})
+	case 404, 409, 429:
+		return huma.NewError(e.StatusCode, e.Message)
+	case 401, 403:
+		slog.Error("webhooks: OpenAI refuses the gateway's key", "status", e.StatusCode, "code", e.Code)
+		return huma.NewError(502, "OpenAI refuses the gateway's key")
+	}
+	slog.Warn("webhooks: OpenAI answered an error", "status", e.StatusCode, "code", e.Code)
+	return huma.NewError(502, "OpenAI answered with an error; try again")
+}
+
+// writeProblem writes a problem where huma does not.
+func writeProblem(w http.ResponseWriter, status int, detail string) {
+	send(w, huma.NewError(status, detail))
+}
+
+func send(w http.ResponseWriter, p huma.StatusError) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(p.GetStatus())
+	json.NewEncoder(w).Encode(p)
+}

@@ -1,0 +1,229 @@
+package queue
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+)
+
+// Claim is one try of an item by this node.
+type Claim struct {
+	Item
+	At    time.Time // when the item was added
+	Fails int       // failures so far, this try counted as one until it succeeds
+	epoch string
+}
+
+// Attempt is the trace that a try leaves.
+type Attempt struct {
+	At    time.Time `json:"at"`
+	Ms    int64     `json:"ms"`
+	Node  string    `json:"node,omitempty"`
+	By    string    `json:"by,omitempty"` // the handler's name for itself
+	Error string    `json:"error,omitempty"`
+}
+
+// Handler does the work of a claim within the context's deadline and names who did it. It may be called more than once
+// for an item, and must then end in the same state.
+type Handler func(ctx context.Context, c Claim) (by string, err error)
+
+var (
+	//go:embed claim.lua
+	claimSource string
+	claimScript = redis.NewScript(claimSource)
+	//go:embed settle.lua
+	settleSource string
+	settleScript = redis.NewScript(settleSource)
+)
+
+// errStopping gives a claim back: the node stops, another one takes the item.
+var errStopping = errors.New("queue: this node is stopping")
+
+const (
+	attemptsKept  = 50               // per item
+	claimsAtOnce  = 32               // per round trip
+	longestError  = 500              // bytes of an error that are kept
+	settleTime    = 10 * time.Second // to write an outcome, a short absence of Redis included
+	firstErrWait  = 50 * time.Millisecond
+	longestErrGap = 2 * time.Second
+)
+
+// Run claims and handles items, at most workers at once, until ctx ends; then it waits for the handlers, whose context
+// ends too, and gives back what they could not finish.
+func (q *Queue) Run(ctx context.Context, workers int, handle Handler) {
+	var handlers errgroup.Group
+	defer handlers.Wait()
+	free := make(chan struct{}, workers)
+	errWait := firstErrWait
+	for ctx.Err() == nil {
+		wait, claims, err := q.claim(ctx, min(claimsAtOnce, workers-len(free)))
+		switch {
+		case err != nil && ctx.Err() == nil:
+			slog.Warn("queue: claiming failed", "queue", q.prefix, "err", err)
+			pause(ctx, errWait)
+			errWait = min(2*errWait, longestErrGap)
+			continue
+		case err == nil:
+			errWait = firstErrWait
+		}
+		for _, c := range claims {
+			free <- struct{}{}
+			handlers.Go(func() error {
+				defer func() { <-free; q.nudge() }()
+				q.attempt(ctx, c, handle)
+				return nil
+			})
+		}
+		if len(claims) == 0 || len(free) == workers {
+			q.sleep(ctx, wait, len(free) == workers)
+		}
+	}
+}
+
+// sleep waits for something to do: an item added here, a handler that is done, or time.
+func (q *Queue) sleep(ctx context.Context, wait time.Duration, full bool) {
+	if full || wait < 0 || wait > q.o.Idle {
+		wait = q.o.Idle
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-q.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+func (q *Queue) claim(ctx context.Context, n int) (time.Duration, []Claim, error) {
+	if n <= 0 {
+		return -1, nil, nil
+	}
+	r, err := claimScript.Run(ctx, q.rdb, []string{q.prefix}, q.o.Lease.Milliseconds(), n, q.o.Attempts).Slice()
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, id := range r[1].([]any) {
+		if rec, err := q.Get(ctx, id.(string)); err == nil {
+			q.tellDead(ctx, rec.Item, rec.Note)
+		}
+	}
+	rows := r[2].([]any)
+	claims := make([]Claim, len(rows))
+	for i, row := range rows {
+		claims[i] = readClaim(row.([]any))
+	}
+	return time.Duration(r[0].(int64)) * time.Millisecond, claims, nil
+}
+
+func readClaim(f []any) Claim {
+	text := func(i int) string { s, _ := f[i].(string); return s }
+	at, _ := strconv.ParseInt(text(4), 10, 64)
+	fails, _ := strconv.Atoi(text(6))
+	return Claim{
+		Item: Item{ID: text(0), Topic: text(1), Origin: text(2), Body: []byte(text(3))},
+		At:   time.UnixMilli(at), epoch: text(5), Fails: fails,
+	}
+}
+
+func (q *Queue) attempt(ctx context.Context, c Claim, handle Handler) {
+	start := time.Now()
+	handling, cancel := context.WithTimeout(ctx, q.o.Timeout)
+	by, err := protect(handling, c, handle)
+	cancel()
+	a := Attempt{At: start.UTC(), Ms: time.Since(start).Milliseconds(), Node: q.o.Node, By: by}
+	if err != nil && ctx.Err() != nil {
+		err = errStopping
+	}
+	q.settle(context.WithoutCancel(ctx), c, a, err)
+}
+
+// protect turns a handler's panic into a failure, so that a poisonous item costs its own attempts and nothing else.
+func protect(ctx context.Context, c Claim, handle Handler) (by string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			slog.Error("queue: handler panicked", "item", c.ID, "topic", c.Topic, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return handle(ctx, c)
+}
+
+func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
+	ctx, cancel := context.WithTimeout(ctx, settleTime)
+	defer cancel()
+	state, delay, fails, note := q.judge(c, err)
+	var trace []byte
+	if state != Waiting || note != "" {
+		a.Error = note
+		trace, _ = json.Marshal(a)
+	}
+	held, werr := q.write(ctx, c, state, delay, fails, note, trace)
+	if werr != nil {
+		slog.Error("queue: an outcome was not written; the item will be handled again", "item", c.ID, "err", werr)
+		return
+	}
+	if !held {
+		slog.Warn("queue: a claim was lost before its handler ended", "item", c.ID, "topic", c.Topic)
+		return
+	}
+	if trace != nil && q.o.OnSettled != nil {
+		q.o.OnSettled(ctx, c, state, a)
+	}
+	if state == Dead {
+		q.tellDead(ctx, c.Item, note)
+	}
+}
+
+// judge says what an error means for the item; fails is -1 to leave the count as the claim set it.
+func (q *Queue) judge(c Claim, err error) (s State, delay time.Duration, fails int, note string) {
+	switch {
+	case err == nil:
+		return Done, 0, c.Fails - 1, ""
+	case errors.Is(err, errStopping):
+		return Waiting, 0, c.Fails - 1, ""
+	}
+	v := asVerdict(err)
+	if v.again {
+		return Waiting, v.after, 0, ""
+	}
+	note = v.err.Error()
+	note = note[:min(len(note), longestError)]
+	if v.final || c.Fails >= q.o.Attempts {
+		return Dead, 0, -1, note
+	}
+	return Waiting, max(v.after, q.o.Backoff(c.Fails)), -1, note
+}
+
+// write tries until ctx ends, because an outcome that is lost is work done twice.
+func (q *Queue) write(ctx context.Context, c Claim, s State, delay time.Duration, fails int, note string, trace []byte) (bool, error) {
+	for wait := firstErrWait; ; wait = min(2*wait, time.Second) {
+		held, err := settleScript.Run(ctx, q.rdb, []string{q.prefix}, c.ID, c.epoch, string(s),
+			delay.Milliseconds(), fails, note, trace, attemptsKept).Bool()
+		if err == nil || ctx.Err() != nil {
+			return held, err
+		}
+		pause(ctx, wait)
+	}
+}
+
+func (q *Queue) tellDead(ctx context.Context, it Item, note string) {
+	if q.o.OnDead != nil {
+		q.o.OnDead(ctx, it, note)
+	}
+}

@@ -1,0 +1,122 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/openai/openai-go/v3/option"
+	sdk "github.com/openai/openai-go/v3/webhooks"
+	"golang.org/x/time/rate"
+
+	"switchboard/webhooks/queue"
+)
+
+const (
+	largestDelivery   = 1 << 20
+	tolerance         = 5 * time.Minute
+	longestSignatures = 4 << 10 // bytes of the webhook-signature header: some 80 signatures
+)
+
+var errSignature = errors.New("no accepted secret signed this")
+
+// Receiver answers OpenAI's deliveries: 200 once the event is in Redis, whether it is new or a duplicate; 401 if no
+// accepted secret signed it or its time is off by more than five minutes; 413, 400 for what is too large or not JSON;
+// 503 if it could not be kept, so that OpenAI delivers again. Nothing unverified is stored.
+type Receiver struct {
+	secrets *secretSet
+	keep    func(context.Context, queue.Item) (added bool, err error)
+	now     func() time.Time
+
+	refusals rate.Sometimes // anybody can cause them, so not every one is logged
+}
+
+// ServeHTTP receives one delivery.
+func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestDelivery))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		writeProblem(w, http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB")
+		return
+	}
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, "the body was cut off")
+		return
+	}
+	if err := rc.verify(r.Context(), body, r.Header); err != nil {
+		rc.refusals.Do(func() { slog.Warn("webhooks: delivery refused", "reason", err.Error(), "bytes", len(body)) })
+		writeProblem(w, http.StatusUnauthorized, err.Error())
+		return
+	}
+	id := r.Header.Get("webhook-id")
+	event, err := parseEvent(id, FromOpenAI, body)
+	if err == nil && len(id) > longestID {
+		err = errors.New("webhook-id is longer than 256 bytes")
+	}
+	if err != nil {
+		writeProblem(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: FromOpenAI, Body: body})
+	if err != nil {
+		slog.Error("webhooks: delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
+		w.Header().Set("Retry-After", "5")
+		writeProblem(w, http.StatusServiceUnavailable, "the store is away")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if added {
+		io.WriteString(w, `{"received":true}`)
+	} else {
+		io.WriteString(w, `{"received":true,"duplicate":true}`)
+	}
+}
+
+// verify tries every accepted secret, and once more with fresh ones, since another node may just have got a new one.
+func (rc *Receiver) verify(ctx context.Context, body []byte, h http.Header) error {
+	if err := checkHeaders(h); err != nil {
+		return err
+	}
+	now := rc.now()
+	err := verifyWith(rc.secrets.current(now), body, h, now)
+	if errors.Is(err, errSignature) && rc.secrets.refresh(ctx) {
+		err = verifyWith(rc.secrets.current(now), body, h, now)
+	}
+	return err
+}
+
+// checkHeaders refuses what the library would read leniently: repeated headers and signatures without a version.
+func checkHeaders(h http.Header) error {
+	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
+		if len(h.Values(name)) != 1 {
+			return errors.New("there must be one " + name + " header")
+		}
+	}
+	signatures := h.Get("webhook-signature")
+	if len(signatures) > longestSignatures {
+		return errors.New("too many signatures")
+	}
+	for part := range strings.FieldsSeq(signatures) {
+		if strings.HasPrefix(part, "v1,") {
+			return nil
+		}
+	}
+	return errors.New("there is no signature of version v1")
+}
+
+func verifyWith(secrets []Secret, body []byte, h http.Header, now time.Time) error {
+	service := sdk.NewWebhookService()
+	for _, s := range secrets {
+		err := service.VerifySignatureWithToleranceAndTime(body, h, tolerance, now, option.WithWebhookSecret(string(s)))
+		if err == nil {
+			return nil
+		}
+		if stale := strings.Contains(err.Error(), "timestamp"); stale {
+			return errors.New("the timestamp is not within five minutes of now")
+		}
+	}
+	return errSignature
+}

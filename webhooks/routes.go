@@ -1,0 +1,155 @@
+package webhooks
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+)
+
+// The roles that routes ask for; each has all rights of the one before.
+const (
+	roleApp      = "app"
+	roleOperator = "operator"
+	roleAdmin    = "admin"
+)
+
+// mount is where routes go.
+type mount struct {
+	api  huma.API
+	auth func(role string) gin.HandlerFunc
+}
+
+// Routes adds the routes to a gateway: the typed ones to api, which must be one of humagin, and those that stream or
+// must see raw bytes to r. auth makes the handler that lets callers of at least a role through.
+func (s *Service) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc) {
+	for _, path := range []string{"", "/batch", "/fine-tuning"} {
+		r.POST("/webhooks/openai"+path, gin.WrapH(s.Receiver))
+	}
+	r.POST("/api/batches", auth(roleApp), s.submitBatch)
+	r.GET("/api/batches/:id/results", auth(roleApp), s.batchLines)
+	r.GET("/api/batches/:id/errors", auth(roleApp), s.batchLines)
+	r.POST("/api/fine-tuning/jobs", auth(roleApp), s.submitJob)
+	r.GET("/api/events", auth(roleApp), gin.WrapH(s.changes))
+
+	m := mount{api, auth}
+	add(m, roleApp, "GET", "/api/batches", "list-batches", "List the project's batches", s.listBatches)
+	add(m, roleApp, "GET", "/api/batches/{id}", "get-batch", "Look at a batch", s.getBatch)
+	add(m, roleApp, "POST", "/api/batches/{id}/cancel", "cancel-batch", "Cancel a batch", s.cancelBatch)
+	add(m, roleApp, "POST", "/api/batches/{id}/retry", "retry-batch", "Run the requests that did not succeed again, as a new batch", s.retryBatch)
+
+	add(m, roleApp, "GET", "/api/fine-tuning/jobs", "list-tuning-jobs", "List the project's fine-tuning jobs", s.listJobs)
+	add(m, roleApp, "GET", "/api/fine-tuning/jobs/{id}", "get-tuning-job", "Look at a job, its smoke test and its mark", s.getJob)
+	add(m, roleApp, "POST", "/api/fine-tuning/jobs/{id}/cancel", "cancel-tuning-job", "Cancel a job", s.cancelJob)
+	add(m, roleApp, "GET", "/api/fine-tuning/jobs/{id}/events", "list-tuning-events", "Read a job's log", s.jobEvents)
+	add(m, roleApp, "GET", "/api/fine-tuning/jobs/{id}/checkpoints", "list-checkpoints", "List a job's checkpoints", s.jobCheckpoints)
+	add(m, roleApp, "GET", "/api/fine-tuning/jobs/{id}/metrics", "get-tuning-metrics", "Read the points of a job's curves", s.jobMetrics)
+	add(m, roleOperator, "POST", "/api/fine-tuning/jobs/{id}/smoke-test", "test-tuned-model", "Ask the new model again", s.retestJob)
+	add(m, roleOperator, "POST", "/api/fine-tuning/jobs/{id}/mark", "mark-tuned-model", "Promote or hold the new model", s.markJob)
+	add(m, roleApp, "GET", "/api/dashboard", "get-dashboard", "Everything that the jobs page shows first", s.dashboard)
+
+	add(m, roleOperator, "GET", "/webhooks/events", "list-webhook-events", "List the inbox", s.listEvents)
+	add(m, roleOperator, "GET", "/webhooks/events/{id}", "get-webhook-event", "Look at an event and every attempt", s.getEvent)
+	add(m, roleOperator, "POST", "/webhooks/events/{id}/replay", "replay-webhook-event", "Handle an event again", s.replayEvent)
+	add(m, roleOperator, "POST", "/webhooks/events/replay", "replay-webhook-events", "Handle many events again", s.replayEvents)
+
+	add(m, roleAdmin, "GET", "/webhooks/endpoints", "list-endpoints", "List OpenAI's webhook endpoints", s.listEndpoints)
+	add(m, roleAdmin, "POST", "/webhooks/endpoints", "create-endpoint", "Have OpenAI deliver here", s.createEndpoint)
+	add(m, roleAdmin, "GET", "/webhooks/endpoints/{id}", "get-endpoint", "Look at an endpoint", s.getEndpoint)
+	add(m, roleAdmin, "PATCH", "/webhooks/endpoints/{id}", "update-endpoint", "Change an endpoint", s.updateEndpoint)
+	add(m, roleAdmin, "DELETE", "/webhooks/endpoints/{id}", "delete-endpoint", "Delete an endpoint", s.deleteEndpoint)
+	add(m, roleAdmin, "POST", "/webhooks/endpoints/{id}/rotate-secret", "rotate-endpoint-secret", "Give an endpoint a new secret", s.rotateEndpoint)
+	add(m, roleAdmin, "POST", "/webhooks/endpoints/{id}/test", "test-endpoint", "Have OpenAI send a sample", s.testEndpoint)
+	add(m, roleAdmin, "GET", "/webhooks/event-types", "list-event-types", "List what OpenAI can deliver", s.eventTypes)
+
+	add(m, roleAdmin, "GET", "/webhooks/subscriptions", "list-subscriptions", "List subscriptions", s.listSubscriptions)
+	add(m, roleAdmin, "POST", "/webhooks/subscriptions", "create-subscription", "Have events delivered to an address", s.createSubscription)
+	add(m, roleAdmin, "GET", "/webhooks/subscriptions/{id}", "get-subscription", "Look at a subscription", s.getSubscription)
+	add(m, roleAdmin, "PATCH", "/webhooks/subscriptions/{id}", "update-subscription", "Change a subscription", s.updateSubscription)
+	add(m, roleAdmin, "DELETE", "/webhooks/subscriptions/{id}", "delete-subscription", "Delete a subscription and its deliveries", s.deleteSubscription)
+	add(m, roleAdmin, "POST", "/webhooks/subscriptions/{id}/rotate-secret", "rotate-subscription-secret", "Give a subscription a new secret", s.rotateSubscription)
+	add(m, roleAdmin, "POST", "/webhooks/subscriptions/{id}/test", "test-subscription", "Send a test delivery now", s.testSubscription)
+	add(m, roleAdmin, "GET", "/webhooks/subscriptions/{id}/deliveries", "list-deliveries", "Read the delivery log", s.listDeliveries)
+	add(m, roleAdmin, "GET", "/webhooks/subscriptions/{id}/deliveries/{delivery}", "get-delivery", "Look at a delivery and every attempt", s.getDelivery)
+	add(m, roleAdmin, "POST", "/webhooks/subscriptions/{id}/deliveries/{delivery}/replay", "replay-delivery", "Deliver again", s.replayDelivery)
+	describeStreams(api)
+}
+
+// add registers one typed operation; its errors become problems here.
+func add[I, O any](m mount, role, method, path, id, summary string, do func(context.Context, *I) (*O, error)) {
+	allow := m.auth(role)
+	status := http.StatusOK
+	if method == "DELETE" {
+		status = http.StatusNoContent
+	}
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: []string{tagOf(path)},
+		Errors: []int{401, 403, 404, 409, 422, 502, 503}, Description: "Role: " + role + ".",
+		BodyReadTimeout: -1, // a deadline that stays would cancel handlers that wait for OpenAI
+		Middlewares: huma.Middlewares{func(c huma.Context, next func(huma.Context)) {
+			request := humagin.Unwrap(c)
+			if allow(request); !request.IsAborted() {
+				next(c)
+			}
+		}},
+	}
+	huma.Register(m.api, op, func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+func tagOf(path string) string {
+	for _, t := range []struct{ prefix, tag string }{
+		{"/api/batches", "Batches"}, {"/api/fine-tuning", "Fine-tuning"}, {"/webhooks/events", "Inbox"},
+		{"/webhooks/e", "Endpoints"}, {"/webhooks/subscriptions", "Subscriptions"},
+	} {
+		if len(path) >= len(t.prefix) && path[:len(t.prefix)] == t.prefix {
+			return t.tag
+		}
+	}
+	return "Jobs"
+}
+
+// describeStreams documents the routes that huma does not serve.
+func describeStreams(api huma.API) {
+	text := func(kind, says string) map[string]*huma.Response {
+		return map[string]*huma.Response{"200": {Description: says, Content: map[string]*huma.MediaType{
+			kind: {Schema: &huma.Schema{Type: "string"}},
+		}}}
+	}
+	id := &huma.Param{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}
+	lines := []*huma.Param{id,
+		{Name: "offset", In: "query", Description: "Lines to skip", Schema: &huma.Schema{Type: "integer"}},
+		{Name: "limit", In: "query", Description: "Lines to read", Schema: &huma.Schema{Type: "integer"}},
+		{Name: "include", In: "query", Description: "request: join each line with its request", Schema: &huma.Schema{Type: "string"}},
+	}
+	for _, op := range []*huma.Operation{
+		{Method: "POST", Path: "/webhooks/openai", OperationID: "receive-webhook", Summary: "OpenAI delivers here",
+			Description: "Verified by its signature; no API key. 200 once kept.", Security: []map[string][]string{{}},
+			Responses: text("application/json", "Kept, now or before")},
+		{Method: "POST", Path: "/api/batches", OperationID: "submit-batch", Summary: "Submit a batch",
+			Description: "JSON {endpoint, requests: [{custom_id?, body}] or input_file_id, metadata?, completion_window?}, or multipart/form-data with " +
+				"endpoint, metadata (JSON) and, last, file, or application/jsonl with ?endpoint=. Checked line by line; 422 names the lines. Role: app.",
+			Responses: map[string]*huma.Response{"201": {Description: "The batch"}}},
+		{Method: "GET", Path: "/api/batches/{id}/results", OperationID: "read-results", Summary: "Read answered requests", Parameters: lines,
+			Responses: text("application/x-ndjson", "One JSON object per line: custom_id, status_code, request_id, response, error")},
+		{Method: "GET", Path: "/api/batches/{id}/errors", OperationID: "read-errors", Summary: "Read requests that failed", Parameters: lines,
+			Responses: text("application/x-ndjson", "One JSON object per line, like results")},
+		{Method: "POST", Path: "/api/fine-tuning/jobs", OperationID: "submit-tuning-job", Summary: "Start a fine-tuning job",
+			Description: "JSON {model, training_file, validation_file?, suffix?, metadata?}, or multipart/form-data with model, suffix and, last, file. Role: app.",
+			Responses:   map[string]*huma.Response{"201": {Description: "The job"}}},
+		{Method: "GET", Path: "/api/events", OperationID: "follow-changes", Summary: "Follow changes",
+			Description: "Server-sent events: batch.updated, fine_tuning.updated, fine_tuning.metrics, inbox.updated, file.updated, call.incoming; " +
+				"resync when the last event is no longer kept. Resumes after Last-Event-ID or ?last_event_id=.",
+			Responses: text("text/event-stream", "Changes")},
+	} {
+		op.Tags = []string{tagOf(op.Path)}
+		api.OpenAPI().AddOperation(op)
+	}
+}

@@ -1,0 +1,221 @@
+package webhooks
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"sync"
+	"time"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/time/rate"
+
+	"switchboard/webhooks/batch"
+	"switchboard/webhooks/fanout"
+	"switchboard/webhooks/live"
+	"switchboard/webhooks/notify"
+	"switchboard/webhooks/queue"
+	"switchboard/webhooks/records"
+	"switchboard/webhooks/seal"
+	"switchboard/webhooks/tune"
+	"switchboard/webhooks/wake"
+)
+
+// Options wire a Service. Redis and API are required.
+type Options struct {
+	Config
+	Redis redis.UniversalClient
+	API   openai.Client
+	Node  string // this node's name in logs of attempts
+
+	// CallIncoming, if set, is asked to take a call that OpenAI announces; an error has it announced again.
+	CallIncoming func(ctx context.Context, callID string, e Event) error
+	// Handlers, if set, registers more handlers.
+	Handlers func(*Router)
+}
+
+// Service is everything beside the sessions. Create it with New, mount its Routes, call Run.
+type Service struct {
+	Receiver *Receiver
+	o        Options
+	inbox    *queue.Queue
+	intake   *intake
+	router   Router
+	secrets  *secretSet
+	bell     *wake.Bell
+	changes  *live.Log
+	batches  *batch.Batches
+	jobs     *tune.Jobs
+	fanout   *fanout.Fanout
+	notifier *notify.Notifier
+}
+
+const trimEvery = time.Minute
+
+// New checks the configuration and builds a Service; nothing runs yet.
+func New(o Options) (*Service, error) {
+	for i, secret := range o.Secrets {
+		if err := secret.Validate(); err != nil {
+			return nil, fmt.Errorf("OPENAI_WEBHOOK_SECRET, number %d: %w", i+1, err)
+		}
+	}
+	box, err := seal.New(o.SealKey)
+	if err != nil {
+		return nil, err
+	}
+	networks, err := fanout.ParseNetworks(o.AllowNetworks)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{o: o, bell: wake.New(o.Redis)}
+	if s.notifier, err = s.newNotifier(); err != nil {
+		return nil, err
+	}
+	s.inbox = queue.New(o.Redis, "inbox", queue.Options{
+		Node: o.Node, Timeout: o.HandleTime, OnDead: s.onDead, OnSettled: s.onSettled,
+	})
+	s.intake = newIntake(s.inbox.Add)
+	s.changes = live.New(o.Redis, s.bell)
+	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell}
+	s.Receiver = &Receiver{secrets: s.secrets, keep: s.intake.put, now: time.Now, refusals: rate.Sometimes{First: 10, Interval: time.Second}}
+	s.fanout = fanout.New(o.Redis, box, s.bell, fanout.Options{
+		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled,
+	})
+	s.batches = batch.New(o.API, records.New(o.Redis, "batches"), s.inbox, s.changes, batch.Options{
+		Prices: o.Prices, PollFirst: o.PollFirst,
+	})
+	if s.jobs, err = s.newJobs(); err != nil {
+		return nil, err
+	}
+	s.register()
+	return s, nil
+}
+
+func (s *Service) newNotifier() (*notify.Notifier, error) {
+	n := notify.Options{URLs: s.o.Notify, Every: s.o.NotifyEvery}
+	if s.o.NotifyTemplates != "" {
+		text, err := os.ReadFile(s.o.NotifyTemplates)
+		if err != nil {
+			return nil, fmt.Errorf("notification templates: %w", err)
+		}
+		n.Templates = string(text)
+	}
+	return notify.New(n)
+}
+
+func (s *Service) newJobs() (*tune.Jobs, error) {
+	t := tune.Options{Prompt: s.o.SmokePrompt, Responses: s.o.SmokeAPI == "responses", PollFirst: s.o.PollFirst}
+	if s.o.SmokeExpect != "" {
+		expect, err := regexp.Compile(s.o.SmokeExpect)
+		if err != nil {
+			return nil, fmt.Errorf("smoke-expect: %w", err)
+		}
+		t.Expect = expect
+	}
+	return tune.New(s.o.API, records.New(s.o.Redis, "jobs"), s.inbox, s.changes, t), nil
+}
+
+// Run receives, handles and delivers until ctx ends, then waits for what it started.
+func (s *Service) Run(ctx context.Context) {
+	var parts sync.WaitGroup
+	defer parts.Wait()
+	for _, part := range []func(context.Context){
+		s.bell.Run, s.secrets.run, s.intake.run, s.fanout.Run, s.trim, s.discover,
+		func(ctx context.Context) { s.inbox.Run(ctx, max(1, s.o.Workers), s.handle) },
+	} {
+		parts.Go(func() { part(ctx) })
+	}
+}
+
+// Drain ends the streams of changes, which would keep an http.Server's Shutdown waiting. Deliveries are taken until
+// Run's context ends: end that after Shutdown.
+func (s *Service) Drain() { s.changes.Close() }
+
+// Publish passes an event of this gateway's own, such as a session's life, on to subscribers. It returns once the event
+// is kept; if nobody wants it, at once.
+func (s *Service) Publish(ctx context.Context, eventType string, data any) error {
+	if !s.fanout.Wanted(eventType) {
+		return nil
+	}
+	_, err := s.intake.put(ctx, fanout.NewEvent(eventType, data))
+	return err
+}
+
+// handle is what a node does with an item of the inbox: subscribers first, since that is quick and cannot fail for what
+// the event is about.
+func (s *Service) handle(ctx context.Context, c queue.Claim) (by string, err error) {
+	e, err := parseEvent(c.ID, c.Origin, c.Body)
+	if err != nil {
+		return "", queue.Fatal(err)
+	}
+	e.Attempt = c.Fails
+	if category(e.Type) != taskCategory || e.Origin != FromGateway {
+		if err := s.fanout.Publish(ctx, c.Item); err != nil {
+			return "fan-out", err
+		}
+	}
+	if category(e.Type) == taskCategory && e.Origin != FromGateway {
+		return unhandled, nil // only this gateway gives itself work
+	}
+	return s.router.Route(ctx, e)
+}
+
+// onSettled shows what became of an event; work that the gateway gave itself shows in its own way.
+func (s *Service) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
+	if category(c.Topic) == taskCategory && state != queue.Dead {
+		return
+	}
+	err := s.changes.Publish(ctx, "inbox.updated", map[string]any{
+		"id": c.ID, "type": c.Topic, "origin": c.Origin, "state": state, "handler": a.By, "error": a.Error, "received_at": c.At,
+	})
+	if err != nil {
+		slog.Warn("webhooks: a change was not shown", "id", c.ID, "err", err)
+	}
+}
+
+// onDead tells people that an event was given up; not of a notification, which could not be told either.
+func (s *Service) onDead(ctx context.Context, it queue.Item, note string) {
+	slog.Error("webhooks: an event was given up", "id", it.ID, "type", it.Topic, "reason", note)
+	if it.Topic == notify.Task || it.Topic == notify.ToTask {
+		return
+	}
+	n := notify.Notice{Kind: "dead_letter", Subject: it.ID, Fields: map[string]any{"type": it.Topic, "error": note}}
+	if _, err := s.inbox.Add(ctx, n.Item("dead:"+it.ID)); err != nil {
+		slog.Error("webhooks: nobody was told", "id", it.ID, "err", err)
+	}
+}
+
+func (s *Service) onDisabled(sub fanout.Subscription, reason string) {
+	ctx, cancel := context.WithTimeout(context.Background(), intakeTime)
+	defer cancel()
+	n := notify.Notice{Kind: "subscription.disabled", Subject: sub.ID, Fields: map[string]any{"url": sub.URL, "error": reason}}
+	if _, err := s.inbox.Add(ctx, n.Item(fmt.Sprintf("disabled:%s:%d", sub.ID, time.Now().Unix()))); err != nil {
+		slog.Error("webhooks: nobody was told", "subscription", sub.ID, "err", err)
+	}
+}
+
+// trim forgets old items now and then; every node does, which does no harm.
+func (s *Service) trim(ctx context.Context) {
+	every(ctx, trimEvery, func() {
+		if err := s.inbox.Trim(ctx); err != nil && ctx.Err() == nil {
+			slog.Warn("webhooks: not trimmed", "err", err)
+		}
+		s.fanout.Trim(ctx)
+	})
+}
+
+func every(ctx context.Context, d time.Duration, do func()) {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			do()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
