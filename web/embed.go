@@ -1,0 +1,90 @@
+// Package web holds the pages that browsers load, built by esbuild from the TypeScript beside it.
+//
+// Mount [Handler] at "/", "/jobs" and "/assets/". The built files are not in the repository: `make web` writes
+// them to dist, and a binary built without them serves a page that says so.
+package web
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+)
+
+// The pattern matches the committed dist-missing.html always, and the folder dist when it was built.
+//
+//go:embed dist*
+var files embed.FS
+
+// contentSecurityPolicy lets the pages load and reach nothing but this gateway. 'self' covers WebSockets.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; img-src 'self'; " +
+	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// pages are the files of the pages, by address.
+var pages = map[string]string{"/": "dist/index.html", "/jobs": "dist/jobs.html"}
+
+// contentTypes are set here because the types known to a machine's registry differ.
+var contentTypes = map[string]string{
+	".css":   "text/css; charset=utf-8",
+	".html":  "text/html; charset=utf-8",
+	".js":    "text/javascript; charset=utf-8",
+	".svg":   "image/svg+xml",
+	".txt":   "text/plain; charset=utf-8",
+	".woff2": "font/woff2",
+}
+
+// Handler serves the pages and their assets, to GET and HEAD. Any other path is not found.
+func Handler() http.Handler {
+	return handler(files)
+}
+
+// Built reports whether the pages are in this binary.
+func Built() bool {
+	_, err := fs.Stat(files, "dist/index.html")
+	return err == nil
+}
+
+func handler(files fs.FS) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, cache := locate(files, r.URL.Path)
+		body, err := fs.ReadFile(files, name)
+		switch {
+		case name == "" || err != nil:
+			http.NotFound(w, r)
+		case r.Method != http.MethodGet && r.Method != http.MethodHead:
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		default:
+			setHeaders(w.Header(), name, cache)
+			if r.Method == http.MethodGet {
+				_, _ = w.Write(body) // the client is gone
+			}
+		}
+	})
+}
+
+// locate returns the file for a path and how long it may be kept; an empty name where there is none.
+func locate(files fs.FS, address string) (name, cache string) {
+	if asset, ok := strings.CutPrefix(address, "/assets/"); ok && fs.ValidPath(asset) && !strings.Contains(asset, "/") {
+		return "dist/assets/" + asset, "public, max-age=31536000, immutable"
+	}
+	page, ok := pages[address]
+	if !ok {
+		return "", ""
+	}
+	if _, err := fs.Stat(files, page); err != nil {
+		return "dist-missing.html", "no-cache"
+	}
+	return page, "no-cache"
+}
+
+func setHeaders(h http.Header, name, cache string) {
+	h.Set("Cache-Control", cache)
+	h.Set("Content-Type", contentTypes[path.Ext(name)])
+	h.Set("Content-Security-Policy", contentSecurityPolicy)
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Permissions-Policy", "microphone=(self), camera=(), geolocation=()")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+}

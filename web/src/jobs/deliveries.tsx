@@ -1,0 +1,205 @@
+import { type Signal, signal, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { Ago, Confirm, Status, Title } from "./parts";
+import type { Store } from "./store";
+import type { Endpoint, InboxEvent, Subscription } from "./types";
+import { inboxWord, plural } from "./words";
+
+const endpoints = signal<readonly Endpoint[]>([]);
+const subscriptions = signal<readonly Subscription[]>([]);
+/** A secret that is shown this once. */
+const newSecret = signal<{ url: string; secret: string } | undefined>(undefined);
+
+export const eventTypes = signal<readonly string[]>([]);
+
+export async function readDeliveries(store: Store): Promise<void> {
+  await store.attempt("Endpoints and subscriptions could not be read", async () => {
+    subscriptions.value = (await store.get<{ subscriptions: Subscription[] | null }>("/webhooks/subscriptions")).subscriptions ?? [];
+    endpoints.value = (await store.get<{ endpoints: Endpoint[] }>("/webhooks/endpoints")).endpoints;
+    eventTypes.value = (await store.get<{ event_types: string[] }>("/webhooks/event-types")).event_types;
+  });
+}
+
+export function showSecret(url: string, secret: string | undefined): void {
+  newSecret.value = secret ? { url, secret } : undefined;
+}
+
+/** Where OpenAI delivers to, and where this gateway does. */
+export function Deliveries({ store }: { store: Store }) {
+  useEffect(() => {
+    void readDeliveries(store);
+    return () => (newSecret.value = undefined);
+  }, []);
+  return (
+    <>
+      <Title>Deliveries</Title>
+      <section class="part" aria-labelledby="in-title">
+        <h2 class="side-title" id="in-title">
+          OpenAI delivers to
+        </h2>
+        {endpoints.value.length === 0 && <p class="help">Nowhere yet. Make an endpoint with this gateway's public address; its secret goes to every node and is never shown.</p>}
+        <ul class="rows" data-testid="endpoints">
+          {endpoints.value.map((e) => (
+            <EndpointRow key={e.id} store={store} endpoint={e} />
+          ))}
+        </ul>
+      </section>
+      <section class="part" aria-labelledby="out-title">
+        <h2 class="side-title" id="out-title">
+          This gateway delivers to
+        </h2>
+        <Secret />
+        {subscriptions.value.length === 0 && <p class="help">Nobody yet. Subscribe an address of yours to events of sessions, batches or anything else; deliveries are signed.</p>}
+        <ul class="rows" data-testid="subscriptions">
+          {subscriptions.value.map((s) => (
+            <SubscriptionRow key={s.id} store={store} subscription={s} />
+          ))}
+        </ul>
+      </section>
+    </>
+  );
+}
+
+function Secret() {
+  const shown = newSecret.value;
+  return (
+    <div role="status">
+      {shown && (
+        <div class="notice stack" data-testid="secret">
+          <p>
+            <strong>Copy this secret now.</strong> It verifies deliveries to {shown.url} and is not shown again.
+          </p>
+          <code class="id">{shown.secret}</code>
+        </div>
+      )}
+    </div>
+  );
+}
+
+function EndpointRow({ store, endpoint }: { store: Store; endpoint: Endpoint }) {
+  const type = useSignal(endpoint.event_types[0] ?? "");
+  const said = useSignal("");
+  const path = `/webhooks/endpoints/${encodeURIComponent(endpoint.id)}`;
+  const test = () =>
+    store.attempt("The sample could not be sent", async () => {
+      const answer = await store.send<{ status_code: number; success: boolean }>("POST", `${path}/test`, { event_type: type.value });
+      said.value = answer.success ? "The sample arrived." : `The endpoint answered ${answer.status_code}.`;
+    });
+  const rotate = () =>
+    store.attempt("The secret could not be changed", async () => {
+      await store.send("POST", `${path}/rotate-secret`, {});
+      said.value = "New secret. Both are accepted for 24 hours.";
+      await readDeliveries(store);
+    });
+  const remove = () =>
+    store.attempt("The endpoint could not be deleted", async () => {
+      await store.send("DELETE", path);
+      await readDeliveries(store);
+    });
+  return (
+    <li class="row">
+      <div class="row-head">
+        <strong>{endpoint.name}</strong>
+        <Status text={endpoint.accepted ? "Secret kept here" : "Secret from the configuration"} tone={endpoint.accepted ? "good" : "quiet"} />
+      </div>
+      <p class="row-facts">
+        <code class="id">{endpoint.url}</code>
+        <span>{plural(endpoint.event_types.length, "type")}</span>
+        <code class="id">{endpoint.signing_secret_hint}</code>
+      </p>
+      <div class="row-actions">
+        <select class="field small" aria-label={`Type of the sample for ${endpoint.name}`} value={type.value} onChange={(e) => (type.value = e.currentTarget.value)}>
+          {endpoint.event_types.map((t) => (
+            <option key={t}>{t}</option>
+          ))}
+        </select>
+        <button class="button small" type="button" onClick={test}>
+          Send a sample
+        </button>
+        <Confirm name="Rotate secret" question="Make a new secret?" action={rotate} />
+        <Confirm name="Delete" question="Delete this endpoint?" action={remove} />
+        <span class="help" role="status">
+          {said.value}
+        </span>
+      </div>
+    </li>
+  );
+}
+
+function SubscriptionRow({ store, subscription: s }: { store: Store; subscription: Subscription }) {
+  const said = useSignal("");
+  const log = useSignal<InboxEvent[] | undefined>(undefined);
+  const path = `/webhooks/subscriptions/${encodeURIComponent(s.id)}`;
+  const act = (what: string, work: () => Promise<unknown>) => () =>
+    store.attempt(what, async () => {
+      await work();
+      await readDeliveries(store);
+    });
+  const test = act("The test could not be made", async () => {
+    const tried = await store.send<{ delivered: boolean; status_code?: number; error?: string; ms: number }>("POST", `${path}/test`);
+    said.value = tried.delivered ? `Delivered in ${tried.ms} ms.` : `Not delivered: ${tried.error ?? `status ${tried.status_code}`}.`;
+  });
+  const rotate = act("The secret could not be changed", async () => {
+    showSecret(s.url, (await store.send<Subscription>("POST", `${path}/rotate-secret`, {})).secret);
+  });
+  const enable = act("The subscription could not be changed", () => store.send("PATCH", path, { enabled: !s.enabled }));
+  const remove = act("The subscription could not be deleted", () => store.send("DELETE", path));
+  const readLog = () =>
+    store.attempt("The delivery log could not be read", async () => {
+      log.value = (await store.get<{ events: InboxEvent[] }>(`${path}/deliveries?limit=20`)).events;
+    });
+  return (
+    <li class="row">
+      <div class="row-head">
+        <strong class="address">{s.url}</strong>
+        <Status text={s.enabled ? (s.failing_since ? "Failing" : "Enabled") : "Disabled"} tone={s.enabled ? (s.failing_since ? "bad" : "good") : "quiet"} />
+      </div>
+      <p class="row-facts">
+        <span>{s.event_types.join(", ")}</span>
+        <code class="id">{s.secret_hint}</code>
+        {s.disabled_reason && <span class="bad">{s.disabled_reason}</span>}
+      </p>
+      <div class="row-actions">
+        <button class="button small" type="button" onClick={test}>
+          Send a test
+        </button>
+        <button class="button small" type="button" onClick={enable}>
+          {s.enabled ? "Disable" : "Enable"}
+        </button>
+        <Confirm name="Rotate secret" question="Make a new secret?" action={rotate} />
+        <Confirm name="Delete" question="Delete this subscription?" action={remove} />
+        <span class="help" role="status">
+          {said.value}
+        </span>
+      </div>
+      <details class="fold" onToggle={(e) => e.currentTarget.open && void readLog()}>
+        <summary>Delivery log</summary>
+        <DeliveryLog store={store} path={path} log={log} onReplayed={readLog} />
+      </details>
+    </li>
+  );
+}
+
+function DeliveryLog({ store, path, log, onReplayed }: { store: Store; path: string; log: Signal<InboxEvent[] | undefined>; onReplayed(): unknown }) {
+  const replay = (id: string) =>
+    store.attempt("It could not be delivered again", async () => {
+      await store.send("POST", `${path}/deliveries/${encodeURIComponent(id)}/replay`);
+      await onReplayed();
+    });
+  return (
+    <ol class="log">
+      {log.value?.length === 0 && <li>Nothing was delivered yet.</li>}
+      {log.value?.map((d) => (
+        <li key={d.id}>
+          <Status {...inboxWord(d.state)} />
+          <span>{d.type}</span>
+          <Ago at={d.received_at} />
+          <button class="link" type="button" aria-label={`Deliver ${d.type} ${d.id} again`} onClick={() => replay(d.id)}>
+            Again
+          </button>
+          {d.error && d.state !== "done" && <span class="bad whole">{d.error}</span>}
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,243 @@
+import { type Signal, signal, useSignal, useSignalEffect } from "@preact/signals";
+import { Ago, Confirm, Empty, Segments, Status, Title } from "./parts";
+import { addressOf } from "./route";
+import type { Store } from "./store";
+import type { InboxChange, InboxEvent, InboxState } from "./types";
+import { count, inboxWord, plural } from "./words";
+
+/** What of the inbox is shown; kept while the user looks at an event. */
+const filter = {
+  type: signal(""),
+  state: signal<InboxState | "">(""),
+  origin: signal<"" | "openai" | "gateway">("openai"),
+};
+
+interface Listing {
+  events: InboxEvent[];
+  next?: string;
+}
+
+/** The inbox: everything that was delivered, and what became of it. */
+export function Inbox({ store }: { store: Store }) {
+  const list = useSignal<Listing | undefined>(undefined);
+  const chosen = useSignal<ReadonlySet<string>>(new Set());
+  useSignalEffect(() => {
+    const closing = new AbortController();
+    const path = address();
+    chosen.value = new Set();
+    void store.attempt("The inbox could not be read", async () => {
+      try {
+        list.value = await store.get<Listing>(path, closing.signal);
+      } catch (problem) {
+        if (!closing.signal.aborted) throw problem;
+      }
+    });
+    return () => closing.abort();
+  });
+  useSignalEffect(() => {
+    const change = store.inboxChange.value;
+    if (change && list.peek()) list.value = take(list.peek() as Listing, change);
+  });
+  const more = () =>
+    store.attempt("The inbox could not be read", async () => {
+      const next = await store.get<Listing>(`${address()}&after=${encodeURIComponent(list.value?.next ?? "")}`);
+      list.value = { ...next, events: [...(list.value?.events ?? []), ...next.events] };
+    });
+  const { dead } = store.inbox.value;
+  const events = list.value?.events ?? [];
+  return (
+    <>
+      <Title>Inbox</Title>
+      <p class="help summary">
+        {count(store.inbox.value.kept)} events and tasks kept, {store.inbox.value.waiting} waiting, {dead} given up
+        <a class="to-form" href="#filter">
+          Filter
+        </a>
+      </p>
+      {dead > 0 && <DeadLetters store={store} dead={dead} />}
+      {chosen.value.size > 0 && <Selection store={store} chosen={chosen} />}
+      {list.value && !events.length ? <Nothing /> : <Rows events={events} chosen={chosen} />}
+      {list.value?.next && (
+        <button class="button small" type="button" onClick={more}>
+          Show older
+        </button>
+      )}
+    </>
+  );
+}
+
+function address(): string {
+  const query = new URLSearchParams({ limit: "50" });
+  if (filter.type.value.trim()) query.set("type", filter.type.value.trim());
+  if (filter.state.value) query.set("state", filter.state.value);
+  if (filter.origin.value) query.set("origin", filter.origin.value);
+  return `/webhooks/events?${query}`;
+}
+
+/** Adds or changes the row of an event that something happened to. */
+function take(list: Listing, change: InboxChange): Listing {
+  const type = filter.type.peek().trim();
+  const fits =
+    (!type || change.type === type || (type.endsWith(".") && change.type.startsWith(type))) &&
+    (!filter.state.peek() || filter.state.peek() === change.state) &&
+    (!filter.origin.peek() || filter.origin.peek() === change.origin);
+  const known = list.events.find((e) => e.id === change.id);
+  const events = list.events.filter((e) => e.id !== change.id);
+  if (!fits) return { ...list, events };
+  const row: InboxEvent = { failures: 0, duplicates: 0, ...known, ...change };
+  if (known) return { ...list, events: list.events.map((e) => (e.id === row.id ? row : e)) };
+  const at = events.findIndex((e) => e.received_at < row.received_at);
+  return { ...list, events: at < 0 ? [...events, row] : events.toSpliced(at, 0, row) };
+}
+
+function DeadLetters({ store, dead }: { store: Store; dead: number }) {
+  const replay = () =>
+    store.attempt("They could not be handled again", async () => {
+      await store.send("POST", "/webhooks/events/replay", { state: "dead" });
+      store.recount();
+    });
+  return (
+    <div class="notice" data-tone="error" data-testid="dead">
+      <p>
+        <strong>{plural(dead, "event was", "events were")} given up.</strong> See why, put it right, then have them handled again.
+      </p>
+      <div class="notice-actions">
+        {filter.state.value !== "dead" && (
+          <button
+            class="button small"
+            type="button"
+            onClick={() => {
+              filter.origin.value = "";
+              filter.type.value = "";
+              filter.state.value = "dead";
+            }}
+          >
+            Show them
+          </button>
+        )}
+        <Confirm name="Replay all" question={`Handle ${plural(dead, "event")} again?`} action={replay} />
+      </div>
+    </div>
+  );
+}
+
+function Selection({ store, chosen }: { store: Store; chosen: Signal<ReadonlySet<string>> }) {
+  const replay = () =>
+    store.attempt("They could not be handled again", async () => {
+      await store.send("POST", "/webhooks/events/replay", { ids: [...chosen.value] });
+      chosen.value = new Set();
+      store.recount();
+    });
+  return (
+    <div class="selection">
+      <span>{plural(chosen.value.size, "event")} chosen</span>
+      <button class="button small primary" type="button" onClick={replay}>
+        Replay
+      </button>
+      <button class="button small quiet" type="button" onClick={() => (chosen.value = new Set())}>
+        Clear
+      </button>
+    </div>
+  );
+}
+
+function Nothing() {
+  const filtered = filter.type.value || filter.state.value || filter.origin.value !== "openai";
+  if (filtered) return <p class="lead nothing">Nothing fits the filter.</p>;
+  return (
+    <Empty title="Nothing was delivered yet.">
+      <p class="lead">
+        OpenAI's webhooks are kept here, each with every attempt to handle it. To have them delivered, make an endpoint under <a href={addressOf("deliveries")}>Deliveries</a>, and
+        send a sample. In the demo, submit a batch: its end is delivered.
+      </p>
+    </Empty>
+  );
+}
+
+function Rows({ events, chosen }: { events: readonly InboxEvent[]; chosen: Signal<ReadonlySet<string>> }) {
+  const toggle = (id: string) => {
+    const next = new Set(chosen.value);
+    if (!next.delete(id)) next.add(id);
+    chosen.value = next;
+  };
+  return (
+    <ol class="rows" data-testid="events">
+      {events.map((e) => (
+        <li key={e.id} class="row with-check" data-id={e.id} data-state={e.state}>
+          <input class="row-check" type="checkbox" aria-label={`Choose ${e.type} ${e.id}`} checked={chosen.value.has(e.id)} onChange={() => toggle(e.id)} />
+          <div class="row-head">
+            <a class="row-link" href={addressOf("inbox", e.id)}>
+              {e.type}
+            </a>
+            <Status {...inboxWord(e.state)} />
+          </div>
+          <p class="row-facts">
+            <code class="id">{e.id}</code>
+            {e.failures > 0 && <span>{plural(e.failures, "failure")}</span>}
+            {e.duplicates > 0 && <span>delivered {e.duplicates + 1} times</span>}
+            <Ago at={e.received_at} />
+          </p>
+          {e.error && e.state !== "done" && <p class="row-error">{e.error}</p>}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+const categories = ["batch.", "fine_tuning.", "response.", "realtime.", "eval.", "safety.", "task."];
+
+export function InboxFilter() {
+  return (
+    <form class="form" id="filter" tabIndex={-1} aria-labelledby="filter-title" onSubmit={(e) => e.preventDefault()}>
+      <h2 class="side-title" id="filter-title">
+        Filter
+      </h2>
+      <Segments
+        name="state"
+        legend="What became of it"
+        chosen={filter.state.value}
+        onChoose={(value) => (filter.state.value = value)}
+        choices={[
+          { value: "", label: "All" },
+          { value: "waiting", label: "Waiting" },
+          { value: "done", label: "Done" },
+          { value: "dead", label: "Given up" },
+        ]}
+      />
+      <Segments
+        name="origin"
+        legend="Where it came from"
+        chosen={filter.origin.value}
+        onChoose={(value) => (filter.origin.value = value)}
+        choices={[
+          { value: "openai", label: "OpenAI" },
+          { value: "gateway", label: "Gateway" },
+          { value: "", label: "Both" },
+        ]}
+      />
+      <div class="group">
+        <label class="label" for="type">
+          Type
+        </label>
+        <input
+          class="field"
+          id="type"
+          list="types"
+          autocomplete="off"
+          placeholder="All"
+          aria-describedby="type-help"
+          value={filter.type.value}
+          onChange={(e) => (filter.type.value = e.currentTarget.value)}
+        />
+        <datalist id="types">
+          {categories.map((c) => (
+            <option key={c} value={c} />
+          ))}
+        </datalist>
+        <p class="help small" id="type-help">
+          An exact type, or a category with its dot, like <code>batch.</code>
+        </p>
+      </div>
+    </form>
+  );
+}

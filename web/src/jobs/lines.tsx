@@ -1,0 +1,160 @@
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { ask } from "../shared/api";
+import { apiKey } from "../shared/key";
+import { answered, asked, failure } from "./exchange";
+import { readLines } from "./ndjson";
+import { Json } from "./parts";
+import type { Store } from "./store";
+import type { Batch, ResultLine } from "./types";
+import { batchName, count, explain } from "./words";
+
+type Kind = "results" | "errors";
+
+const pageLines = 25;
+
+/** What was answered and what was not, page by page, and as a file. */
+export function Lines({ store, batch }: { store: Store; batch: Batch }) {
+  const { completed, failed } = batch.request_counts;
+  const kind = useSignal<Kind>(completed ? "results" : "errors");
+  const page = useSignal(0);
+  const total = kind.value === "results" ? completed : failed;
+  const choose = (next: Kind) => {
+    page.value = 0;
+    kind.value = next;
+  };
+  return (
+    <section class="results" aria-labelledby="results-title">
+      <h2 class="side-title" id="results-title">
+        What came back
+      </h2>
+      <div class="results-bar">
+        <div class="tabs">
+          {(["results", "errors"] as const).map((k) => (
+            <button key={k} class="tab" type="button" aria-pressed={kind.value === k} onClick={() => choose(k)}>
+              {k === "results" ? `Answers (${count(completed)})` : `Failed (${count(failed)})`}
+            </button>
+          ))}
+        </div>
+        {total > 0 && <Download store={store} batch={batch} kind={kind.value} />}
+      </div>
+      {total ? (
+        <Page batch={batch} kind={kind.value} page={page.value} />
+      ) : (
+        <p class="help">{kind.value === "results" ? "No request was answered." : "Every request was answered."}</p>
+      )}
+      {total > pageLines && <Pager page={page.value} total={total} onTurn={(next) => (page.value = next)} />}
+    </section>
+  );
+}
+
+function addressOf(batch: Batch, kind: Kind): string {
+  return `/api/batches/${encodeURIComponent(batch.id)}/${kind}`;
+}
+
+function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number }) {
+  const lines = useSignal<ResultLine[]>([]);
+  const problem = useSignal("");
+  const reading = useSignal(true);
+  const wanted = useSignal("");
+  wanted.value = `${addressOf(batch, kind)}?include=request&offset=${page * pageLines}&limit=${pageLines}`;
+  useSignalEffect(() => {
+    const closing = new AbortController();
+    void read(wanted.value, closing.signal);
+    return () => closing.abort();
+  });
+  async function read(path: string, signal: AbortSignal): Promise<void> {
+    const found: ResultLine[] = [];
+    reading.value = true;
+    problem.value = "";
+    try {
+      const response = await ask({ method: "GET", path, key: apiKey.peek(), signal });
+      for await (const line of readLines<ResultLine>(response.body as ReadableStream<Uint8Array>)) {
+        if (signal.aborted) return;
+        found.push(line);
+        lines.value = [...found];
+      }
+      lines.value = found;
+    } catch (said) {
+      if (signal.aborted) return;
+      const { title, advice } = explain(said, "The lines could not be read");
+      problem.value = `${title}. ${advice}`;
+    } finally {
+      if (!signal.aborted) reading.value = false;
+    }
+  }
+  return (
+    <>
+      {problem.value && (
+        <p class="notice" data-tone="error" role="alert">
+          {problem.value}
+        </p>
+      )}
+      <ol class="exchanges" aria-busy={reading.value} data-testid="lines" start={page * pageLines + 1}>
+        {lines.value.map((line, i) => (
+          <Exchange key={`${kind}-${page}-${i}`} line={line} kind={kind} />
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Exchange({ line, kind }: { line: ResultLine; kind: Kind }) {
+  return (
+    <li class="exchange">
+      <p class="exchange-id">
+        <code>{line.custom_id ?? "(none)"}</code>
+        {line.line > 0 && <span>line {line.line}</span>}
+        {line.status_code ? <span class={kind === "errors" ? "bad" : ""}>{line.status_code}</span> : null}
+      </p>
+      <p class="line" data-role="user">
+        <span class="speaker">Asked</span>
+        <span class="said">{asked(line.request)}</span>
+      </p>
+      <p class="line" data-role={kind === "results" ? "assistant" : "failure"}>
+        <span class="speaker">{kind === "results" ? "Answered" : "Failed"}</span>
+        <span class="said">{kind === "results" ? answered(line.response) : failure(line)}</span>
+      </p>
+      <details class="fold">
+        <summary>JSON</summary>
+        <Json value={line} label={`JSON of ${line.custom_id}`} />
+      </details>
+    </li>
+  );
+}
+
+function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(page: number): void }) {
+  const last = Math.ceil(total / pageLines) - 1;
+  return (
+    <nav class="pager" aria-label="Pages of lines">
+      <button class="button small" type="button" disabled={page === 0} onClick={() => onTurn(page - 1)}>
+        Previous
+      </button>
+      <span data-testid="page">
+        {count(page * pageLines + 1)}–{count(Math.min(total, (page + 1) * pageLines))} of {count(total)}
+      </span>
+      <button class="button small" type="button" disabled={page === last} onClick={() => onTurn(page + 1)}>
+        Next
+      </button>
+    </nav>
+  );
+}
+
+function Download({ store, batch, kind }: { store: Store; batch: Batch; kind: Kind }) {
+  const busy = useSignal(false);
+  const download = async () => {
+    busy.value = true;
+    await store.attempt("The file could not be downloaded", async () => {
+      const { signal } = new AbortController(); // no time limit
+      const response = await ask({ method: "GET", path: addressOf(batch, kind), key: apiKey.value, signal });
+      const address = URL.createObjectURL(await response.blob());
+      Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}.jsonl` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    });
+    busy.value = false;
+  };
+  return (
+    <button class="button small quiet" type="button" disabled={busy.value} onClick={download}>
+      {busy.value ? "Downloading…" : "Download all"}
+    </button>
+  );
+}

@@ -1,0 +1,6 @@
+import { render } from "preact";
+import { App } from "./app";
+import { Store } from "./store";
+
+const store = new Store();
+render(<App store={store} />, document.getElementById("app") as HTMLElement);

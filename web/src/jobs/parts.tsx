@@ -1,0 +1,142 @@
+// The small parts that every section uses.
+
+import { signal, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import type { Batch } from "./types";
+import { count, type Tone } from "./words";
+
+/** Ticks while the page is looked at. */
+const now = signal(Date.now());
+setInterval(() => {
+  if (!document.hidden) now.value = Date.now();
+}, 1_000);
+
+/** "12 s ago", and the exact time for those who hover. */
+export function Ago({ at }: { at: number | string }) {
+  const time = new Date(typeof at === "number" ? at * 1000 : at);
+  const seconds = Math.max(0, Math.round((now.value - time.getTime()) / 1000));
+  const [n, unit] =
+    seconds < 60
+      ? [seconds, "s"]
+      : seconds < 3_600
+        ? [Math.floor(seconds / 60), "min"]
+        : seconds < 86_400
+          ? [Math.floor(seconds / 3_600), "h"]
+          : [Math.floor(seconds / 86_400), "d"];
+  return (
+    <time class="ago" dateTime={time.toISOString()} title={time.toLocaleString()}>
+      {seconds < 3 ? "just now" : `${n} ${unit} ago`}
+    </time>
+  );
+}
+
+export function Status({ text, tone }: { text: string; tone: Tone }) {
+  return (
+    <span class="status" data-tone={tone}>
+      {text}
+    </span>
+  );
+}
+
+/** What is answered and what failed, of all. */
+export function Progress({ batch, label }: { batch: Batch; label: string }) {
+  const { total, completed, failed } = batch.request_counts;
+  const share = (n: number) => `${total ? (100 * n) / total : 0}%`;
+  const percent = total ? Math.round((100 * (completed + failed)) / total) : 0;
+  const text = total ? `${count(completed)} of ${count(total)} answered${failed ? `, ${count(failed)} failed` : ""}` : "not begun";
+  return (
+    <div class="progress" role="progressbar" aria-label={label} aria-valuenow={percent} aria-valuemin={0} aria-valuemax={100} aria-valuetext={text}>
+      <span class="progress-done" style={{ width: share(completed) }} />
+      <span class="progress-failed" style={{ width: share(failed) }} />
+    </div>
+  );
+}
+
+/** The top of what is looked at; takes the focus when it appears, so that a screen reader tells where one is. */
+export function Title({ back, children }: { back?: { href: string; name: string }; children: ComponentChildren }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => {
+    if (back) heading.current?.focus({ preventScroll: true });
+  }, [back?.href]);
+  return (
+    <div class="title">
+      {back && (
+        <a class="back" href={back.href}>
+          ← {back.name}
+        </a>
+      )}
+      <h1 class="heading" tabIndex={-1} ref={heading}>
+        {children}
+      </h1>
+    </div>
+  );
+}
+
+export function Empty({ title, children }: { title: string; children: ComponentChildren }) {
+  return (
+    <div class="empty">
+      <p class="display">{title}</p>
+      {children}
+    </div>
+  );
+}
+
+/** A button for what cannot be undone: it asks once more. */
+export function Confirm({ name, question, action }: { name: string; question: string; action: () => unknown }) {
+  const asking = useSignal(false);
+  if (!asking.value) {
+    return (
+      <button class="button small danger" type="button" onClick={() => (asking.value = true)}>
+        {name}
+      </button>
+    );
+  }
+  const answer = (yes: boolean) => {
+    asking.value = false;
+    if (yes) action();
+  };
+  return (
+    <fieldset class="confirm" onKeyDown={(e) => e.key === "Escape" && answer(false)}>
+      <legend class="visually-hidden">{question}</legend>
+      <span aria-hidden="true">{question}</span>
+      <button class="button small danger" type="button" ref={(b) => b?.focus()} onClick={() => answer(true)}>
+        {name}
+      </button>
+      <button class="button small quiet" type="button" onClick={() => answer(false)}>
+        No
+      </button>
+    </fieldset>
+  );
+}
+
+export interface Choice<T extends string> {
+  value: T;
+  label: string;
+}
+
+/** One of a few, as buttons that stay pressed. */
+export function Segments<T extends string>(props: { name: string; legend: string; choices: readonly Choice<T>[]; chosen: T; onChoose(value: T): void }) {
+  return (
+    <fieldset class="group">
+      <legend class="label">{props.legend}</legend>
+      <div class="segments" data-choices={props.choices.length}>
+        {props.choices.map(({ value, label }) => (
+          <label key={value} class="choice">
+            <input type="radio" name={props.name} value={value} checked={props.chosen === value} onChange={() => props.onChoose(value)} />
+            <span>{label}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+export function Json({ value, label }: { value: unknown; label: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+    <section class="json" tabIndex={0} aria-label={label}>
+      <pre>{JSON.stringify(value, null, 2)}</pre>
+    </section>
+  );
+}

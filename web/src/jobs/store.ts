@@ -1,0 +1,174 @@
+// What the gateway knows of batches and jobs, kept up to date by its stream of changes.
+
+import { signal } from "@preact/signals";
+import { ApiProblem, call } from "../shared/api";
+import { EventStream, type ServerEvent } from "../shared/event-stream";
+import type { Batch, Dashboard, InboxChange, Job, Point } from "./types";
+import { explain, type Notice, sayBatch, sayJob } from "./words";
+
+export type Phase = "idle" | "starting" | "live" | "reconnecting";
+
+/** The inbox's numbers are read anew at most this often while events come in. */
+const countsEveryMs = 1_500;
+const retryMs = 3_000;
+
+export class Store {
+  readonly phase = signal<Phase>("idle");
+  readonly notice = signal<Notice | undefined>(undefined);
+  /** Newest first. */
+  readonly batches = signal<readonly Batch[]>([]);
+  readonly jobs = signal<readonly Job[]>([]);
+  /** What the stream brought since the page was opened, by job. */
+  readonly points = signal<Readonly<Record<string, readonly Point[]>>>({});
+  readonly inbox = signal({ kept: 0, waiting: 0, dead: 0 });
+  readonly inboxChange = signal<InboxChange | undefined>(undefined);
+  /** True once the gateway has answered. */
+  readonly loaded = signal(false);
+  /** Read out by screen readers. */
+  readonly said = signal("");
+  readonly reconnects = signal(0);
+
+  private key = "";
+  private stream: EventStream | undefined;
+  private timer = 0;
+  private countsTimer = 0;
+
+  /** Begins anew with this key; an empty one ends it. */
+  async start(key: string): Promise<void> {
+    this.stop();
+    this.key = key;
+    if (!key) return;
+    this.phase.value = "starting";
+    try {
+      const dashboard = await this.read();
+      if (this.key !== key) return;
+      this.follow(dashboard.last_event_id);
+    } catch (problem) {
+      if (this.key === key) this.fail(problem);
+    }
+  }
+
+  dismissNotice(): void {
+    this.notice.value = undefined;
+  }
+
+  /** Takes over what an answer said of a batch or a job. */
+  putBatch(batch: Batch): void {
+    const before = this.batches.value.find((b) => b.id === batch.id);
+    if (before && before.status !== batch.status) this.said.value = sayBatch(batch);
+    this.batches.value = put(this.batches.value, batch);
+  }
+
+  putJob(job: Job): void {
+    const before = this.jobs.value.find((j) => j.id === job.id);
+    if (before && (before.status !== job.status || before.smoke_test?.at !== job.smoke_test?.at)) this.said.value = sayJob(job);
+    this.jobs.value = put(this.jobs.value, job);
+  }
+
+  /** Runs what the user asked for and shows what went wrong. */
+  async attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await work();
+      this.notice.value = undefined;
+      return answer;
+    } catch (problem) {
+      this.notice.value = explain(problem, what);
+      return undefined;
+    }
+  }
+
+  /** Reads the inbox's numbers soon. */
+  recount(): void {
+    if (this.countsTimer) return;
+    this.countsTimer = window.setTimeout(() => {
+      this.countsTimer = 0;
+      void this.get<Dashboard>("/api/dashboard").then(
+        (d) => (this.inbox.value = d.inbox),
+        () => undefined, // the stream shows that the gateway is away
+      );
+    }, countsEveryMs);
+  }
+
+  get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return call<T>({ method: "GET", path, key: this.key, ...(signal && { signal }) });
+  }
+
+  send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
+    return call<T>({ method, path, key: this.key, ...(body !== undefined && { body }) });
+  }
+
+  /** A file may take longer than any other request. */
+  upload<T>(path: string, form: FormData, signal: AbortSignal): Promise<T> {
+    return call<T>({ method: "POST", path, key: this.key, body: form, signal });
+  }
+
+  private stop(): void {
+    this.stream?.close();
+    this.stream = undefined;
+    clearTimeout(this.timer);
+    clearTimeout(this.countsTimer);
+    this.countsTimer = 0;
+    this.batches.value = [];
+    this.jobs.value = [];
+    this.points.value = {};
+    this.inbox.value = { kept: 0, waiting: 0, dead: 0 };
+    this.loaded.value = false;
+    this.notice.value = undefined;
+    this.phase.value = "idle";
+  }
+
+  private async read(): Promise<Dashboard> {
+    const dashboard = await this.get<Dashboard>("/api/dashboard");
+    this.batches.value = dashboard.batches;
+    this.jobs.value = dashboard.jobs;
+    this.inbox.value = dashboard.inbox;
+    this.loaded.value = true;
+    this.notice.value = undefined;
+    return dashboard;
+  }
+
+  private fail(problem: unknown): void {
+    this.notice.value = explain(problem, "The jobs could not be read");
+    const final = problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500;
+    this.phase.value = final ? "idle" : "reconnecting";
+    if (!final) this.timer = window.setTimeout(() => void this.start(this.key), retryMs);
+  }
+
+  private follow(lastId: string): void {
+    this.stream = new EventStream({
+      path: "/api/events",
+      key: this.key,
+      lastId,
+      onEvent: (event) => this.take(event),
+      onState: (state) => {
+        if (state === "live" && this.phase.value === "reconnecting") this.reconnects.value++;
+        this.phase.value = state === "live" ? "live" : state === "lost" ? "reconnecting" : "starting";
+      },
+      onEnd: (problem) => this.fail(problem),
+    });
+  }
+
+  private take(event: ServerEvent): void {
+    const about = JSON.parse(event.data);
+    switch (event.type) {
+      case "batch.updated":
+        return this.putBatch(about);
+      case "fine_tuning.updated":
+        return this.putJob(about);
+      case "fine_tuning.metrics":
+        this.points.value = { ...this.points.value, [about.id]: [...(this.points.value[about.id] ?? []), ...about.points] };
+        return;
+      case "inbox.updated":
+        this.inboxChange.value = about;
+        return this.recount();
+      case "resync": // some changes are no longer kept
+        this.read().catch((problem) => this.fail(problem));
+    }
+  }
+}
+
+function put<T extends { id: string; created_at: number }>(list: readonly T[], one: T): T[] {
+  if (list.some((x) => x.id === one.id)) return list.map((x) => (x.id === one.id ? one : x));
+  const at = list.findIndex((x) => x.created_at <= one.created_at);
+  return at < 0 ? [...list, one] : list.toSpliced(at, 0, one);
+}

@@ -1,0 +1,110 @@
+import { useSignal } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { EndIcon, MicrophoneIcon, MutedIcon, SendIcon, StopIcon } from "../shared/icons";
+import type { Call } from "./call";
+import { Cord } from "./cord";
+import { settings } from "./settings";
+
+/** The controls of a running session. */
+export function Dock({ call }: { call: Call }) {
+  const phase = call.phase.value;
+  const inCall = phase === "live" || phase === "reconnecting";
+  const spoken = settings.value.answers === "audio";
+  return (
+    <section class="dock" aria-label="Controls">
+      {spoken && <Cord call={call} />}
+      <p class="floor">{floorText(call)}</p>
+      {inCall && (
+        <div class="controls">
+          {spoken && <MuteButton call={call} />}
+          <button class="button round" type="button" data-testid="stop" onClick={() => void call.interrupt()} aria-label="Stop the answer" title="Stop the answer (Esc)">
+            <StopIcon />
+          </button>
+          <SayForm call={call} />
+          <button class="button danger" type="button" data-testid="end" onClick={() => call.end()}>
+            <EndIcon />
+            End
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function MuteButton({ call }: { call: Call }) {
+  const muted = call.muted.value;
+  return (
+    <button
+      class="button round"
+      type="button"
+      data-testid="mute"
+      aria-pressed={muted}
+      aria-label="Mute the microphone"
+      title={muted ? "Unmute (M)" : "Mute (M)"}
+      onClick={() => call.setMuted(!muted)}
+    >
+      {muted ? <MutedIcon /> : <MicrophoneIcon />}
+    </button>
+  );
+}
+
+function SayForm({ call }: { call: Call }) {
+  const text = useSignal("");
+  const input = useRef<HTMLInputElement>(null);
+  const submit = (event: Event) => {
+    event.preventDefault();
+    const said = text.value.trim();
+    if (said === "") return;
+    text.value = "";
+    void call.say(said);
+    input.current?.focus();
+  };
+  return (
+    <form class="say" onSubmit={submit}>
+      <label class="visually-hidden" for="say">
+        Message
+      </label>
+      <input
+        class="field"
+        id="say"
+        ref={input}
+        type="text"
+        autocomplete="off"
+        enterkeyhint="send"
+        maxLength={8000}
+        placeholder="Type a message"
+        value={text.value}
+        onInput={(e) => (text.value = e.currentTarget.value)}
+      />
+      <button class="button send" type="submit" aria-label="Send" disabled={text.value.trim() === ""}>
+        <SendIcon />
+      </button>
+    </form>
+  );
+}
+
+function floorText(call: Call): string {
+  switch (call.phase.value) {
+    case "idle":
+      return "The line is free";
+    case "starting":
+      return "Connecting";
+    case "reconnecting":
+      return "Connecting again";
+    case "ended":
+      return "The session has ended";
+    case "live":
+      break;
+  }
+  switch (call.floor.value) {
+    case "user":
+      return "Listening to you";
+    case "thinking":
+      return "Thinking";
+    case "assistant":
+      return "Speaking";
+    case "none":
+      if (settings.value.answers === "text") return "Ready";
+      return call.muted.value ? "Muted" : "Listening";
+  }
+}

@@ -1,0 +1,10 @@
+import { render } from "preact";
+import { App } from "./app";
+import { Call } from "./call";
+import { exposeDebugView } from "./debug";
+import { listenForShortcuts } from "./shortcuts";
+
+const call = new Call({ capture: CAPTURE_WORKLET, player: PLAYER_WORKLET });
+exposeDebugView(call);
+listenForShortcuts(call);
+render(<App call={call} />, document.getElementById("app") as HTMLElement);

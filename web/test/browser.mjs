@@ -1,0 +1,37 @@
+// Chromium with a recorded voice as its microphone.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { chromium } from "playwright-core";
+import { writeRecording } from "./recording.mjs";
+
+/** Starts a browser; `plan` is the recording's (see recording.mjs). */
+export async function startBrowser(plan) {
+  const folder = await mkdtemp(path.join(tmpdir(), "switchboard-browser-"));
+  const recording = path.join(folder, "voice.wav");
+  await writeRecording(recording, plan);
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
+      `--use-file-for-fake-audio-capture=${recording}`,
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+  return {
+    browser,
+    async close() {
+      await browser.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}

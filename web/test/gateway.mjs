@@ -1,0 +1,79 @@
+// The gateway's own binary in demo mode, and a network in front of it that can fail.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import net from "node:net";
+import path from "node:path";
+import { createInterface } from "node:readline";
+
+const binary = process.env.SWITCHBOARD_BIN ?? path.join(import.meta.dirname, "..", "..", "bin", "switchboard");
+
+/** Starts the demo on a free port. The line `page  http://…/#key=sk-…` is its contract with tools. */
+export async function startGateway(env = {}) {
+  const child = spawn(binary, ["--demo", "--listen", "127.0.0.1:0"], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+  const exited = once(child, "exit");
+  let log = "";
+  child.stderr.on("data", (data) => {
+    log += data;
+  });
+  const page = await new Promise((resolve, reject) => {
+    child.on("error", reject);
+    exited.then(() => reject(new Error(`the gateway ended before it was ready:\n${log}`)));
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      const match = line.match(/^page {2}(\S+)$/);
+      if (match) resolve(match[1]);
+    });
+  });
+  const url = new URL(page);
+  return {
+    page,
+    origin: url.origin,
+    host: url.host,
+    key: new URLSearchParams(url.hash.slice(1)).get("key"),
+    log: () => log,
+    async stop() {
+      child.kill("SIGTERM");
+      await exited;
+    },
+  };
+}
+
+/** A TCP proxy to `host`: cut() loses all connections, refuse(true) takes no new ones. */
+export async function startNetwork(host) {
+  const [address, port] = host.split(":");
+  const sockets = new Set();
+  let refusing = false;
+  const server = net.createServer((client) => {
+    if (refusing) return client.destroy();
+    const upstream = net.connect(Number(port), address);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ]) {
+      sockets.add(from);
+      from.on("error", () => to.destroy());
+      from.on("close", () => {
+        sockets.delete(from);
+        to.destroy();
+      });
+      from.pipe(to);
+    }
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const cut = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    cut,
+    refuse(on) {
+      refusing = on;
+    },
+    async stop() {
+      cut();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}

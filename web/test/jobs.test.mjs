@@ -1,0 +1,357 @@
+// The jobs page against the gateway's own binary in demo mode, used as a person would.
+// SWITCHBOARD_BIN names the binary (default bin/switchboard), CHROMIUM the browser (default /usr/bin/chromium).
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import { after, before, describe, test } from "node:test";
+import { violations } from "./axe.mjs";
+import { startBrowser } from "./browser.mjs";
+import { startGateway, startNetwork } from "./gateway.mjs";
+
+const patience = { timeout: 40_000 };
+
+let gateway;
+let network;
+let chromium;
+
+before(async () => {
+  gateway = await startGateway({ SWITCHBOARD_API_KEYS: "shop:app:sk-shop" });
+  network = await startNetwork(gateway.host);
+  chromium = await startBrowser([1, 1]);
+});
+
+after(async () => {
+  await chromium?.close();
+  await network?.stop();
+  await gateway?.stop();
+});
+
+/** Opens a place of the page through the network that can fail. */
+async function openPage(t, { key = gateway.key, at = "", ...options } = {}) {
+  const context = await chromium.browser.newContext(options);
+  const page = await context.newPage();
+  page.setDefaultTimeout(patience.timeout);
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (message) => {
+    if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
+  });
+  t.after(async () => {
+    await context.close();
+    assert.deepEqual(errors, [], "the page throws nothing and breaks no policy");
+  });
+  await page.goto(`${network.origin}/jobs${key ? `#key=${key}` : ""}`);
+  if (key) await page.getByTestId("phase").getByText("Live").waitFor();
+  if (at) await page.evaluate((at) => (location.hash = at), at);
+  return page;
+}
+
+function requests(n, change = (request) => request) {
+  const lines = Array.from({ length: n }, (_, i) => {
+    const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: `Say "answer ${i + 1}"` }] };
+    return JSON.stringify(change({ custom_id: `request-${i + 1}`, method: "POST", url: "/v1/chat/completions", body }, i + 1));
+  });
+  return { name: "questions.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(lines.join("\n")) };
+}
+
+async function submit(page, file, name) {
+  await page.locator("#file").setInputFiles(file);
+  if (name) await page.getByLabel("Name").fill(name);
+  await page.getByTestId("submit").click();
+}
+
+const percent = async (page) => Number.parseInt(await page.getByTestId("percent").textContent(), 10);
+
+test("a batch of 100: submitted by file, followed, browsed, downloaded, retried", async (t) => {
+  const page = await openPage(t);
+  await page.getByText("No batch yet").waitFor();
+  const failing = new Set([7, 50, 93]);
+  await submit(
+    page,
+    requests(100, (request, n) => {
+      if (failing.has(n)) request.body.messages[0].content += " simulator:fail";
+      return request;
+    }),
+  );
+
+  await t.test("its progress moves by itself", async () => {
+    await page.getByRole("heading", { name: "questions", level: 1 }).waitFor();
+    const seen = new Set();
+    while ((await page.getByTestId("batch").getAttribute("data-status")) !== "completed") {
+      seen.add(await percent(page));
+      await page.waitForTimeout(100);
+    }
+    assert.ok(seen.size >= 5, `saw ${[...seen]}`);
+    assert.deepEqual(
+      [...seen],
+      [...seen].sort((a, b) => a - b),
+      "it never goes back",
+    );
+    assert.equal(await page.getByRole("progressbar", { name: "Progress" }).getAttribute("aria-valuetext"), "97 of 100 answered, 3 failed");
+  });
+
+  await t.test("its answers are read page by page", async () => {
+    const lines = page.getByTestId("lines").locator("> li");
+    await lines.nth(24).waitFor();
+    assert.match(await lines.first().innerText(), /request-1[\s\S]*line 1[\s\S]*200[\s\S]*Say "answer 1"[\s\S]*answer 1/);
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByTestId("page").getByText("26–50 of 97").waitFor();
+    await lines.getByText("request-27", { exact: true }).waitFor();
+    await lines.first().getByText("JSON").click();
+    assert.match(await lines.first().locator("pre").innerText(), /"role": "assistant"/);
+  });
+
+  await t.test("what failed is told, with its request", async () => {
+    await page.getByRole("button", { name: "Failed (3)" }).click();
+    const lines = page.getByTestId("lines").locator("> li");
+    await lines.nth(2).waitFor();
+    await lines.first().getByText("The server had an error").waitFor();
+    assert.match(await lines.nth(1).innerText(), /request-50[\s\S]*line 50/);
+  });
+
+  await t.test("it can be kept as a file", async () => {
+    await page.getByRole("button", { name: "Answers (97)" }).click();
+    const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Download all" }).click()]);
+    assert.equal(download.suggestedFilename(), "questions-results.jsonl");
+    const text = await readFile(await download.path(), "utf8");
+    assert.equal(text.trim().split("\n").length, 97);
+  });
+
+  await t.test("only what failed is tried again", async () => {
+    await page.getByRole("button", { name: "Try 3 requests again" }).click();
+    await page.getByText("Retry of").waitFor();
+    await page.getByText(/of 3 requests answered/).waitFor();
+    await page.getByRole("link", { name: "← Batches" }).click();
+    assert.equal(await page.getByTestId("batches").locator("> li").count(), 2);
+  });
+
+  await t.test("a reload finds it again, in the same place", async () => {
+    await page.locator('[data-status="completed"] a').click();
+    await page.reload();
+    await page.getByRole("button", { name: "Answers (97)" }).waitFor();
+  });
+});
+
+test("a file with mistakes is not taken, and its lines are named", async (t) => {
+  const page = await openPage(t);
+  await submit(
+    page,
+    requests(5, (request, n) => {
+      if (n === 2) request.method = "GET";
+      if (n === 4) request.custom_id = "request-1";
+      return request;
+    }),
+  );
+  const problem = page.getByTestId("file-problem");
+  await problem.getByText("2 things to correct in the file").waitFor();
+  assert.match(await problem.innerText(), /line 2[\s\S]*line 4/i);
+  assert.equal(await page.locator(".drop-name").textContent(), "questions.jsonl", "the choice stays");
+});
+
+test("a batch is cancelled, after being asked once more, by keyboard alone", async (t) => {
+  const page = await openPage(t);
+  await submit(page, requests(40), "to be stopped");
+  await page.getByRole("heading", { name: "to be stopped" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), "H1", "the focus follows");
+  await page.locator('[data-testid="batch"][data-status="in_progress"]').waitFor();
+  await page.getByRole("button", { name: "Cancel" }).focus();
+  await page.keyboard.press("Enter");
+  await page.getByRole("group", { name: "Stop this batch?" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.locator('[data-testid="batch"][data-status="cancelled"]').waitFor();
+  await page.getByRole("button", { name: /Try \d+ requests again/ }).waitFor();
+});
+
+test("a fine-tuning job: its curve grows, the new model answers, and is promoted", async (t) => {
+  const page = await openPage(t, { at: "#/tuning" });
+  await page.getByText("No model in training").waitFor();
+  await page.getByRole("button", { name: "Use an example" }).click();
+  await page.getByLabel("Name of the new model").fill("concierge");
+  await page.getByTestId("submit").click();
+  const curve = page.getByTestId("curve");
+  await curve.waitFor();
+  const begun = Number(await curve.getAttribute("data-points"));
+  await page.waitForFunction((n) => Number(document.querySelector("[data-testid=curve]").dataset.points) > n, begun);
+  await page.locator('[data-testid="job"][data-status="succeeded"]').waitFor();
+  await page.getByRole("heading", { name: "concierge" }).waitFor();
+  await page.waitForFunction(() => document.querySelector("[data-testid=curve]").dataset.points === "60");
+  assert.match(await page.getByRole("img").getAttribute("aria-label"), /Training loss went from 2\.\d+ at step 1 to 0\.\d+ at step 60; validation loss is/);
+  const smoke = page.getByTestId("smoke");
+  await smoke.getByText("Smoke test passed").waitFor();
+  await smoke.getByText(/I am ft:gpt-4.1-mini-2025-04-14:simulator:concierge/).waitFor();
+  await smoke.getByText("Candidate").waitFor();
+  await smoke.getByRole("button", { name: "Promote" }).click();
+  await smoke.getByText("Promoted").waitFor();
+  await page.getByText("Checkpoints").click();
+  await page.getByText("step 60", { exact: true }).waitFor();
+});
+
+test("the inbox: a dead letter is seen, understood and replayed; many at once too", async (t) => {
+  const page = await openPage(t, { at: "#/deliveries" });
+  const endpoint = page.getByTestId("endpoints").locator("li").first();
+  for (let i = 0; i < 2; i++) {
+    await endpoint.getByRole("button", { name: "Send a sample" }).click();
+    await endpoint.getByText("The sample arrived").waitFor();
+  }
+  await page.getByRole("link", { name: /Inbox 2 given up/ }).click();
+  await page.getByTestId("dead").getByRole("button", { name: "Show them" }).click();
+  const rows = page.getByTestId("events").locator("> li");
+  await page.waitForFunction(() => document.querySelectorAll("[data-testid=events] > li").length === 2);
+  assert.equal(await page.getByLabel("Given up").isChecked(), true);
+
+  await t.test("one event, with its payload and attempts", async () => {
+    await rows.first().getByRole("link").click();
+    await page.getByText("It was given up.").waitFor();
+    assert.match(await page.getByRole("region", { name: "JSON of the event" }).innerText(), /"type": "batch.completed"/);
+    await page.locator('[data-testid="event"][data-attempts="1"]').waitFor();
+    await page.getByRole("button", { name: "Replay" }).click();
+    await page.locator('[data-testid="event"][data-attempts="2"]').waitFor();
+    await page.getByRole("link", { name: "← Inbox" }).click();
+  });
+
+  await t.test("several, chosen", async () => {
+    for (const box of await rows.getByRole("checkbox").all()) await box.check();
+    await page.getByText("2 events chosen").waitFor();
+    await page.getByRole("button", { name: "Replay", exact: true }).click();
+    await rows.first().getByRole("link").click();
+    await page.waitForFunction(() => Number(document.querySelector("[data-testid=event]").dataset.attempts) >= 2);
+    await page.getByRole("link", { name: "← Inbox" }).click();
+  });
+
+  await t.test("the filter", async () => {
+    await page.getByLabel("All", { exact: true }).check();
+    await page.getByLabel("Type").fill("fine_tuning.");
+    await page.keyboard.press("Tab");
+    await page.getByTestId("events").getByText("fine_tuning.job.succeeded").waitFor();
+    assert.equal(await page.getByTestId("events").getByText("batch.completed").count(), 0);
+    await page.getByLabel("Type").fill("nothing.");
+    await page.keyboard.press("Tab");
+    await page.getByText("Nothing fits the filter").waitFor();
+  });
+});
+
+test("a lost connection is shown, and nothing that happened meanwhile is missed", async (t) => {
+  const page = await openPage(t);
+  const streams = [];
+  let dashboards = 0;
+  page.on("request", (request) => {
+    if (request.url().endsWith("/api/events")) streams.push(request.headers()["last-event-id"]);
+    if (request.url().endsWith("/api/dashboard")) dashboards++;
+  });
+  network.cut(); // so that the streams are counted from their beginning
+  await page.waitForFunction(() => document.querySelector("[data-testid=phase]").textContent === "Live");
+  await submit(page, requests(20), "through a tunnel");
+  await page.waitForFunction(() => Number.parseInt(document.querySelector("[data-testid=percent]")?.textContent ?? "0", 10) > 20);
+  network.refuse(true);
+  network.cut();
+  await page.getByTestId("lost").waitFor();
+  assert.equal(await page.getByTestId("phase").textContent(), "Retrying");
+  const before = await percent(page);
+  await page.waitForTimeout(2_000);
+  assert.equal(await percent(page), before, "nothing comes through");
+  network.refuse(false);
+  await page.getByTestId("lost").waitFor({ state: "detached" });
+  await page.locator('[data-testid="batch"][data-status="completed"]').waitFor();
+  await page.getByRole("button", { name: "Answers (20)" }).waitFor();
+  assert.match(streams.at(-1), /^\d+-\d+$/, "it goes on after the last event");
+  assert.notEqual(streams.at(-1), streams[0]);
+  assert.ok(dashboards <= 2, "only the inbox's numbers are read anew");
+});
+
+test("a subscriber gets what it asked for, signed with a secret that is shown once", async (t) => {
+  const delivered = [];
+  const subscriber = http.createServer((request, response) => {
+    delivered.push(request.headers);
+    request.resume();
+    response.end();
+  });
+  await new Promise((resolve) => subscriber.listen(0, "127.0.0.1", resolve));
+  t.after(() => subscriber.close());
+  const address = `http://127.0.0.1:${subscriber.address().port}/hook`;
+  const page = await openPage(t, { at: "#/deliveries" });
+  await page.getByLabel("Address").fill(address);
+  await page.getByRole("button", { name: "Subscribe" }).click();
+  await page
+    .getByTestId("secret")
+    .getByText(/^whsec_/)
+    .waitFor();
+  const row = page.getByTestId("subscriptions").locator("> li");
+  await row.getByRole("button", { name: "Send a test" }).click();
+  await row.getByText(/Delivered in \d+ ms/).waitFor();
+  assert.match(delivered[0]["webhook-signature"], /^v1,/);
+  await page.reload();
+  await row.getByText(address).waitFor();
+  assert.equal(await page.getByTestId("secret").count(), 0);
+  await row.getByRole("button", { name: "Delete" }).click();
+  await row.getByRole("button", { name: "No" }).click();
+  await row.getByRole("button", { name: "Delete" }).click();
+  await page.getByRole("group", { name: "Delete this subscription?" }).getByRole("button", { name: "Delete" }).click();
+  await page.getByText("Nobody yet").waitFor();
+});
+
+describe("what goes wrong is told in plain words", () => {
+  test("a wrong key", async (t) => {
+    const page = await openPage(t, { key: "" });
+    await page.getByLabel("API key").fill("sk-wrong");
+    await page.keyboard.press("Enter");
+    await page.getByTestId("notice").getByText("This API key is not accepted").waitFor();
+    await page.getByRole("button", { name: "Use another key" }).click();
+    await page.getByLabel("API key").fill(gateway.key);
+    await page.keyboard.press("Enter");
+    await page.getByTestId("phase").getByText("Live").waitFor();
+  });
+
+  test("a key that may not see the inbox", async (t) => {
+    const page = await openPage(t, { key: "sk-shop", at: "#/inbox" });
+    await page.getByTestId("notice").getByText("This key may not do that").waitFor();
+  });
+
+  test("a gateway that is away", async (t) => {
+    const page = await openPage(t);
+    network.refuse(true);
+    network.cut();
+    t.after(() => network.refuse(false));
+    await submit(page, requests(3));
+    await page.getByTestId("file-problem").getByText("The gateway does not answer").waitFor();
+  });
+});
+
+describe("accessibility, by axe-core", () => {
+  for (const colorScheme of ["light", "dark"]) {
+    for (const viewport of [
+      { width: 1280, height: 800 },
+      { width: 360, height: 740 },
+    ]) {
+      test(`${colorScheme}, ${viewport.width} pixels wide`, async (t) => {
+        const options = { colorScheme, viewport, reducedMotion: "reduce" };
+        assert.deepEqual(await violations(await openPage(t, { key: "", ...options })), []);
+        const page = await openPage(t, options);
+        const look = async (where) => {
+          assert.deepEqual(await violations(page), [], where);
+          const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+          assert.equal(overflow, 0, `${where}: nothing is wider than the window`);
+        };
+        await page.getByTestId("batches").waitFor();
+        await look("batches");
+        await page.locator('[data-status="completed"] a', { hasText: "questions" }).first().click();
+        await page.getByTestId("lines").locator("> li").nth(2).waitFor();
+        await page.getByTestId("lines").getByText("JSON").first().click();
+        await look("a batch");
+        await page.getByRole("link", { name: "Fine-tuning" }).click();
+        await page.getByTestId("jobs").getByRole("link").first().click();
+        await page.getByTestId("curve").waitFor();
+        await look("a job");
+        await page.getByRole("link", { name: /Inbox/ }).click();
+        await page.getByTestId("events").getByRole("checkbox").first().check();
+        await look("the inbox");
+        await page.getByTestId("events").getByRole("link").first().click();
+        await page.getByTestId("attempts").waitFor();
+        await look("an event");
+        await page.getByRole("link", { name: "Deliveries" }).click();
+        await page.getByRole("button", { name: "Send a sample" }).waitFor();
+        await look("deliveries");
+      });
+    }
+  }
+});
