@@ -1,0 +1,177 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+
+	"switchboard/gateway"
+	"switchboard/session"
+	"switchboard/webhooks"
+)
+
+// config is all that can be set; docs/configuration.md is made of it.
+type config struct {
+	Listen string `group:"Server" env:"SWITCHBOARD_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
+	Demo   bool   `group:"Server" env:"SWITCHBOARD_DEMO" help:"Try it out: a stand-in for OpenAI and, without REDIS_URL, an embedded Redis that keeps nothing; prints a key."`
+
+	PublicURL      string        `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"How clients reach the gateway, for relay_url and Origin; else the request's own host. Set it behind a proxy that ends TLS."`
+	NodeURL        string        `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on."`
+	AllowedOrigins []string      `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Web pages of these origins may use the gateway, beside its own; * is any."`
+	TLSCert        string        `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
+	TLSKey         string        `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	StopTimeout    time.Duration `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"How long requests under way may take to end after SIGINT or SIGTERM."`
+	Drain          time.Duration `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment."`
+	LogLevel       slog.Level    `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	LogFormat      string        `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"auto (text on a terminal, else json), text or json."`
+
+	APIKeys     string `group:"Keys" name:"api-keys" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"name:role:secret, comma-separated; roles app, operator, admin. Better given by the environment than as a flag, which ps shows."`
+	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"The same, one a line; # begins a comment."`
+	KeySessions int    `group:"Keys" env:"SWITCHBOARD_KEY_SESSIONS" default:"0" help:"Most sessions at once of one key; 0 is no limit."`
+	KeyTokens   int64  `group:"Keys" env:"SWITCHBOARD_KEY_TOKENS" default:"0" help:"Most tokens of one key in a day (UTC); 0 is no limit."`
+	KeySeconds  int64  `group:"Keys" env:"SWITCHBOARD_KEY_SECONDS" default:"0" help:"Most seconds of sessions of one key in a day (UTC); 0 is no limit."`
+
+	OpenAIKey          string `group:"OpenAI" name:"openai-api-key" env:"OPENAI_API_KEY" placeholder:"KEY" help:"Key of the Realtime API. Better given by the environment."`
+	OpenAIBaseURL      string `group:"OpenAI" name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"Where the API is; https://api.openai.com/v1 if empty. http works too."`
+	OpenAIOrganization string `group:"OpenAI" name:"openai-organization" env:"OPENAI_ORG_ID" placeholder:"ID" help:"Organization to charge, if the key has several."`
+	OpenAIProject      string `group:"OpenAI" name:"openai-project" env:"OPENAI_PROJECT_ID" placeholder:"ID" help:"Project to charge, if the key has several."`
+
+	RedisURL string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Better given by the environment."`
+	Keep     time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long an ended session can be looked at."`
+	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"How long a session is this node's without renewal: Redis may be away for most of it."`
+
+	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model of REST sessions whose config names none."`
+	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Transcribes the user's speech in REST sessions whose config does not speak of it; empty is none."`
+	TokenTTL           time.Duration `group:"Sessions" name:"token-ttl" env:"SWITCHBOARD_TOKEN_TTL" default:"10m" help:"Until when a client token must have been used first, 10s to 2h; a request may ask otherwise."`
+	ResumeTTL          time.Duration `group:"Sessions" name:"resume-ttl" env:"SWITCHBOARD_RESUME_TTL" default:"24h" help:"How long after its last use a used client token brings its client back to the session."`
+	Policies           string        `group:"Sessions" env:"SWITCHBOARD_POLICIES" placeholder:"FILE" help:"Client policies by name (JSON); voice and open are built in and can be replaced."`
+	MaxSeconds         int64         `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"End sessions at this age unless they ask otherwise; 0 is no limit."`
+	IdleSeconds        int64         `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"End sessions without an event from a client or the application for this long; 0 is no limit."`
+	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"End sessions at this many tokens; 0 is no limit."`
+	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Largest request body."`
+	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Largest message of a client."`
+
+	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
+
+	demoKey string // made by --demo
+}
+
+// Validate is called by kong; its error is the one line that the user sees.
+func (c *config) Validate() error {
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		return fmt.Errorf("--listen: want host:port, got %q", c.Listen)
+	}
+	for name, raw := range map[string]string{"--public-url": c.PublicURL, "--node-url": c.NodeURL} {
+		if _, err := webURL(raw); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for _, origin := range c.AllowedOrigins {
+		if u, err := url.Parse(origin); origin != "*" && (err != nil || u.Scheme == "" || u.Host == "" || strings.Trim(u.Path, "/") != "") {
+			return fmt.Errorf("--allowed-origins: want https://host or *, got %q", origin)
+		}
+	}
+	if err := c.checkNumbers(); err != nil {
+		return err
+	}
+	switch {
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key: one needs the other")
+	case c.Demo:
+		return nil
+	case c.OpenAIKey == "":
+		return errors.New("OPENAI_API_KEY is not set (or try --demo)")
+	case c.RedisURL == "":
+		return errors.New("REDIS_URL is not set (or try --demo)")
+	case c.APIKeys == "" && c.APIKeysFile == "":
+		return errors.New("SWITCHBOARD_API_KEYS is not set (or try --demo)")
+	}
+	return nil
+}
+
+func (c *config) checkNumbers() error {
+	switch {
+	case c.TokenTTL < 10*time.Second || c.TokenTTL > 2*time.Hour:
+		return errors.New("--token-ttl: must be from 10s to 2h")
+	case c.Lease < 5*time.Second:
+		return errors.New("--lease: must be at least 5s")
+	case c.ResumeTTL <= 0 || c.Keep <= 0 || c.StopTimeout <= 0 || c.Drain <= 0:
+		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
+	case c.BodyBytes < 1024 || c.FrameBytes < 1024:
+		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
+	case min(c.MaxSeconds, c.IdleSeconds, c.MaxTokens, c.KeyTokens, c.KeySeconds, int64(c.KeySessions)) < 0:
+		return errors.New("limits must not be negative; 0 is no limit")
+	}
+	return nil
+}
+
+// webURL reads an address of the gateway; "" is none.
+func webURL(raw string) (*url.URL, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.RawQuery != "" || u.User != nil {
+		return nil, fmt.Errorf("want http://host or https://host, got %q", raw)
+	}
+	return u, nil
+}
+
+// keys reads the API keys from both places, and extra entries.
+func (c *config) keys(extra ...string) (*gateway.Keys, error) {
+	all := append([]string{c.APIKeys}, extra...)
+	if c.APIKeysFile != "" {
+		raw, err := os.ReadFile(c.APIKeysFile)
+		if err != nil {
+			return nil, fmt.Errorf("--api-keys-file: %w", err)
+		}
+		all = append(all, string(raw))
+	}
+	keys, err := gateway.ParseKeys(strings.NewReader(strings.Join(all, "\n")))
+	if err == nil && keys.Len() == 0 {
+		err = errors.New("no API keys are given")
+	}
+	return keys, err
+}
+
+// logger writes to a terminal for people, elsewhere for programs.
+func (c *config) logger(f *os.File) *slog.Logger {
+	info, err := f.Stat()
+	terminal := err == nil && info.Mode()&os.ModeCharDevice != 0
+	if c.LogFormat == "json" || c.LogFormat == "auto" && !terminal {
+		return slog.New(slog.NewJSONHandler(f, &slog.HandlerOptions{Level: c.LogLevel, ReplaceAttr: readable}))
+	}
+	return slog.New(tint.NewTextHandler(f, &tint.Options{Level: c.LogLevel, TimeFormat: time.TimeOnly, NoColor: !terminal}))
+}
+
+// readable writes durations as "1.5s" where slog's JSON has nanoseconds.
+func readable(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+// policies reads the file of client policies.
+func (c *config) policies() (map[string]session.Policy, error) {
+	if c.Policies == "" {
+		return nil, nil
+	}
+	f, err := os.Open(c.Policies)
+	if err != nil {
+		return nil, fmt.Errorf("--policies: %w", err)
+	}
+	defer f.Close()
+	p, err := gateway.ParsePolicies(f)
+	if err != nil {
+		return nil, fmt.Errorf("--policies: %w", err)
+	}
+	return p, nil
+}

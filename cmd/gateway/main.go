@@ -1,0 +1,43 @@
+// Command gateway is the Switchboard server. `gateway --help` lists its settings,
+// docs/configuration.md explains them, and `gateway --demo` runs it with nothing else.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
+)
+
+func main() {
+	var c config
+	k := kong.Parse(&c, options()...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	log := c.logger(os.Stderr)
+	slog.SetDefault(log)           // what webhooks and jobs log to
+	redis.SetLogger(redisLog{log}) // one for the whole program, as the line before, so not in run
+	err := run(ctx, c, os.Stdout, log)
+	stop()
+	k.FatalIfErrorf(err)
+}
+
+// redisLog takes what go-redis says by itself. It repeats errors that are returned too.
+type redisLog struct{ log *slog.Logger }
+
+func (r redisLog) Printf(_ context.Context, format string, v ...any) {
+	r.log.Debug("redis", "message", fmt.Sprintf(format, v...))
+}
+
+// options are kong's, for the program and its tests.
+func options() []kong.Option {
+	return []kong.Option{
+		kong.Name("gateway"),
+		kong.Description("Switchboard: a realtime voice session gateway."),
+	}
+}

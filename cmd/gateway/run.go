@@ -1,0 +1,218 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"switchboard/gateway"
+	"switchboard/session"
+	"switchboard/session/redisstore"
+	"switchboard/session/upstream"
+	"switchboard/session/wire"
+	"switchboard/web"
+	"switchboard/webhooks"
+)
+
+// run is the server's whole life: it returns after ctx has ended and all has been closed,
+// or because it could not start.
+func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
+	certificate, err := c.certificate()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer listener.Close()
+	base := c.scheme() + "://" + reachable(listener.Addr())
+	if c.Demo {
+		d, err := startDemo(ctx, &c, base, certificate, log)
+		if err != nil {
+			return err
+		}
+		defer d.close()
+	}
+	n, err := newNode(c, base, log)
+	if err != nil {
+		return err
+	}
+	defer n.client.Close()
+	n.greet(ctx, c, base, out)
+	if certificate != nil {
+		listener = tls.NewListener(wire.Listener(listener), &tls.Config{Certificates: []tls.Certificate{*certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+	}
+	return n.serve(ctx, listener, c.StopTimeout)
+}
+
+func (c *config) scheme() string {
+	if c.TLSCert != "" {
+		return "https"
+	}
+	return "http"
+}
+
+func (c *config) certificate() (*tls.Certificate, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("--tls-cert, --tls-key: %w", err)
+	}
+	return &pair, nil
+}
+
+// reachable turns an address listened on into one that can be asked: all interfaces
+// include the loopback.
+func reachable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return a.String()
+	}
+	return fmt.Sprintf("127.0.0.1:%d", tcp.Port)
+}
+
+// node is what runs in this process.
+type node struct {
+	client  redis.UniversalClient
+	hub     *session.Hub
+	jobs    *webhooks.Service
+	gateway *gateway.Gateway
+	log     *slog.Logger
+}
+
+func newNode(c config, base string, log *slog.Logger) (*node, error) {
+	dialer, err := upstream.New(upstream.Options{
+		BaseURL: c.OpenAIBaseURL, Key: c.OpenAIKey, Organization: c.OpenAIOrganization, Project: c.OpenAIProject,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--openai-base-url: %w", err)
+	}
+	client, err := redisstore.Connect(c.RedisURL)
+	if err != nil {
+		return nil, fmt.Errorf("--redis-url: %w", err)
+	}
+	name := cmp.Or(c.NodeURL, base)
+	jobs, err := newJobs(c, client, name)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	store := redisstore.New(client, redisstore.Options{Keep: c.Keep})
+	secret := gateway.Secret(store.ClusterSecret).Once()
+	limits := session.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
+	hub := session.NewHub(session.HubOptions{
+		Node: name, Notify: tell(jobs, log), Dialer: dialer,
+		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store,
+		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(), Timeout: 10 * time.Second}, secret),
+		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
+		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
+		KeyLimits: func(string) session.KeyLimits { return limits },
+	})
+	g, err := newGateway(c, hub, store, jobs, name, secret, log)
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
+	return &node{client: client, hub: hub, jobs: jobs, gateway: g, log: log}, nil
+}
+
+func newGateway(c config, hub *session.Hub, store *redisstore.Store, jobs *webhooks.Service, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
+	keys, err := c.keys()
+	if err != nil {
+		return nil, err
+	}
+	policies, err := c.policies()
+	if err != nil {
+		return nil, err
+	}
+	public, err := webURL(c.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.New(gateway.Options{
+		Node: name, Directory: store, Secret: secret, Broadcasts: store,
+		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: jobs.Routes, Web: web.Handler(), Logger: log,
+		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
+		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
+		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
+	})
+}
+
+// greet says where the server is, and what is not as it should be.
+func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	if err := n.client.Ping(ctx).Err(); err != nil {
+		n.log.Warn("Redis does not answer; no session can be opened until it does", "error", err)
+	}
+	if !web.Built() {
+		n.log.Warn("the web page is not in this binary: run make web, then build again")
+	}
+	n.log.Info("listening", "url", base)
+	if c.Demo {
+		fmt.Fprint(out, demoText(base, c.demoKey))
+	}
+}
+
+// serve takes requests until ctx ends. Then it says that it is not ready, gives its
+// sessions to other nodes while it still answers, lets the requests under way end, and
+// waits for all.
+func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Duration) error {
+	server := &http.Server{
+		Handler:           n.gateway,
+		ReadHeaderTimeout: 10 * time.Second,
+		WriteTimeout:      time.Minute, // event streams set their own
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
+	}
+	hubContext, stopHub := context.WithCancel(context.WithoutCancel(ctx))
+	jobsContext, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	failed := make(chan error, 1)
+	var running, jobs sync.WaitGroup
+	jobs.Go(func() { n.jobs.Run(jobsContext) })
+	drained := make(chan struct{})
+	running.Go(func() {
+		defer close(drained)
+		_ = n.hub.Run(hubContext) // returns why it was told to stop
+	})
+	running.Go(func() { failed <- server.Serve(l) })
+
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+		n.log.Info("stopping", "sessions", n.hub.Stats().Sessions)
+	}
+	n.gateway.Drain()
+	n.jobs.Drain()
+	stopHub()
+	<-drained
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if stopErr := server.Shutdown(bounded); stopErr != nil {
+		n.log.Warn("requests cut off", "error", stopErr)
+		_ = server.Close() // whatever is left
+	}
+	running.Wait()
+	stopJobs() // last: requests and sessions hand their events over to it
+	jobs.Wait()
+	n.gateway.Wait()
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	n.log.Info("stopped", "pid", os.Getpid())
+	return nil
+}

@@ -1,0 +1,97 @@
+// Package cmd_test holds the tree against the import table of docs/decisions/0001-layout.md.
+// It is here because what the table is about is wired in the programs of this folder.
+package cmd_test
+
+import (
+	"errors"
+	"go/build"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// table says what of ours each package may import outside its tests. A package that is
+// not here has no place yet.
+var table = map[string][]string{
+	"session":                      {},
+	"session/wire":                 {"session"},
+	"session/upstream":             {"session", "session/wire"},
+	"session/redisstore":           {"session"},
+	"session/redisstore/embedded":  {},
+	"session/redisstore/redistest": {},
+	"session/sessiontest":          {"session"},
+	"gateway":                      {"session", "session/wire"},
+	"webhooks": {"session", "webhooks/batch", "webhooks/fanout", "webhooks/live", "webhooks/notify", "webhooks/queue",
+		"webhooks/records", "webhooks/seal", "webhooks/tune", "webhooks/wake"},
+	"webhooks/batch":        {"webhooks/notify", "webhooks/queue", "webhooks/records"},
+	"webhooks/tune":         {"webhooks/notify", "webhooks/queue", "webhooks/records"},
+	"webhooks/fanout":       {"webhooks/queue", "webhooks/seal", "webhooks/wake"},
+	"webhooks/live":         {"webhooks/wake"},
+	"webhooks/notify":       {"webhooks/queue"},
+	"webhooks/queue":        {},
+	"webhooks/records":      {},
+	"webhooks/seal":         {},
+	"webhooks/wake":         {},
+	"webhooks/redistest":    {},
+	"webhooks/conformance":  {},
+	"web":                   {},
+	"cmd":                   {},
+	"cmd/gateway":           {"gateway", "session", "session/redisstore", "session/redisstore/embedded", "session/upstream", "session/wire", "webhooks", "web", "cmd/simulator/standin"},
+	"cmd/simulator":         {"cmd/simulator/standin"},
+	"cmd/simulator/standin": {},
+	"cmd/loadgen":           {},
+}
+
+// sessionImports is what session may import beside the standard library.
+var sessionImports = []string{"github.com/tidwall/gjson"}
+
+func TestImports(t *testing.T) {
+	for name, imports := range tree(t) {
+		allowed, known := table[name]
+		if !known {
+			t.Errorf("%s is not in the import table", name)
+			continue
+		}
+		for _, path := range imports {
+			other, ours := strings.CutPrefix(path, "switchboard/")
+			if ours && !slices.Contains(allowed, other) {
+				t.Errorf("%s imports %s", name, other)
+			}
+			foreign := !ours && strings.Contains(strings.Split(path, "/")[0], ".")
+			if name == "session" && foreign && !slices.Contains(sessionImports, path) {
+				t.Errorf("session imports %s", path)
+			}
+		}
+	}
+}
+
+// tree reads what every package of the module imports outside its tests. It reads the
+// files itself, and does not ask go list, so that go test knows when its result is stale.
+func tree(t *testing.T) map[string][]string {
+	t.Helper()
+	packages := map[string][]string{}
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if name := entry.Name(); path != ".." && strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" {
+			return fs.SkipDir
+		}
+		p, err := build.ImportDir(path, 0)
+		if none := new(build.NoGoError); errors.As(err, &none) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel("..", path)
+		packages[filepath.ToSlash(name)] = p.Imports
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages
+}

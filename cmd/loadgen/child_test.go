@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func TestChildEndsEarly(t *testing.T) {
+	t.Setenv("OPENAI_API_KEY", "sk-mine")
+	c, err := launch(t.TempDir(), "shell", []string{"OWN=given"}, "sh", "-c", "env; echo no port >&2; exit 3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = c.ready(context.Background(), func(context.Context) error { return errors.New("not yet") })
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "no port") {
+		t.Errorf("its end is told as %v", err)
+	}
+	if said := c.said(); !strings.Contains(said, "OWN=given") || strings.Contains(said, "sk-mine") {
+		t.Errorf("its environment was %s", said)
+	}
+	if err := c.stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestChildIsStopped(t *testing.T) {
+	c, err := launch(t.TempDir(), "shell", nil, "sh", "-c", "exec sleep 600")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	err = c.ready(ctx, func(context.Context) error { cancel(); return errors.New("not yet") })
+	if err == nil || !strings.Contains(err.Error(), "not yet") {
+		t.Errorf("waiting ended with %v", err)
+	}
+	if err := c.stop(); err != nil {
+		t.Error(err)
+	}
+	if c.cmd.ProcessState == nil {
+		t.Error("it was not waited for")
+	}
+}
+
+func TestLaunchUnknown(t *testing.T) {
+	if _, err := launch(t.TempDir(), "none", nil, "./no-such-program"); err == nil {
+		t.Error("a program that is not there was started")
+	}
+}
+
+func TestNginxConf(t *testing.T) {
+	var conf strings.Builder
+	err := nginxTemplate.Execute(&conf, map[string]string{"Dir": "/tmp/d", "Listen": "127.0.0.1:1", "Upstream": "127.0.0.1:2"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"listen 127.0.0.1:1 ", "proxy_pass http://127.0.0.1:2;", "pid /tmp/d/nginx.pid;", "worker_processes 1;"} {
+		if !strings.Contains(conf.String(), want) {
+			t.Errorf("nginx.conf lacks %q", want)
+		}
+	}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// programs is what a trial starts.
+type programs struct {
+	Gateway   string        `help:"Gateway program." default:"bin/switchboard" type:"path"`
+	Simulator string        `help:"Program of the stand-in." default:"bin/simulator" type:"path"`
+	Redis     string        `help:"Redis server." default:"redis-server"`
+	Lease     time.Duration `help:"Lease of the nodes." default:"5s"`
+	Logs      string        `help:"Keep what the programs wrote in this folder." type:"path"`
+}
+
+// layout is the fleet that a trial needs.
+type layout struct {
+	nodes     int
+	simulator []string      // more flags of the stand-in
+	lease     time.Duration // in the place of the one asked for, if not 0
+}
+
+// fleet is several gateway processes with one Redis, a stand-in and a balancer before them.
+type fleet struct {
+	programs
+	dir     string
+	redis   *server
+	standIn *server
+	nodes   []*server
+	front   *balancer
+	entry   Target // the balancer
+	model   Target // the stand-in
+	tally   tally
+}
+
+// server is a program of a fleet that can be ended and started again at its address.
+type server struct {
+	dir, name, address string
+	path               string
+	env, args          []string
+	probe              func(context.Context) error
+	starts             int
+	child              *child // nil while it does not run
+}
+
+// start runs it and waits until it is ready.
+func (s *server) start(ctx context.Context) (err error) {
+	s.starts++
+	if s.child, err = launch(s.dir, fmt.Sprintf("%s-%d", s.name, s.starts), s.env, s.path, s.args...); err != nil {
+		return err
+	}
+	return s.child.ready(ctx, s.probe)
+}
+
+// end runs the given way of ending it, if it runs.
+func (s *server) end(how func(*child) error) error {
+	if s == nil || s.child == nil {
+		return nil
+	}
+	c := s.child
+	s.child = nil
+	return how(c)
+}
+
+func (s *server) signal(sig syscall.Signal) error { return s.child.cmd.Process.Signal(sig) }
+
+func (s *server) url() string { return "http://" + s.address }
+
+// startFleet starts everything; stop has to be called even after an error.
+func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, error) {
+	f := &fleet{programs: p, dir: dir}
+	f.Lease = cmp.Or(l.lease, p.Lease)
+	if err := f.startRedis(ctx); err != nil {
+		return f, err
+	}
+	if err := f.startStandIn(ctx, l.simulator); err != nil {
+		return f, err
+	}
+	var addresses []string
+	for i := range l.nodes {
+		n, err := f.newNode(i + 1)
+		if err != nil {
+			return f, err
+		}
+		f.nodes, addresses = append(f.nodes, n), append(addresses, n.address)
+		if err := n.start(ctx); err != nil {
+			return f, err
+		}
+	}
+	var err error
+	if f.front, err = newBalancer(addresses); err != nil {
+		return f, err
+	}
+	f.entry, err = newTarget("fleet", f.front.url(), 0, Access{Key: operatorKey, Mode: modeSessions, Model: "gpt-realtime"})
+	// Every request is a connection of its own, and so goes to any node.
+	f.entry.client.Transport = &http.Transport{DisableKeepAlives: true}
+	return f, err
+}
+
+// stop ends everything and waits.
+func (f *fleet) stop() error {
+	if f.front != nil {
+		f.front.stop()
+	}
+	f.model.hangUp()
+	var all error
+	for _, n := range f.nodes {
+		all = errors.Join(all, n.end((*child).kill))
+	}
+	return errors.Join(all, f.standIn.end((*child).kill), f.redis.end((*child).kill))
+}
+
+// startRedis starts one that keeps what it is told, as in production.
+func (f *fleet) startRedis(ctx context.Context) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return err
+	}
+	f.redis = &server{
+		dir: f.dir, name: "redis", address: address, path: f.Redis, probe: accepts(address),
+		args: []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "yes", "--dir", f.dir},
+	}
+	return f.redis.start(ctx)
+}
+
+func (f *fleet) startStandIn(ctx context.Context, flags []string) error {
+	address, err := freeAddress()
+	if err != nil {
+		return err
+	}
+	f.standIn = &server{
+		dir: f.dir, name: "simulator", address: address, path: f.Simulator, probe: answers("http://" + address + "/_simulator/health"),
+		args: append([]string{"--listen", address}, flags...),
+	}
+	if f.model, err = newTarget("stand-in", f.standIn.url(), 0, Access{Key: standInKey}); err != nil {
+		return err
+	}
+	f.model.client.Timeout = time.Minute
+	return f.standIn.start(ctx)
+}
+
+// upstreamKey is the key that a node has for the stand-in, whose states show its first four characters.
+func upstreamKey(node int) string { return fmt.Sprintf("n%02d-key-of-a-node", node) }
+
+// nodeOf is the node that a key as the stand-in shows it belongs to.
+func nodeOf(key string) string { return strings.TrimPrefix(strings.SplitN(key, "-", 2)[0], "n") }
+
+func (f *fleet) newNode(number int) (*server, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	return &server{
+		dir: f.dir, name: fmt.Sprintf("node%d", number), address: address, path: f.Gateway, probe: answers("http://" + address + "/readyz"),
+		env: []string{
+			"REDIS_URL=redis://" + f.redis.address + "/0",
+			"OPENAI_BASE_URL=" + f.standIn.url() + "/v1",
+			"OPENAI_API_KEY=" + upstreamKey(number),
+			"SWITCHBOARD_API_KEYS=ops:operator:" + operatorKey,
+			"SWITCHBOARD_NODE_URL=http://" + address,
+			"SWITCHBOARD_LEASE=" + f.Lease.String(),
+			"SWITCHBOARD_IDLE_SECONDS=0",
+		},
+		args: []string{"--listen", address},
+	}, nil
+}
+
+// node finds a node by its address.
+func (f *fleet) node(url string) *server {
+	if i := slices.IndexFunc(f.nodes, func(n *server) bool { return n.url() == url }); i >= 0 {
+		return f.nodes[i]
+	}
+	return nil
+}
+
+// spent is the CPU time that the programs of a fleet have taken.
+type spent struct{ nodes, standIn, redis time.Duration }
+
+func (f *fleet) cpu() (s spent, err error) {
+	take := func(p *server, sum *time.Duration) {
+		used, e := process{"/proc", p.child.cmd.Process.Pid}.cpu()
+		*sum += used
+		err = errors.Join(err, e)
+	}
+	for _, n := range f.nodes {
+		take(n, &s.nodes)
+	}
+	take(f.standIn, &s.standIn)
+	take(f.redis, &s.redis)
+	return s, err
+}
+
+// tell adds what was taken since to an outcome, for each of n sessions.
+func (s spent) tell(f *fleet, o *outcome, n int) error {
+	now, err := f.cpu()
+	each := func(used time.Duration) string { return fmt.Sprintf("%.0f", micros(used)/float64(n)) }
+	o.figure("CPU µs of nodes, stand-in and Redis for each session",
+		each(now.nodes-s.nodes)+", "+each(now.standIn-s.standIn)+", "+each(now.redis-s.redis), "")
+	return err
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// Every trial in small: it tells whether they work, and whether the fleet does, not how fast.
+func TestTrials(t *testing.T) {
+	p := buildPrograms(t)
+	for _, one := range []trial{
+		&killTrial{p, 6, 1, 2},
+		&rollingTrial{p, 6, 2},
+		&renewalTrial{p, 2, 4 * time.Second, 8 * time.Second},
+		&cutTrial{p, 2, 8, 800 * time.Millisecond, 2},
+		&ownersTrial{p, 4, 10 * time.Second, 3},
+		&broadcastTrial{p, 40, 4, 2},
+	} {
+		t.Run(one.name(), func(t *testing.T) {
+			t.Parallel()
+			o, err := p.conduct(t.Context(), one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := o.err(); err != nil {
+				t.Error(err)
+			}
+			if err := o.write(t.Output()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// buildPrograms builds what a trial starts, in the way make does, so that what was
+// compiled is used again.
+func buildPrograms(t *testing.T) programs {
+	dir := t.TempDir()
+	for name, pkg := range map[string]string{"switchboard": "../gateway", "simulator": "../simulator"} {
+		build := exec.CommandContext(t.Context(), "go", "build", "-tags=nomsgpack", "-buildvcs=false", "-o", filepath.Join(dir, name), pkg)
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if said, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build %s: %v\n%s", name, err, said)
+		}
+	}
+	return programs{
+		Gateway: filepath.Join(dir, "switchboard"), Simulator: filepath.Join(dir, "simulator"), Redis: "redis-server", Lease: 5 * time.Second,
+	}
+}
+
+func TestTrialThatCannotStart(t *testing.T) {
+	p := programs{Gateway: "./none", Simulator: "./none", Redis: "./none", Logs: t.TempDir()}
+	for _, one := range (&allTrials{programs: p}).sizes() {
+		if _, err := p.conduct(context.Background(), one); err == nil {
+			t.Errorf("%s ran", one.name())
+		}
+	}
+}
+
+func TestParseTrial(t *testing.T) {
+	c, err := parse([]string{"trial", "kill", "--sessions", "7", "--lease", "6s"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, ok := c.(*killTrial); !ok || k.Sessions != 7 || k.Rounds != 10 || k.Lease != 6*time.Second || k.Redis != "redis-server" {
+		t.Errorf("flags: %+v", c)
+	}
+	for _, bad := range [][]string{{"trial"}, {"trial", "none"}, {"trial", "kill", "--cuts", "3"}} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
