@@ -1,0 +1,30 @@
+# The gateway as one static program, with nothing else in the image.
+
+FROM node:20-bookworm-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY web/build.mjs web/tsconfig.json ./
+COPY web/src src
+RUN npm run build
+
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY cmd cmd
+COPY gateway gateway
+COPY session session
+COPY web/*.go web/dist-missing.html web/
+COPY --from=web /src/web/dist web/dist
+RUN CGO_ENABLED=0 go build -tags=nomsgpack -trimpath -ldflags='-s -w' -o /out/switchboard ./cmd/gateway
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build /out/switchboard /switchboard
+COPY LICENSE /LICENSE
+# Nobody: a number, so that Kubernetes sees that it is not root.
+USER 65532:65532
+ENV SWITCHBOARD_LISTEN=0.0.0.0:8080
+EXPOSE 8080
+ENTRYPOINT ["/switchboard"]
