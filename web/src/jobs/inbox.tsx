@@ -26,10 +26,18 @@ export function Inbox({ store }: { store: Store }) {
     const path = address();
     chosen.value = new Set();
     void store.attempt("The inbox could not be read", async () => {
+      // What changes while the list is on its way may or may not be in it.
+      const meanwhile: InboxChange[] = [];
+      const before = store.inboxChange.peek();
+      const stop = store.inboxChange.subscribe((change) => {
+        if (change && change !== before) meanwhile.push(change);
+      });
       try {
-        list.value = await store.get<Listing>(path, closing.signal);
+        list.value = meanwhile.reduce(take, await store.get<Listing>(path, closing.signal));
       } catch (problem) {
         if (!closing.signal.aborted) throw problem;
+      } finally {
+        stop();
       }
     });
     return () => closing.abort();

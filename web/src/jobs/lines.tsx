@@ -1,4 +1,5 @@
-import { useSignal, useSignalEffect } from "@preact/signals";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { ask } from "../shared/api";
 import { apiKey } from "../shared/key";
 import { answered, asked, failure } from "./exchange";
@@ -38,7 +39,7 @@ export function Lines({ store, batch }: { store: Store; batch: Batch }) {
         {total > 0 && <Download store={store} batch={batch} kind={kind.value} />}
       </div>
       {total ? (
-        <Page batch={batch} kind={kind.value} page={page.value} />
+        <Page key={`${kind.value}-${page.value}`} batch={batch} kind={kind.value} page={page.value} />
       ) : (
         <p class="help">{kind.value === "results" ? "No request was answered." : "Every request was answered."}</p>
       )}
@@ -51,21 +52,19 @@ function addressOf(batch: Batch, kind: Kind): string {
   return `/api/batches/${encodeURIComponent(batch.id)}/${kind}`;
 }
 
+/** One page; another one is another component, so that no line is shown as what it is not. */
 function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number }) {
   const lines = useSignal<ResultLine[]>([]);
   const problem = useSignal("");
   const reading = useSignal(true);
-  const wanted = useSignal("");
-  wanted.value = `${addressOf(batch, kind)}?include=request&offset=${page * pageLines}&limit=${pageLines}`;
-  useSignalEffect(() => {
+  useEffect(() => {
     const closing = new AbortController();
-    void read(wanted.value, closing.signal);
+    void read(closing.signal);
     return () => closing.abort();
-  });
-  async function read(path: string, signal: AbortSignal): Promise<void> {
+  }, []);
+  async function read(signal: AbortSignal): Promise<void> {
+    const path = `${addressOf(batch, kind)}?include=request&offset=${page * pageLines}&limit=${pageLines}`;
     const found: ResultLine[] = [];
-    reading.value = true;
-    problem.value = "";
     try {
       const response = await ask({ method: "GET", path, key: apiKey.peek(), signal });
       for await (const line of readLines<ResultLine>(response.body as ReadableStream<Uint8Array>)) {
@@ -73,7 +72,6 @@ function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number })
         found.push(line);
         lines.value = [...found];
       }
-      lines.value = found;
     } catch (said) {
       if (signal.aborted) return;
       const { title, advice } = explain(said, "The lines could not be read");
@@ -91,7 +89,7 @@ function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number })
       )}
       <ol class="exchanges" aria-busy={reading.value} data-testid="lines" start={page * pageLines + 1}>
         {lines.value.map((line, i) => (
-          <Exchange key={`${kind}-${page}-${i}`} line={line} kind={kind} />
+          <Exchange key={i} line={line} kind={kind} />
         ))}
       </ol>
     </>

@@ -82,6 +82,9 @@ export function Empty({ title, children }: { title: string; children: ComponentC
   );
 }
 
+/** One function for all, so that it is called when the button appears and not at each change of the page. */
+const focus = (button: HTMLButtonElement | null) => button?.focus();
+
 /** A button for what cannot be undone: it asks once more. */
 export function Confirm({ name, question, action }: { name: string; question: string; action: () => unknown }) {
   const asking = useSignal(false);
@@ -100,7 +103,7 @@ export function Confirm({ name, question, action }: { name: string; question: st
     <fieldset class="confirm" onKeyDown={(e) => e.key === "Escape" && answer(false)}>
       <legend class="visually-hidden">{question}</legend>
       <span aria-hidden="true">{question}</span>
-      <button class="button small danger" type="button" ref={(b) => b?.focus()} onClick={() => answer(true)}>
+      <button class="button small danger" type="button" ref={focus} onClick={() => answer(true)}>
         {name}
       </button>
       <button class="button small quiet" type="button" onClick={() => answer(false)}>

@@ -4,7 +4,7 @@ import { signal } from "@preact/signals";
 import { ApiProblem, call } from "../shared/api";
 import { EventStream, type ServerEvent } from "../shared/event-stream";
 import type { Batch, Dashboard, InboxChange, Job, Point } from "./types";
-import { explain, type Notice, sayBatch, sayJob } from "./words";
+import { batchEnded, explain, jobEnded, type Notice, sayBatch, sayJob } from "./words";
 
 export type Phase = "idle" | "starting" | "live" | "reconnecting";
 
@@ -52,15 +52,18 @@ export class Store {
     this.notice.value = undefined;
   }
 
-  /** Takes over what an answer said of a batch or a job. */
+  /** Takes over what an answer said of a batch, unless the stream was faster and told its end. */
   putBatch(batch: Batch): void {
     const before = this.batches.value.find((b) => b.id === batch.id);
+    if (before && batchEnded(before) && !batchEnded(batch)) return;
     if (before && before.status !== batch.status) this.said.value = sayBatch(batch);
     this.batches.value = put(this.batches.value, batch);
   }
 
+  /** The same for a fine-tuning job. */
   putJob(job: Job): void {
     const before = this.jobs.value.find((j) => j.id === job.id);
+    if (before && jobEnded(before) && !jobEnded(job)) return;
     if (before && (before.status !== job.status || before.smoke_test?.at !== job.smoke_test?.at)) this.said.value = sayJob(job);
     this.jobs.value = put(this.jobs.value, job);
   }
