@@ -4,11 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -26,8 +23,7 @@ const testKey = "sk-test-0123456789"
 // patience bounds every wait of a test; nothing is decided by it but failure.
 const patience = 20 * time.Second
 
-// start serves a stand-in. With SWITCHBOARD_RECORD set to a folder its events are
-// written there, one file per test, for a schema validator.
+// start serves a stand-in, all of whose events and answers are held against OpenAI's schemas.
 func start(t *testing.T, opts standin.Options) (*standin.Server, string) {
 	t.Helper()
 	if opts.Keys == nil {
@@ -36,33 +32,11 @@ func start(t *testing.T, opts standin.Options) (*standin.Server, string) {
 	if opts.Speed == 0 {
 		opts.Speed = 50
 	}
-	if folder := os.Getenv("SWITCHBOARD_RECORD"); folder != "" && opts.Record == nil {
-		opts.Record = recorder(t, folder)
-	}
+	opts.Record = watchEvents(t)
 	stand := standin.New(opts)
-	server := httptest.NewServer(stand)
+	server := httptest.NewServer(watchAnswers(t, stand))
 	t.Cleanup(func() { stand.Close(); server.Close() })
 	return stand, server.URL
-}
-
-func recorder(t *testing.T, folder string) func(string, []byte) {
-	t.Helper()
-	file, err := os.Create(filepath.Join(folder, strings.ReplaceAll(t.Name(), "/", "_")+".jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = file.Close() })
-	var mu sync.Mutex
-	return func(dir string, event []byte) {
-		if dir != "s2c" || !json.Valid(event) {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if _, err := file.WriteString(`{"dir":"` + dir + `","event":` + string(event) + "}\n"); err != nil {
-			t.Errorf("record: %v", err)
-		}
-	}
 }
 
 // client is one WebSocket to a stand-in.
@@ -217,7 +191,7 @@ func types(events []gjson.Result) []string {
 	return names
 }
 
-// checkShape is what holds for every event; recorded runs are checked against the full schemas.
+// checkShape is what holds for every event beside the schemas: what the live API was seen to do.
 func checkShape(t *testing.T, event gjson.Result) {
 	t.Helper()
 	if !strings.HasPrefix(event.Get("event_id").Str, "event_") || event.Get("type").Str == "" {
