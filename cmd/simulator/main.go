@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"switchboard/cmd/simulator/standin"
 )
@@ -49,10 +50,24 @@ func main() {
 	}
 }
 
-// run serves until ctx ends. It prints its URL to out once it listens.
-func run(ctx context.Context, f flags, out io.Writer) error {
+// check says what is wrong with the flags.
+func (f *flags) check() error {
 	if (f.TLSCert == "") != (f.TLSKey == "") {
 		return errors.New("--tls-cert and --tls-key go together")
+	}
+	if (f.WebhookURL == "") != (f.WebhookKey == "") {
+		return errors.New("--webhook-url and --webhook-secret go together")
+	}
+	if _, err := standardwebhooks.NewWebhook(f.WebhookKey); f.WebhookKey != "" && err != nil {
+		return errors.New("--webhook-secret: want whsec_ and base64")
+	}
+	return nil // kong has asked the faults for their Validate
+}
+
+// run serves until ctx ends. It prints its URL to out once it listens.
+func run(ctx context.Context, f flags, out io.Writer) error {
+	if err := f.check(); err != nil {
+		return err
 	}
 	level := slog.LevelInfo
 	if f.Verbose {

@@ -96,6 +96,30 @@ func TestFaultFlags(t *testing.T) {
 	}
 }
 
+func TestBadFlagsStopTheStart(t *testing.T) {
+	for _, row := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--fault-close-code", "1006"}, "close_code"},
+		{[]string{"--webhook-forge-percent", "101"}, "forge_percent"},
+		{[]string{"--webhook-url", "http://127.0.0.1:1/"}, "--webhook-secret"},
+		{[]string{"--webhook-url", "http://127.0.0.1:1/", "--webhook-secret", "whsec_***"}, "--webhook-secret"},
+	} {
+		var f flags
+		parser, err := kong.New(&f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = parser.Parse(append(row.args, "--listen", "127.0.0.1:0")); err == nil {
+			err = run(t.Context(), f, io.Discard)
+		}
+		if err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%v: %v, want something about %s", row.args, err, row.want)
+		}
+	}
+}
+
 func TestProgramServesTLS(t *testing.T) {
 	cert, key, roots := certificate(t)
 	url := begin(t, parse(t, "--tls-cert", cert, "--tls-key", key))

@@ -9,9 +9,10 @@ import (
 
 // plan is what a response will say and call.
 type plan struct {
-	words string
-	calls []plannedCall
-	load  string // streamWord or floodWord
+	preamble string // a message of its own, ahead of the rest
+	calls    []plannedCall
+	words    string
+	load     string // streamWord or floodWord
 }
 
 type plannedCall struct{ name, arguments string }
@@ -25,11 +26,23 @@ func answer(p responseParams, items []*item) plan {
 	case strings.Contains(p.Instructions, streamWord):
 		return plan{load: streamWord}
 	}
-	if calls := plannedCalls(p, items); len(calls) > 0 {
-		return plan{calls: calls}
+	planned := plan{preamble: preamble(p, items), calls: plannedCalls(p, items)}
+	if len(planned.calls) == 0 {
+		planned.words = words(p, items)
 	}
-	return plan{words: words(p, items)}
+	return planned
 }
+
+// preamble is what a reasoning model says before it answers, if it is asked to think aloud.
+func preamble(p responseParams, items []*item) string {
+	last := lastUser(items)
+	if strings.Contains(p.Instructions, thinkWord) || last != nil && strings.Contains(strings.ToLower(last.text()), thinkWord) {
+		return "Let me think about that."
+	}
+	return ""
+}
+
+const thinkWord = "think aloud"
 
 var (
 	sayPattern   = regexp.MustCompile(`(?is)\bsay (?:exactly )?(?:the words )?["“'‘]([^"”]+?)["”'’](?:\s|[.!]|$)`)

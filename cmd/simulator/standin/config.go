@@ -180,8 +180,12 @@ func (c *config) view() any {
 	v.Audio.Input.Format = c.Audio.Input.Format
 	v.Audio.Input.Transcription = c.Audio.Input.Transcription
 	v.Audio.Input.NoiseReduction = c.Audio.Input.NoiseReduction
-	if t := c.Audio.Input.TurnDetection; t != nil {
-		v.Audio.Input.TurnDetection = &plainDetection{t.Type, t.Threshold, t.PrefixPaddingMS, t.SilenceDurationMS}
+	switch t := c.Audio.Input.TurnDetection; {
+	case t == nil:
+	case t.Type == "semantic_vad":
+		v.Audio.Input.TurnDetection = t
+	default:
+		v.Audio.Input.TurnDetection = plainDetection{t.Type, t.Threshold, t.PrefixPaddingMS, t.SilenceDurationMS}
 	}
 	return v
 }
@@ -196,7 +200,7 @@ type transcriptionView struct {
 			Format         format          `json:"format"`
 			Transcription  *transcription  `json:"transcription"`
 			NoiseReduction json.RawMessage `json:"noise_reduction"`
-			TurnDetection  *plainDetection `json:"turn_detection"`
+			TurnDetection  any             `json:"turn_detection"`
 		} `json:"input"`
 	} `json:"audio"`
 	Include []string `json:"include"`
@@ -301,6 +305,11 @@ func functionsOf(tools []json.RawMessage) []tool {
 }
 
 func knownModel(name string) bool { return slices.Contains(models, name) }
+
+// reasons reports whether a model takes reasoning.effort.
+func reasons(model string) bool {
+	return slices.Contains([]string{"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"}, model)
+}
 
 // words that make a session or a response a load stream; see docs/simulator.md.
 const (

@@ -1,6 +1,10 @@
 package standin
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strings"
+)
 
 var voices = []string{"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"}
 
@@ -46,12 +50,25 @@ func voiceRule(v any, path string) *apiError {
 
 var toolRule = union("type", map[string]rule{
 	"function": object(fields{"type": text, "name": identifier(64), "description": orNullRule(text), "parameters": orNullRule(freeObject)}, "name"),
-	"mcp": object(fields{
+	"mcp":      mcpToolRule,
+})
+
+// mcpToolRule wants to be told where the server is.
+func mcpToolRule(v any, path string) *apiError {
+	if e := object(fields{
 		"type": text, "server_label": identifier(64), "server_url": text, "connector_id": text, "tunnel_id": text, "authorization": orNullRule(text),
 		"headers": orNullRule(freeObject), "allowed_tools": anything, "require_approval": anything, "server_description": text,
 		"defer_loading": boolean, "allowed_callers": anything,
-	}, "server_label"),
-})
+	}, "server_label")(v, path); e != nil {
+		return e
+	}
+	for _, where := range []string{"server_url", "connector_id", "tunnel_id"} {
+		if member(v, where) != nil {
+			return nil
+		}
+	}
+	return errMissingParameter(join(path, "server_url"))
+}
 
 func toolChoiceRule(v any, path string) *apiError {
 	if _, ok := v.(string); ok {
@@ -78,7 +95,11 @@ func modalitiesRule(v any, path string) *apiError {
 		return e
 	}
 	if list := v.([]any); len(list) != 1 {
-		return invalid("invalid_value", path, "Invalid modalities: %v. Supported combinations are: ['text'] and ['audio'].", list)
+		var asked []string
+		for _, modality := range list {
+			asked = append(asked, fmt.Sprintf("'%s'", modality))
+		}
+		return invalid("invalid_value", path, "Invalid modalities: [%s]. Supported combinations are: ['text'] and ['audio'].", strings.Join(asked, ", "))
 	}
 	return nil
 }
@@ -120,8 +141,36 @@ var sessionRule = union("type", map[string]rule{
 // checkConfig holds what only the merged configuration can break.
 func (c *config) checkConfig() *apiError {
 	in := c.Audio.Input
-	if in.Transcription != nil && in.Transcription.Model == "gpt-realtime-whisper" && in.TurnDetection != nil {
-		return invalid("invalid_value", "session.audio.input.turn_detection", "Turn detection is not supported with gpt-realtime-whisper; set it to null and commit the buffer yourself.")
+	if t := in.Transcription; t != nil {
+		if e := t.check("session.audio.input.transcription"); e != nil {
+			return e
+		}
+		if t.Model == "gpt-realtime-whisper" && in.TurnDetection != nil {
+			return invalid("invalid_value", "session.audio.input.turn_detection", "Turn detection is not supported with gpt-realtime-whisper; set it to null and commit the buffer yourself.")
+		}
+	}
+	if len(c.Reasoning) > 0 && !reasons(c.Model) {
+		return errUnsupportedBy(c.Model, "session.reasoning")
+	}
+	var p responseParams
+	p.chooseTool(c.ToolChoice)
+	return p.checkChoice(c.Tools, "session.tool_choice")
+}
+
+// check holds the members against what the transcription model is documented to take.
+func (t *transcription) check(path string) *apiError {
+	listens := t.Model == "gpt-transcribe" || t.Model == "gpt-live-transcribe"
+	switch {
+	case t.Model == "":
+		return errMissingParameter(path + ".model")
+	case t.Languages != nil && !listens:
+		return errUnsupportedBy(t.Model, path+".languages")
+	case t.Keywords != nil && !listens:
+		return errUnsupportedBy(t.Model, path+".keywords")
+	case t.Delay != "" && t.Model != "gpt-realtime-whisper":
+		return errUnsupportedBy(t.Model, path+".delay")
+	case t.Prompt != nil && (t.Model == "gpt-realtime-whisper" || t.Model == "gpt-4o-transcribe-diarize"):
+		return errUnsupportedBy(t.Model, path+".prompt")
 	}
 	return nil
 }

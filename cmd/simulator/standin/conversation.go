@@ -1,6 +1,11 @@
 package standin
 
-import "slices"
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/tidwall/gjson"
+)
 
 // audioKept bounds the user audio a conversation keeps for conversation.item.retrieve;
 // the oldest items lose theirs first.
@@ -46,6 +51,9 @@ func (c *conversation) insert(it *item, previous string) *apiError {
 	if it.Type == "function_call_output" && !c.hasCall(it.CallID) {
 		return invalid("invalid_tool_call_id", "", "Tool call ID '%s' not found in conversation.", it.CallID)
 	}
+	if it.Type == "mcp_approval_response" && !c.hasApprovalRequest(it.raw) {
+		return invalid("invalid_value", "item.approval_request_id", "Approval request not found in conversation.")
+	}
 	at := len(c.items)
 	switch previous {
 	case "":
@@ -65,6 +73,12 @@ func (c *conversation) insert(it *item, previous string) *apiError {
 
 func (c *conversation) hasCall(callID string) bool {
 	return slices.ContainsFunc(c.items, func(it *item) bool { return it.Type == "function_call" && it.CallID == callID })
+}
+
+// hasApprovalRequest reports whether what an mcp_approval_response answers is there.
+func (c *conversation) hasApprovalRequest(answer json.RawMessage) bool {
+	it := c.find(gjson.GetBytes(answer, "approval_request_id").Str)
+	return it != nil && it.Type == "mcp_approval_request"
 }
 
 func (c *conversation) trimAudio() {

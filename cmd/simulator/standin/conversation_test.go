@@ -119,6 +119,21 @@ func TestManualTurnIsCommittedAndRetrieved(t *testing.T) {
 	c.until("rate_limits.updated")
 }
 
+func TestAudioBesideTextIsRetrieved(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	c := dial(t, url)
+	c.next("session.created")
+	half := base64.StdEncoding.EncodeToString(pcm.tone(100))
+	c.send(`{"type":"conversation.item.create","item":{"id":"mixed","type":"message","role":"user","content":[{"type":"input_text","text":"hear this"},` +
+		`{"type":"input_audio","audio":"` + half + `"},{"type":"input_audio","audio":"` + half + `"}]}}`)
+	c.until("conversation.item.done")
+	c.send(`{"type":"conversation.item.retrieve","item_id":"mixed"}`)
+	got, err := base64.StdEncoding.DecodeString(c.next("conversation.item.retrieved").Get("item.content.1.audio").Str)
+	if err != nil || len(got) != 200*48 {
+		t.Errorf("retrieved %d bytes (%v), want 200 ms", len(got), err)
+	}
+}
+
 func TestMCPServerListsNoTools(t *testing.T) {
 	_, url := start(t, standin.Options{})
 	c := dial(t, url)

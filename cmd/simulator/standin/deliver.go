@@ -231,7 +231,7 @@ func (a *account) showDeliveryFaults(w http.ResponseWriter, _ *http.Request) {
 
 func (a *account) setDeliveryFaults(w http.ResponseWriter, r *http.Request) {
 	var f DeliveryFaults
-	if !readBody(w, r, &f) {
+	if !readFaults(w, r, &f) {
 		return
 	}
 	a.mu.Lock()

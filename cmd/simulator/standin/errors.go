@@ -50,6 +50,10 @@ func errUnsupported(path, value string, supported []string) *apiError {
 	return invalid("invalid_value", path, "Invalid value: '%s'. Supported values are: %s.", value, quoteList(supported))
 }
 
+func errUnsupportedBy(model, path string) *apiError {
+	return invalid("unsupported_parameter", path, "Unsupported parameter: '%s' is not supported with the model '%s'.", path, model)
+}
+
 // quoteList writes "'a', 'b', and 'c'" as the API's messages do.
 func quoteList(values []string) string {
 	quoted := make([]string, len(values))

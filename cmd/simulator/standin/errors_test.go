@@ -60,10 +60,20 @@ func TestRefusedEvents(t *testing.T) {
 		{"model", `{"type":"session.update","session":{"type":"realtime","model":"gpt-realtime-2"}}`, "invalid_value", "session.model"},
 		{"tool without name", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function"}]}}`, "missing_required_parameter", "session.tools[0].name"},
 		{"tool strict", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function","name":"f","strict":true}]}}`, "unknown_parameter", "session.tools[0].strict"},
+		{"reasoning of a model that does not", `{"type":"session.update","session":{"type":"realtime","reasoning":{"effort":"low"}}}`, "unsupported_parameter", "session.reasoning"},
+		{"transcription without model", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"language":"en"}}}}}`, "missing_required_parameter", "session.audio.input.transcription.model"},
+		{"transcription keywords", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"model":"whisper-1","keywords":["x"]}}}}}`, "unsupported_parameter", "session.audio.input.transcription.keywords"},
+		{"transcription languages", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"model":"gpt-4o-transcribe","languages":["en"]}}}}}`, "unsupported_parameter", "session.audio.input.transcription.languages"},
+		{"transcription delay", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"model":"gpt-transcribe","delay":"low"}}}}}`, "unsupported_parameter", "session.audio.input.transcription.delay"},
+		{"transcription prompt", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"model":"gpt-4o-transcribe-diarize","prompt":"x"}}}}}`, "unsupported_parameter", "session.audio.input.transcription.prompt"},
+		{"MCP server nowhere", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"mcp","server_label":"docs"}]}}`, "missing_required_parameter", "session.tools[0].server_url"},
+		{"forced tool unknown for all", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function","name":"f"}],"tool_choice":{"type":"function","name":"nope"}}}`, "invalid_value", "session.tool_choice"},
 		{"tokens", `{"type":"session.update","session":{"type":"realtime","max_output_tokens":5000}}`, "integer_above_max_value", "session.max_output_tokens"},
 		{"append without audio", `{"type":"input_audio_buffer.append"}`, "missing_required_parameter", "audio"},
 		{"append no string", `{"type":"input_audio_buffer.append","audio":1}`, "invalid_type", "audio"},
 		{"append no base64", `{"type":"input_audio_buffer.append","audio":"***"}`, "invalid_value", "audio"},
+		{"append event_id no string", `{"type":"input_audio_buffer.append","audio":"","event_id":7}`, "invalid_type", "event_id"},
+		{"append event_id too long", `{"type":"input_audio_buffer.append","audio":"","event_id":"` + strings.Repeat("x", 513) + `"}`, "string_above_max_length", "event_id"},
 		{"append unknown", `{"type":"input_audio_buffer.append","audio":"","x":1}`, "unknown_parameter", "x"},
 		{"commit empty", `{"type":"input_audio_buffer.commit"}`, "input_audio_buffer_commit_empty", ""},
 		{"cancel nothing", `{"type":"response.cancel"}`, "response_cancel_not_active", ""},
@@ -76,6 +86,7 @@ func TestRefusedEvents(t *testing.T) {
 		{"image by URL", `{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":"input_image","image_url":"https://example.com/a.png"}]}}`, "invalid_value", "item.content[0].image_url"},
 		{"item id too long", `{"type":"conversation.item.create","item":{"id":"` + long + `","type":"message","role":"user","content":[]}}`, "string_above_max_length", "item.id"},
 		{"previous unknown", `{"type":"conversation.item.create","previous_item_id":"item_x","item":{"type":"message","role":"user","content":[]}}`, "item_create_invalid_previous_item_id", "previous_item_id"},
+		{"approval of nothing", `{"type":"conversation.item.create","item":{"type":"mcp_approval_response","approval_request_id":"mcpr_x","approve":true}}`, "invalid_value", "item.approval_request_id"},
 		{"output without call", `{"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"call_x","output":"1"}}`, "invalid_tool_call_id", ""},
 		{"call id with slash", `{"type":"conversation.item.create","item":{"type":"function_call_output","call_id":"a/b","output":"1"}}`, "invalid_value", "item.call_id"},
 		{"retrieve unknown", `{"type":"conversation.item.retrieve","item_id":"item_x"}`, "item_retrieve_invalid_item_id", "item_id"},
@@ -90,6 +101,33 @@ func TestRefusedEvents(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			(&client{t, c.ws}).refused(row.event, row.code, row.param)
 		})
+	}
+}
+
+func TestSpeedChangesBetweenTurnsOnly(t *testing.T) {
+	_, url := start(t, standin.Options{Speed: 1})
+	c := dial(t, url)
+	c.next("session.created")
+	c.update(`"audio":{"output":{"speed":1.25}}`)
+	c.say("Tell me a long story.")
+	c.send(`{"type":"response.create"}`)
+	c.until("response.output_audio.delta")
+	c.send(`{"type":"session.update","session":{"type":"realtime","audio":{"output":{"speed":1.5}}}}`)
+	if e := c.upTo("error").Get("error"); e.Get("param").Str != "session.audio.output.speed" {
+		t.Errorf("error = %s", e.Raw)
+	}
+	if got := c.update(`"audio":{"output":{"speed":1.25}}`).Get("session.audio.output.speed").Float(); got != 1.25 {
+		t.Errorf("speed = %g", got)
+	}
+}
+
+func TestModalitiesAreToldAsTheyCame(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	c := dial(t, url)
+	c.next("session.created")
+	e := c.refused(`{"type":"session.update","session":{"type":"realtime","output_modalities":["text","audio"]}}`, "invalid_value", "session.output_modalities")
+	if got := e.Get("message").Str; got != "Invalid modalities: ['text', 'audio']. Supported combinations are: ['text'] and ['audio']." {
+		t.Errorf("message = %s", got)
 	}
 }
 

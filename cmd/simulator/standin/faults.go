@@ -1,7 +1,6 @@
 package standin
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -237,10 +236,7 @@ func (srv *Server) setFaults(w http.ResponseWriter, r *http.Request) {
 		Faults
 		Live bool `json:"live"`
 	}
-	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&body); err != nil {
-		writeError(w, http.StatusBadRequest, invalid("invalid_json", "", "Cannot read the faults: %v", err))
+	if !readFaults(w, r, &body) {
 		return
 	}
 	srv.SetFaults(body.Faults, body.Live)

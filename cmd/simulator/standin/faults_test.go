@@ -31,6 +31,16 @@ func TestFaultsAreSetAndClearedByTheControlRoute(t *testing.T) {
 	if status, _ := post(t, url+"/_simulator/faults", "", `{"nope":1}`); status != http.StatusBadRequest {
 		t.Errorf("unknown fault: status %d", status)
 	}
+	for _, body := range []string{
+		`{"close_code":1006}`, `{"close_code":5000}`, `{"reject_close":1015}`, `{"handshake_status":101}`, `{"after_ms":-1}`, `{"close_reason":"` + strings.Repeat("x", 124) + `"}`,
+	} {
+		if status, e := post(t, url+"/_simulator/faults", "", body); status != http.StatusBadRequest || e.Get("error.message").Str == "" {
+			t.Errorf("%s: %d %s", body, status, e.Raw)
+		}
+	}
+	if status, _ := post(t, url+"/_simulator/webhooks/faults", "", `{"forge_percent":101}`); status != http.StatusBadRequest {
+		t.Errorf("101 %% forged: status %d", status)
+	}
 	stand.SetFaults(standin.Faults{CloseCode: 1012, AfterMS: 1}, true)
 	if got := c.closed(); got.Code != 1012 {
 		t.Errorf("live connection closed with %d", got.Code)

@@ -151,6 +151,10 @@ func TestClientSecretStartsASessionWithItsConfig(t *testing.T) {
 	if created.Get("session.instructions").Str != "be brief" || created.Get("session.model").Str != "gpt-realtime-2.1" {
 		t.Errorf("session is not that of the secret: %s", created.Raw)
 	}
+	c = dialWith(t, url+"/v1/realtime?intent=transcription", value, nil)
+	if got := c.next("error").Get("error.param").Str; got != "intent" {
+		t.Errorf("another intent than the secret's: param = %q", got)
+	}
 	c = dialWith(t, url+"/v1/realtime?model=gpt-realtime", "ek_unknown_0123456789", nil)
 	if got := c.next("error").Get("error.code").Str; got != "invalid_api_key" {
 		t.Errorf("unknown secret: code = %q", got)
@@ -194,6 +198,16 @@ func TestTranscriptionSession(t *testing.T) {
 	completed := c.upTo("conversation.item.input_audio_transcription.completed")
 	if completed.Get("usage.type").Str != "duration" || !completed.Get("logprobs.0.token").Exists() {
 		t.Errorf("completed = %s", completed.Raw)
+	}
+}
+
+func TestTranscriptionSessionTellsSemanticVAD(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	c := dialWith(t, url+"/v1/realtime?intent=transcription", testKey, nil)
+	c.next("session.created")
+	c.send(`{"type":"session.update","session":{"type":"transcription","audio":{"input":{"turn_detection":{"type":"semantic_vad","eagerness":"low"}}}}}`)
+	if got := c.next("session.updated").Get("session.audio.input.turn_detection"); got.Get("eagerness").Str != "low" || got.Get("threshold").Exists() {
+		t.Errorf("turn_detection = %s", got.Raw)
 	}
 }
 

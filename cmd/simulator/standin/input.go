@@ -61,7 +61,7 @@ func (in *inputBuffer) keep(b []byte) {
 }
 
 func (in *inputBuffer) clear() {
-	in.audio, in.pending, in.itemID = nil, 0, ""
+	in.audio, in.carry, in.pending, in.itemID = nil, nil, 0, ""
 	if in.vad != nil {
 		in.vad = newVAD(in.format, *in.detection, in.totalMS)
 	}
@@ -87,6 +87,10 @@ func (s *session) handleAppend(event gjson.Result, size int, arrived time.Time) 
 	})
 	switch {
 	case wrong != nil:
+	case eventID.Exists() && eventID.Type != gjson.String && eventID.Type != gjson.Null:
+		wrong = errType("event_id", "a string", eventID.Value())
+	case len(eventID.Str) > eventIDLimit:
+		wrong = shortText(eventIDLimit)(eventID.Str, "event_id")
 	case !audio.Exists():
 		wrong = errMissingParameter("audio")
 	case audio.Type != gjson.String:

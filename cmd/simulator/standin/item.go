@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -129,8 +130,9 @@ func (it *item) retrieved() *item {
 		return it
 	}
 	whole := *it
-	whole.Content = append([]part(nil), it.Content...)
-	whole.Content[0].Audio = base64.StdEncoding.EncodeToString(it.audio)
+	whole.Content = slices.Clone(it.Content)
+	at := slices.IndexFunc(whole.Content, func(p part) bool { return p.Type == "input_audio" })
+	whole.Content[at].Audio = base64.StdEncoding.EncodeToString(it.audio)
 	return &whole
 }
 
@@ -238,8 +240,9 @@ func (it *item) addPart(c map[string]any) {
 		p.Transcript = &t
 	}
 	if p.Type == "input_audio" {
-		// itemRule has decoded it once.
-		it.audio, _ = base64.StdEncoding.DecodeString(get("audio"))
+		// itemRule has decoded it once. Audio in several parts is told in the first.
+		audio, _ := base64.StdEncoding.DecodeString(get("audio"))
+		it.audio = append(it.audio, audio...)
 		it.audioMS = len(it.audio) / it.format.bytesPerMS()
 	}
 	it.Content = append(it.Content, p)

@@ -94,7 +94,9 @@ func (srv *Server) configure(s *session, r *http.Request) *refusal {
 	switch {
 	case query.Has("call_id"):
 		return &refusal{invalid("call_id_not_found", "call_id", "No session found for call_id '%s'.", query.Get("call_id")), 4000}
-	case kind == "" && ok:
+	case ok && kind != "" && kind != bound.Type:
+		return &refusal{invalid("invalid_value", "intent", "The client secret is for a session of type '%s', not '%s'.", bound.Type, kind), 4000}
+	case ok:
 		kind = bound.Type
 	case kind == "":
 		kind = kindRealtime
@@ -102,7 +104,7 @@ func (srv *Server) configure(s *session, r *http.Request) *refusal {
 		return &refusal{errUnsupported("intent", kind, []string{kindRealtime, kindTranscription}), 4000}
 	}
 	model := query.Get("model")
-	if ok && kind == bound.Type {
+	if ok {
 		id := s.config.ID
 		s.config, s.config.ID = bound, id
 		model = bound.Model

@@ -142,10 +142,13 @@ var clientEvents = map[string]struct {
 	"response.cancel": {event(fields{"response_id": orNullRule(text)}), (*session).handleResponseCancel},
 }
 
-const maxIndex = 1 << 31
+const (
+	maxIndex     = 1 << 31
+	eventIDLimit = 512
+)
 
 func event(f fields, required ...string) rule {
-	f["type"], f["event_id"] = text, orNullRule(shortText(512))
+	f["type"], f["event_id"] = text, orNullRule(shortText(eventIDLimit))
 	return object(f, required...)
 }
 
@@ -178,6 +181,9 @@ func (s *session) handleUpdate(members map[string]any, raw []byte) *apiError {
 	patch := members["session"].(map[string]any)
 	if e := s.config.checkUpdate(patch, s.spoken); e != nil {
 		return e
+	}
+	if speed := member(patch, "audio", "output", "speed"); speed != nil && speed != s.config.Audio.Output.Speed && s.active != nil {
+		return invalid("invalid_value", "session.audio.output.speed", "Cannot update a conversation's speed while a response is in progress.")
 	}
 	update := json.RawMessage(gjson.GetBytes(raw, "session").Raw)
 	next, err := s.config.updated(update)

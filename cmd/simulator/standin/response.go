@@ -17,16 +17,17 @@ type response struct {
 	stop   chan struct{} // closed by halt
 	halted bool
 
-	status      string
-	details     *statusDetails
-	output      []*item
-	current     *item // the item that is being generated
-	text        []byte
-	textTokens  int
-	audioMS     int
-	audioFrom   time.Time // when the first audio was sent
-	usage       *usage
-	deltaPrefix []byte // of the current item's audio deltas
+	status        string
+	details       *statusDetails
+	output        []*item
+	current       *item // the item that is being generated
+	text          []byte
+	textTokens    int
+	earlierTokens int // of the items before the current one
+	audioMS       int
+	audioFrom     time.Time // when the first audio was sent
+	usage         *usage
+	deltaPrefix   []byte // of the current item's audio deltas
 }
 
 type statusDetails struct {
@@ -123,17 +124,11 @@ func (r *response) run() {
 	case r.plan.load != "":
 		r.runLoad()
 	default:
+		r.runMessage(r.plan.preamble)
 		for _, call := range r.plan.calls {
 			r.runCall(call)
 		}
-		if r.plan.words == "" {
-			break
-		}
-		if r.params.Modality == "audio" {
-			r.runSpeech()
-		} else {
-			r.runText()
-		}
+		r.runMessage(r.plan.words)
 	}
 	r.step(0, func() { r.finish(statusCompleted, nil) })
 	s := r.s
@@ -243,7 +238,7 @@ type outputItemEvent struct {
 func (r *response) startItem(it *item) {
 	s := r.s
 	it.Status = statusInProgress
-	r.current, r.output, r.text = it, append(r.output, it), nil
+	r.current, r.output, r.text, r.earlierTokens = it, append(r.output, it), nil, r.textTokens
 	s.emit("response.output_item.added", outputItemEvent{r.id, len(r.output) - 1, it})
 	if !r.params.OutOfBand {
 		// A new id at the end cannot be refused.

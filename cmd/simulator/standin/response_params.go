@@ -69,6 +69,14 @@ func (p *responseParams) chooseTool(raw json.RawMessage) {
 	}
 }
 
+// checkChoice refuses to force a function that is not among tools; path names the choice.
+func (p *responseParams) checkChoice(tools []json.RawMessage, path string) *apiError {
+	if p.ToolChoice == "function" && findTool(functionsOf(tools), p.ToolName) == nil {
+		return invalid("invalid_value", path, "Tool choice '%s' not found in 'tools' parameter.", p.ToolName)
+	}
+	return nil
+}
+
 // responseOverride is the response of a response.create.
 type responseOverride struct {
 	Instructions    *string           `json:"instructions"`
@@ -139,8 +147,11 @@ func (s *session) handleResponseCreate(members map[string]any, raw []byte) *apiE
 			}
 		}
 	}
-	if name := params.ToolName; params.ToolChoice == "function" && findTool(functionsOf(params.Tools), name) == nil {
-		return invalid("invalid_value", "response.tool_choice", "Tool choice '%s' not found in 'tools' parameter.", name)
+	if e := params.checkChoice(params.Tools, "response.tool_choice"); e != nil {
+		return e
+	}
+	if member(members, "response", "reasoning") != nil && !reasons(s.config.Model) {
+		return errUnsupportedBy(s.config.Model, "response.reasoning")
 	}
 	if !params.OutOfBand && s.active != nil {
 		return errActiveResponse(s.active.id)

@@ -66,6 +66,34 @@ func TestToolChoice(t *testing.T) {
 	}
 }
 
+// A reasoning model may say a message ahead of its answer or of its calls.
+func TestResponsesMayHaveSeveralItems(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	c := dial(t, url)
+	c.next("session.created")
+	c.update(weatherTool)
+	for _, row := range []struct{ ask, modality, want string }{
+		{"Think aloud, please.", "text", "message message"},
+		{"Think aloud, please.", "audio", "message message"},
+		{"Think aloud, then call get_time and get_weather.", "audio", "message function_call function_call"},
+	} {
+		c.say(row.ask)
+		c.send(`{"type":"response.create","response":{"output_modalities":["` + row.modality + `"]}}`)
+		events := c.until("response.done")
+		var kinds []string
+		for index, it := range events[len(events)-1].Get("response.output").Array() {
+			kinds = append(kinds, it.Get("type").Str)
+			if done := find(events, "response.output_item.done"); index == 0 && done.Get("output_index").Int() != 0 {
+				t.Errorf("first item done: %s", done.Raw)
+			}
+		}
+		if got := strings.Join(kinds, " "); got != row.want {
+			t.Errorf("%s: %s, want %s", row.ask, got, row.want)
+		}
+		c.next("rate_limits.updated")
+	}
+}
+
 func TestOneResponseAtATimeButOutOfBandOnes(t *testing.T) {
 	_, url := start(t, standin.Options{Speed: 1})
 	c := dial(t, url)

@@ -82,7 +82,7 @@ func (r *response) endPart() {
 // say sends a piece of text or transcript.
 func (r *response) say(piece string) {
 	r.text = append(r.text, piece...)
-	r.textTokens = textTokens(string(r.text))
+	r.textTokens = r.earlierTokens + textTokens(string(r.text))
 	eventType := "response.output_text.delta"
 	if r.current.generated {
 		eventType = "response.output_audio_transcript.delta"
@@ -104,11 +104,21 @@ func (r *response) overBudget() bool {
 	return true
 }
 
-func (r *response) runText() {
+func (r *response) runMessage(words string) {
+	switch {
+	case words == "":
+	case r.params.Modality == "audio":
+		r.runSpeech(words)
+	default:
+		r.runText(words)
+	}
+}
+
+func (r *response) runText(words string) {
 	if !r.step(0, func() { r.startMessage(false) }) {
 		return
 	}
-	for _, word := range strings.SplitAfter(r.plan.words, " ") {
+	for _, word := range strings.SplitAfter(words, " ") {
 		if !r.step(wordGap, func() { r.say(word); r.overBudget() }) {
 			return
 		}
@@ -117,12 +127,12 @@ func (r *response) runText() {
 }
 
 // runSpeech sends audio and the words in it, Speed times as fast as they are spoken.
-func (r *response) runSpeech() {
+func (r *response) runSpeech(said string) {
 	if !r.step(0, func() { r.startMessage(true) }) {
 		return
 	}
-	voice := newSpeaker(r.plan.words, r.params.Voice, r.params.Speed)
-	words := strings.SplitAfter(r.plan.words, " ")
+	voice := newSpeaker(said, r.params.Voice, r.params.Speed)
+	words := strings.SplitAfter(said, " ")
 	samples := make([]int16, chunkMS*speechRate/1000)
 	sentLetters, encoded := 0, []byte(nil)
 	gap := time.Duration(float64(chunkMS*time.Millisecond) / r.s.srv.opts.Speed)
