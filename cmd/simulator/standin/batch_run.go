@@ -64,45 +64,6 @@ func (run *batchRun) pause(d time.Duration) bool {
 	return false
 }
 
-func (run *batchRun) validate(content []byte) (errs []batchError) {
-	add := func(line int, code, format string, args ...any) {
-		errs = append(errs, batchError{Code: code, Message: fmt.Sprintf(format, args...), Line: &line})
-	}
-	if wish(run.Metadata) == "refuse" {
-		add(1, "invalid_request", "Refused because the metadata says so.")
-	}
-	seen := map[string]bool{}
-	n := 0
-	for raw := range bytes.Lines(content) {
-		n++
-		line := gjson.ParseBytes(raw)
-		id := line.Get("custom_id").Str
-		switch {
-		case !gjson.ValidBytes(raw) || !line.IsObject():
-			add(n, "invalid_json_line", "This line is not parseable as valid JSON.")
-		case id == "":
-			add(n, "missing_required_parameter", "Missing required parameter: 'custom_id'.")
-		case seen[id]:
-			add(n, "duplicate_custom_id", "The custom_id '%s' is a duplicate.", id)
-		case line.Get("method").Str != "POST":
-			add(n, "invalid_method", "Invalid value: '%s'. Supported values are: 'POST'.", line.Get("method").Str)
-		case line.Get("url").Str != run.Endpoint:
-			add(n, "invalid_url", "The provided URL '%s' does not match the batch endpoint '%s'.", line.Get("url").Str, run.Endpoint)
-		case !line.Get("body").IsObject():
-			add(n, "missing_required_parameter", "Missing required parameter: 'body'.")
-		}
-		seen[id] = true
-		run.lines = append(run.lines, line)
-	}
-	if len(run.lines) == 0 {
-		add(1, "empty_file", "The input file is empty.")
-	}
-	if len(run.lines) > 50_000 {
-		add(50_001, "too_many_requests", "The input file has more than 50000 requests.")
-	}
-	return errs
-}
-
 func (run *batchRun) refuse(errs []batchError) {
 	run.mu.Lock()
 	run.Status, run.FailedAt = "failed", stamp()
@@ -224,6 +185,7 @@ func (run *batchRun) store(kind string, content *bytes.Buffer) *string {
 		return nil
 	}
 	f := newFile(run.ID+"_"+kind+".jsonl", "batch_output", content.Bytes())
+	f.expireAfter(run.resultLife)
 	run.files = keep(run.files, f)
 	return &f.ID
 }
@@ -236,6 +198,7 @@ func (run *batchRun) makeBig() {
 		return
 	}
 	f := newFile(run.ID+"_output.jsonl", "batch_output", nil)
+	f.expireAfter(run.resultLife)
 	f.Bytes = int64(megabytes) << 20
 	f.write = func(w io.Writer) error { return writeBig(w, f.Bytes) }
 	run.files = keep(run.files, f)

@@ -1,8 +1,8 @@
 package standin
 
 import (
+	"cmp"
 	"net/http"
-	"slices"
 	"time"
 )
 
@@ -34,7 +34,8 @@ type batch struct {
 	Usage            *batchUsage       `json:"usage,omitempty"`
 	Metadata         map[string]string `json:"metadata"`
 
-	cancelled chan struct{} // closed by the first cancel
+	cancelled  chan struct{} // closed by the first cancel
+	resultLife int64         // of its files, in seconds
 }
 
 type batchCounts struct {
@@ -71,25 +72,20 @@ func (a *account) createBatch(w http.ResponseWriter, r *http.Request) {
 		Endpoint         string            `json:"endpoint"`
 		CompletionWindow string            `json:"completion_window"`
 		Metadata         map[string]string `json:"metadata"`
+		ExpiresAfter     struct {
+			Seconds int64 `json:"seconds"`
+		} `json:"output_expires_after"`
 	}
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, batchRule, &in) {
 		return
 	}
 	f, ok := a.file(in.InputFileID)
 	var e *apiError
 	switch {
-	case in.InputFileID == "":
-		e = errMissingParameter("input_file_id")
-	case !slices.Contains(batchEndpoints, in.Endpoint):
-		e = errUnsupported("endpoint", in.Endpoint, batchEndpoints)
-	case in.CompletionWindow != "24h":
-		e = errUnsupported("completion_window", in.CompletionWindow, []string{"24h"})
 	case !ok:
 		e = invalid("", "input_file_id", "No such File object: %s", in.InputFileID)
 	case f.Purpose != "batch":
 		e = invalid("", "input_file_id", "The file's purpose is '%s', expected 'batch'.", f.Purpose)
-	case len(in.Metadata) > 16:
-		e = invalid("", "metadata", "Metadata has at most 16 keys.")
 	}
 	if e != nil {
 		writeError(w, http.StatusBadRequest, e)
@@ -97,7 +93,8 @@ func (a *account) createBatch(w http.ResponseWriter, r *http.Request) {
 	}
 	now := time.Now().Unix()
 	b := &batch{ID: newID("batch_"), Object: "batch", Endpoint: in.Endpoint, InputFileID: in.InputFileID, CompletionWindow: "24h",
-		Status: "validating", CreatedAt: now, ExpiresAt: now + 24*3600, Metadata: in.Metadata, cancelled: make(chan struct{})}
+		Status: "validating", CreatedAt: now, ExpiresAt: now + 24*3600, Metadata: in.Metadata,
+		cancelled: make(chan struct{}), resultLife: cmp.Or(in.ExpiresAfter.Seconds, fileLife)}
 	a.mu.Lock()
 	a.batches = keep(a.batches, b)
 	writeJSON(w, b)
@@ -108,7 +105,7 @@ func (a *account) createBatch(w http.ResponseWriter, r *http.Request) {
 func (a *account) listBatches(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	writePage(w, r, a.batches, 20, func(b *batch) any { return b })
+	writePage(w, r, a.batches, pageSize{20, 100}, func(b *batch) any { return b })
 }
 
 func (a *account) showBatch(w http.ResponseWriter, r *http.Request) {

@@ -2,16 +2,11 @@ package standin
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
 )
-
-// textModels answer chat completions and responses, as do fine-tuned ones that a job made.
-var textModels = []string{"gpt-4o", "gpt-4o-mini", "gpt-4o-mini-2024-07-18", "gpt-4.1", "gpt-4.1-mini", "gpt-4.1-nano",
-	"gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14", "gpt-5", "gpt-5-mini", "text-embedding-3-small", "text-embedding-3-large"}
 
 // answerRequest is what an endpoint answers to a body, with the tokens it took.
 func answerRequest(endpoint string, body gjson.Result) (answer any, in, out int, e *apiError) {
@@ -123,14 +118,3 @@ func (a *account) complete(w http.ResponseWriter, r *http.Request, endpoint stri
 type rawBody []byte
 
 func (b *rawBody) UnmarshalJSON(raw []byte) error { *b = append((*b)[:0], raw...); return nil }
-
-func (a *account) hasModel(name string) bool {
-	if slices.Contains(textModels, name) {
-		return true
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return slices.ContainsFunc(a.tunes, func(t *tune) bool {
-		return t.FineTunedModel != nil && strings.HasPrefix(name, *t.FineTunedModel) && wish(t.Metadata) != "mute"
-	})
-}

@@ -57,11 +57,14 @@ func newEvent(kind string, data any) webhookEvent {
 
 // sampleData is what a test delivery carries.
 func sampleData(kind string) any {
+	headers := []any{map[string]string{"name": "From", "value": "sip:+15550100@sip.example.com"}, map[string]string{"name": "To", "value": "sip:project@sip.api.openai.com"}}
 	prefix := map[string]string{"batch": "batch_", "response": "resp_", "eval": "evalrun_", "fine_tuning": "ftjob-", "video": "video_"}
 	category, _, _ := strings.Cut(kind, ".")
-	if kind == "realtime.call.incoming" {
-		return map[string]any{"call_id": newID("rtc_"), "sip_headers": []any{map[string]string{"name": "From", "value": "sip:+15550100@sip.example.com"},
-			map[string]string{"name": "To", "value": "sip:project@sip.api.openai.com"}}}
+	switch category {
+	case "realtime":
+		return map[string]any{"call_id": newID("rtc_"), "sip_headers": headers}
+	case "live":
+		return map[string]any{"session_id": newID("live_"), "type": "sip", "sip_headers": headers}
 	}
 	return map[string]any{"id": newID(prefix[category])}
 }

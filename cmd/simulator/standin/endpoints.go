@@ -67,11 +67,6 @@ func checkEndpoint(name, address string, types []string) *apiError {
 	case len(types) == 0:
 		return errMissingParameter("event_types")
 	}
-	for _, t := range types {
-		if !slices.Contains(eventTypes, t) {
-			return errUnsupported("event_types", t, eventTypes)
-		}
-	}
 	return nil
 }
 
@@ -83,7 +78,7 @@ func isLoopback(host string) bool {
 
 func (a *account) createEndpoint(w http.ResponseWriter, r *http.Request) {
 	var in endpoint
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, newEndpointRule, &in) {
 		return
 	}
 	if e := checkEndpoint(in.Name, in.URL, in.Types); e != nil {
@@ -101,7 +96,7 @@ func (a *account) createEndpoint(w http.ResponseWriter, r *http.Request) {
 func (a *account) listEndpoints(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	writePage(w, r, a.endpoints, 20, func(e *endpoint) any { return e })
+	writePage(w, r, a.endpoints, pageSize{20, 100}, func(e *endpoint) any { return e })
 }
 
 // withEndpoint runs do on an endpoint under the lock.
@@ -121,7 +116,7 @@ func (a *account) showEndpoint(w http.ResponseWriter, r *http.Request) {
 
 func (a *account) updateEndpoint(w http.ResponseWriter, r *http.Request) {
 	var in endpoint
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, nextEndpointRule, &in) {
 		return
 	}
 	a.withEndpoint(w, r, func(e *endpoint) {
@@ -156,7 +151,7 @@ func (a *account) rotateEndpoint(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Keep bool `json:"keep_old_secret_active_for_24_hours"`
 	}
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, rotateRule, &in) {
 		return
 	}
 	a.withEndpoint(w, r, func(e *endpoint) {
@@ -172,15 +167,11 @@ func (a *account) testEndpoint(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Type string `json:"event_type"`
 	}
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, testRule, &in) {
 		return
 	}
 	var to *target
 	a.withEndpoint(w, r, func(e *endpoint) {
-		if !slices.Contains(eventTypes, in.Type) {
-			writeError(w, http.StatusBadRequest, errUnsupported("event_type", in.Type, eventTypes))
-			return
-		}
 		to = &target{e.URL, e.secrets(time.Now())}
 	})
 	if to == nil {

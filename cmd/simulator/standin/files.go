@@ -14,14 +14,15 @@ const maxFile = 512 << 20
 
 // file is an uploaded or made file. Large made ones are written anew at each reading.
 type file struct {
-	ID        string `json:"id"`
-	Object    string `json:"object"`
-	Bytes     int64  `json:"bytes"`
-	CreatedAt int64  `json:"created_at"`
-	ExpiresAt int64  `json:"expires_at,omitempty"`
-	Filename  string `json:"filename"`
-	Purpose   string `json:"purpose"`
-	Status    string `json:"status"`
+	ID        string  `json:"id"`
+	Object    string  `json:"object"`
+	Bytes     int64   `json:"bytes"`
+	CreatedAt int64   `json:"created_at"`
+	ExpiresAt int64   `json:"expires_at,omitempty"`
+	Filename  string  `json:"filename"`
+	Purpose   string  `json:"purpose"`
+	Status    string  `json:"status"`
+	Details   *string `json:"status_details"` // null, as live
 
 	content []byte
 	write   func(io.Writer) error // instead of content
@@ -32,6 +33,13 @@ func (f *file) objectID() string { return f.ID }
 func newFile(name, purpose string, content []byte) *file {
 	return &file{ID: newID("file-"), Object: "file", Bytes: int64(len(content)), CreatedAt: time.Now().Unix(),
 		Filename: name, Purpose: purpose, Status: "processed", content: content}
+}
+
+// expireAfter says when the file is going to be deleted, which it is not here; 0: never.
+func (f *file) expireAfter(seconds int64) {
+	if seconds > 0 {
+		f.ExpiresAt = f.CreatedAt + seconds
+	}
 }
 
 // createFile reads a multipart upload.
@@ -67,10 +75,13 @@ func (a *account) createFile(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, e)
 		return
 	}
-	f := newFile(name, fields["purpose"], content)
-	if f.Purpose == "batch" {
-		f.ExpiresAt = f.CreatedAt + 30*24*3600
+	life, e := uploadLife(fields)
+	if e != nil {
+		writeError(w, http.StatusBadRequest, e)
+		return
 	}
+	f := newFile(name, fields["purpose"], content)
+	f.expireAfter(life)
 	a.addFile(f)
 	writeJSON(w, f)
 }
@@ -107,9 +118,14 @@ func (a *account) file(id string) (*file, bool) {
 }
 
 func (a *account) listFiles(w http.ResponseWriter, r *http.Request) {
+	purpose := r.URL.Query().Get("purpose")
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	writePage(w, r, a.files, 100, func(f *file) any { return f })
+	listed := slices.DeleteFunc(slices.Clone(a.files), func(f *file) bool { return purpose != "" && f.Purpose != purpose })
+	if r.URL.Query().Get("order") == "asc" {
+		slices.Reverse(listed)
+	}
+	writePage(w, r, listed, pageSize{10000, 10000}, func(f *file) any { return f })
 }
 
 func (a *account) showFile(w http.ResponseWriter, r *http.Request) {

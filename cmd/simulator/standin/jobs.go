@@ -176,13 +176,16 @@ type page struct {
 	HasMore bool    `json:"has_more"`
 }
 
+// pageSize is how much a list gives if nobody asks for a number, and at most.
+type pageSize struct{ usual, most int }
+
 // writePage answers with a part of a list, newest first, as after and limit say. show runs under the account's lock.
-func writePage[T listed](w http.ResponseWriter, r *http.Request, list []T, byDefault int, show func(T) any) {
-	limit := byDefault
+func writePage[T listed](w http.ResponseWriter, r *http.Request, list []T, size pageSize, show func(T) any) {
+	limit := size.usual
 	if text := r.URL.Query().Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 100 {
-			writeError(w, http.StatusBadRequest, invalid("invalid_value", "limit", "Invalid value for 'limit': must be between 1 and 100."))
+		if err != nil || n < 1 || n > size.most {
+			writeError(w, http.StatusBadRequest, invalid("invalid_value", "limit", "Invalid value for 'limit': must be between 1 and %d.", size.most))
 			return
 		}
 		limit = n

@@ -1,15 +1,15 @@
 package standin
 
 import (
-	"bytes"
 	"encoding/json"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
 	"time"
 )
 
-var tunable = []string{"gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gpt-4.1-2025-04-14", "gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14"}
+var tunable = []string{"gpt-4o-mini", "gpt-3.5-turbo", "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gpt-4.1-2025-04-14", "gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14"}
 
 // tune is a fine-tuning job as the API shows it.
 type tune struct {
@@ -71,49 +71,61 @@ func (a *account) createTune(w http.ResponseWriter, r *http.Request) {
 		Suffix         string            `json:"suffix"`
 		Seed           int               `json:"seed"`
 		Metadata       map[string]string `json:"metadata"`
+		Integrations   []any             `json:"integrations"`
+		Hyper          map[string]any    `json:"hyperparameters"`
+		Method         map[string]any    `json:"method"`
 	}
-	if !readBody(w, r, &in) {
+	if !readRuled(w, r, tuneRule, &in) {
 		return
 	}
 	training, ok := a.file(in.TrainingFile)
+	validation, validates := a.file(in.ValidationFile)
 	var e *apiError
 	switch {
-	case in.Model == "":
-		e = errMissingParameter("model")
-	case in.TrainingFile == "":
-		e = errMissingParameter("training_file")
 	case !slices.Contains(tunable, in.Model):
 		e = invalid("model_not_available", "model", "The model '%s' is not available for fine-tuning.", in.Model)
 	case !ok || training.Purpose != "fine-tune":
 		e = invalid("invalid_training_file", "training_file", "The file '%s' does not exist or is not for fine-tuning.", in.TrainingFile)
+	case in.ValidationFile != "" && (!validates || validation.Purpose != "fine-tune"):
+		e = invalid("invalid_validation_file", "validation_file", "The file '%s' does not exist or is not for fine-tuning.", in.ValidationFile)
 	}
 	if e != nil {
 		writeError(w, http.StatusBadRequest, e)
 		return
 	}
-	hyper := map[string]any{"batch_size": "auto", "learning_rate_multiplier": "auto", "n_epochs": "auto"}
+	hyper, method := methodOf(in.Hyper, in.Method)
 	t := &tune{ID: newID("ftjob-"), Object: "fine_tuning.job", CreatedAt: time.Now().Unix(), Error: json.RawMessage("null"),
 		Hyperparameters: hyper, Model: in.Model, OrganizationID: "org-simulator", ResultFiles: []string{}, Status: "validating_files",
-		TrainingFile: in.TrainingFile, ValidationFile: orNull(in.ValidationFile), Integrations: []any{}, Seed: in.Seed, Metadata: in.Metadata,
-		Method: map[string]any{"type": "supervised", "supervised": map[string]any{"hyperparameters": hyper}},
-		suffix: in.Suffix, cancelled: make(chan struct{})}
+		TrainingFile: in.TrainingFile, ValidationFile: orNull(in.ValidationFile), Integrations: append([]any{}, in.Integrations...),
+		Seed: in.Seed, Metadata: in.Metadata, Method: method, suffix: in.Suffix, cancelled: make(chan struct{})}
 	if t.Seed == 0 {
 		t.Seed = rand.IntN(1 << 30)
 	}
-	lines := bytes.Count(training.content, []byte("\n")) + 1
 	a.mu.Lock()
 	a.tunes = keep(a.tunes, t)
 	t.say("info", "Created fine-tuning job: "+t.ID)
 	t.say("info", "Validating training file: "+t.TrainingFile)
 	writeJSON(w, t)
 	a.mu.Unlock()
-	a.start(func() { a.runTune(t, lines) })
+	a.start(func() { a.runTune(t, training.content) })
+}
+
+// methodOf is a job's method with what was asked for in it; hyperparameters may come beside it, the old way.
+func methodOf(hyper, asked map[string]any) (hyperparameters, method map[string]any) {
+	hyperparameters = map[string]any{"batch_size": "auto", "learning_rate_multiplier": "auto", "n_epochs": "auto"}
+	maps.Copy(hyperparameters, hyper)
+	if kind, ok := asked["type"].(string); ok && kind != "supervised" {
+		return hyperparameters, asked
+	}
+	within, _ := member(asked, "supervised", "hyperparameters").(map[string]any)
+	maps.Copy(hyperparameters, within)
+	return hyperparameters, map[string]any{"type": "supervised", "supervised": map[string]any{"hyperparameters": hyperparameters}}
 }
 
 func (a *account) listTunes(w http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	writePage(w, r, a.tunes, 20, func(t *tune) any { return t })
+	writePage(w, r, a.tunes, pageSize{20, 100}, func(t *tune) any { return t })
 }
 
 // withTune answers with what do returns for a job, under the lock.
@@ -146,11 +158,11 @@ func (a *account) cancelTune(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *account) tuneEvents(w http.ResponseWriter, r *http.Request) {
-	a.withTune(w, r, func(t *tune) { writePage(w, r, t.events, 20, func(e *tuneEvent) any { return e }) })
+	a.withTune(w, r, func(t *tune) { writePage(w, r, t.events, pageSize{20, 100}, func(e *tuneEvent) any { return e }) })
 }
 
 func (a *account) tuneCheckpoints(w http.ResponseWriter, r *http.Request) {
-	a.withTune(w, r, func(t *tune) { writePage(w, r, t.checkpoints, 10, func(c *checkpoint) any { return c }) })
+	a.withTune(w, r, func(t *tune) { writePage(w, r, t.checkpoints, pageSize{10, 100}, func(c *checkpoint) any { return c }) })
 }
 
 // say adds a line to the job's log; the caller holds mu.

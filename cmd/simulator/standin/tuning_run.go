@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -8,17 +9,27 @@ import (
 	"math/rand/v2"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 const tuneSteps = 60
 
 // runTune takes a job through its life; metadata may wish it to "fail" or its model to stay "mute".
-func (a *account) runTune(t *tune, lines int) {
+func (a *account) runTune(t *tune, training []byte) {
 	step := a.opts.TuneTime / (tuneSteps + 8)
+	if !a.tunePause(t, 2*step) {
+		return
+	}
+	lines, e := checkTraining(t.Method["type"], training)
+	if e != nil {
+		a.failTune(t, e)
+		return
+	}
 	for _, next := range []struct{ status, says string }{
 		{"queued", "Files validated, moving job to queued state"}, {"running", "Fine-tuning job started"},
 	} {
-		if !a.tunePause(t, 4*step) {
+		if !a.tunePause(t, 3*step) {
 			return
 		}
 		a.advance(t, func() { t.Status = next.status; t.say("info", next.says) })
@@ -26,22 +37,56 @@ func (a *account) runTune(t *tune, lines int) {
 	finish := time.Now().Add(a.opts.TuneTime).Unix()
 	a.advance(t, func() {
 		t.EstimatedFinish = &finish
-		t.Hyperparameters["n_epochs"], t.Hyperparameters["batch_size"], t.Hyperparameters["learning_rate_multiplier"] = 3, 1, 1.8
+		for name, chosen := range map[string]any{"n_epochs": 3, "batch_size": 1, "learning_rate_multiplier": 1.8} {
+			if t.Hyperparameters[name] == "auto" {
+				t.Hyperparameters[name] = chosen
+			}
+		}
 	})
 	for n := 1; n <= tuneSteps; n++ {
 		if !a.tunePause(t, step) {
 			return
 		}
 		if n == tuneSteps/2 && wish(t.Metadata) == "fail" {
-			a.endTune(t, "failed", func() {
-				t.Error = json.RawMessage(`{"code":"exceeded_quota","message":"The job failed because the metadata says so.","param":null}`)
-				t.say("error", "The job failed because the metadata says so.")
-			})
+			a.failTune(t, invalid("exceeded_quota", "", "The job failed because the metadata says so."))
 			return
 		}
 		a.advance(t, func() { t.train(n) })
 	}
 	a.endTune(t, "succeeded", func() { a.succeed(t, lines) })
+}
+
+// trainingLines is how few examples a training file may have.
+const trainingLines = 10
+
+// checkTraining counts the examples of a training file.
+func checkTraining(method any, content []byte) (lines int, e *apiError) {
+	bad := func(format string, args ...any) *apiError {
+		return invalid("invalid_training_file", "training_file", "The job failed due to an invalid training file. "+format, args...)
+	}
+	for raw := range bytes.Lines(content) {
+		if len(bytes.TrimSpace(raw)) == 0 {
+			continue
+		}
+		lines++
+		if example := gjson.ParseBytes(raw); !gjson.ValidBytes(raw) || !example.IsObject() {
+			return 0, bad("Expected file to have JSONL format, where every line is a valid JSON dictionary. Line %d is not a dictionary.", lines)
+		} else if method == "supervised" && !example.Get("messages").IsArray() {
+			return 0, bad("Invalid file format. Example %d is missing key \"messages\".", lines)
+		}
+	}
+	if lines < trainingLines {
+		return 0, bad("Training file has %d example(s), but must have at least %d examples.", lines, trainingLines)
+	}
+	return lines, nil
+}
+
+func (a *account) failTune(t *tune, e *apiError) {
+	a.endTune(t, "failed", func() {
+		// Strings always encode.
+		t.Error, _ = json.Marshal(map[string]any{"code": e.code, "message": e.message, "param": orNull(e.param)})
+		t.say("error", e.message)
+	})
 }
 
 // tunePause is false when the job was cancelled, of which it tells, or the stand-in closes.
@@ -108,7 +153,11 @@ func round(x float64) float64 { return math.Round(x*10000) / 10000 }
 // succeed makes the model and the result file; the caller holds mu.
 func (a *account) succeed(t *tune, lines int) {
 	model := fmt.Sprintf("ft:%s:simulator:%s:%s", t.Model, t.suffix, t.ID[len(t.ID)-8:])
-	trained := lines * 3 * 120
+	epochs, chosen := t.Hyperparameters["n_epochs"].(float64)
+	if !chosen {
+		epochs = 3
+	}
+	trained := lines * int(epochs) * 120
 	t.FineTunedModel, t.TrainedTokens = &model, &trained
 	var csv strings.Builder
 	csv.WriteString("step,train_loss,train_accuracy,valid_loss,valid_mean_token_accuracy\n")
