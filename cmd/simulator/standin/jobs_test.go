@@ -110,7 +110,9 @@ var examples = strings.Repeat(`{"messages":[{"role":"user","content":"hi"},{"rol
 func TestBatchFilesAreCheckedLineByLine(t *testing.T) {
 	_, url := start(t, standin.Options{Jobs: quickJobs})
 	client := sdk(url)
-	second := func(from, to string) string { return batchLine + strings.NewReplacer(`"a"`, `"b"`, from, to).Replace(batchLine) }
+	second := func(from, to string) string {
+		return batchLine + strings.NewReplacer(`"a"`, `"b"`, from, to).Replace(batchLine)
+	}
 	for _, row := range []struct{ text, code string }{
 		{batchLine + "not JSON\n", "invalid_json_line"},
 		{second(`"custom_id":`, `"id":`), "missing_required_parameter"},

@@ -20,8 +20,10 @@ func g711(name string, high, low, zero byte) testFormat {
 	}, zero}
 }
 
+var testFormats = []testFormat{pcm, g711("audio/pcmu", 0xa0, 0x20, 0xff), g711("audio/pcma", 0x8a, 0x0a, 0xd5)}
+
 func TestVoiceIsDetectedAndAnsweredInEveryFormat(t *testing.T) {
-	for _, format := range []testFormat{pcm, g711("audio/pcmu", 0xa0, 0x20, 0xff), g711("audio/pcma", 0x8a, 0x0a, 0xd5)} {
+	for _, format := range testFormats {
 		t.Run(format.name, func(t *testing.T) {
 			_, url := start(t, standin.Options{})
 			c := dial(t, url)
