@@ -9,7 +9,7 @@ import (
 var voices = []string{"alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"}
 
 var formatRule = union("type", map[string]rule{
-	"audio/pcm":  object(fields{"type": text, "rate": integer(24000, 24000)}),
+	"audio/pcm":  object(fields{"type": text, "rate": integer(24000, 24000)}, "rate"), // live, though the schema says that it may be left out
 	"audio/pcmu": object(fields{"type": text}),
 	"audio/pcma": object(fields{"type": text}),
 })

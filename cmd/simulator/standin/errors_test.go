@@ -51,6 +51,7 @@ func TestRefusedEvents(t *testing.T) {
 		{"voice unknown", `{"type":"session.update","session":{"type":"realtime","audio":{"output":{"voice":"bob"}}}}`, "invalid_value", "session.audio.output.voice"},
 		{"speed", `{"type":"session.update","session":{"type":"realtime","audio":{"output":{"speed":2}}}}`, "decimal_above_max_value", "session.audio.output.speed"},
 		{"rate", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"audio/pcm","rate":16000}}}}}`, "integer_below_min_value", "session.audio.input.format.rate"},
+		{"PCM without rate", `{"type":"session.update","session":{"type":"realtime","audio":{"output":{"format":{"type":"audio/pcm"}}}}}`, "missing_required_parameter", "session.audio.output.format.rate"},
 		{"format", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"format":{"type":"pcm16"}}}}}`, "invalid_value", "session.audio.input.format.type"},
 		{"threshold", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{"type":"server_vad","threshold":2}}}}}`, "decimal_above_max_value", "session.audio.input.turn_detection.threshold"},
 		{"idle", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{"type":"server_vad","idle_timeout_ms":100}}}}}`, "integer_below_min_value", "session.audio.input.turn_detection.idle_timeout_ms"},
