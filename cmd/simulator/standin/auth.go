@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// betaSubprotocol is how a browser asked for the beta API.
+const betaSubprotocol = "openai-beta.realtime-v1"
+
 // keySubprotocol is how a browser, which cannot set headers, presents its key.
 const keySubprotocol = "openai-insecure-api-key."
 
@@ -15,14 +18,26 @@ func presentedKey(r *http.Request) string {
 	if key, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return strings.TrimSpace(key)
 	}
-	for _, header := range r.Header.Values("Sec-WebSocket-Protocol") {
-		for protocol := range strings.SplitSeq(header, ",") {
-			if key, ok := strings.CutPrefix(strings.TrimSpace(protocol), keySubprotocol); ok {
-				return key
-			}
+	for _, protocol := range subprotocols(r) {
+		if key, ok := strings.CutPrefix(protocol, keySubprotocol); ok {
+			return key
 		}
 	}
 	return ""
+}
+
+// subprotocols are those that the client of a WebSocket offers.
+func subprotocols(r *http.Request) (offered []string) {
+	for _, header := range r.Header.Values("Sec-WebSocket-Protocol") {
+		for protocol := range strings.SplitSeq(header, ",") {
+			offered = append(offered, strings.TrimSpace(protocol))
+		}
+	}
+	return offered
+}
+
+func offers(r *http.Request, subprotocol string) bool {
+	return slices.Contains(subprotocols(r), subprotocol)
 }
 
 // authorize checks an API key. Client secrets are not API keys.

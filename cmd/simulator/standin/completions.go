@@ -20,6 +20,9 @@ func answerRequest(endpoint string, body gjson.Result) (answer any, in, out int,
 		if !messages.IsArray() {
 			return nil, 0, 0, errMissingParameter("messages")
 		}
+		if len(messages.Array()) == 0 {
+			return nil, 0, 0, invalid("empty_array", "messages", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.")
+		}
 		prompt := messages.Get("@reverse.#(role==\"user\").content")
 		return chatAnswer(model, promptText(prompt))
 	case "/v1/responses":

@@ -11,6 +11,9 @@ import (
 	"github.com/coder/websocket"
 )
 
+// closeReason is how long the reason in a close frame may be.
+const closeReason = 123
+
 // Validate says what no connection could do: codes that no close frame may carry, times
 // that run backwards.
 func (f Faults) Validate() error {
@@ -20,15 +23,20 @@ func (f Faults) Validate() error {
 	if err := checkCloseCode("reject_close", f.RejectClose); err != nil {
 		return err
 	}
-	if status := f.HandshakeStatus; status != 0 && (status < 400 || status > 599) {
-		return fmt.Errorf("handshake_status: %d is not an error; use 400 to 599", status)
+	for name, status := range map[string]int{"handshake_status": f.HandshakeStatus, "rest_status": f.RESTStatus} {
+		if status != 0 && (status < 400 || status > 599) {
+			return fmt.Errorf("%s: %d is not an error; use 400 to 599", name, status)
+		}
 	}
-	if n := len(f.CloseReason); n > 123 {
-		return fmt.Errorf("close_reason: %d bytes are more than the 123 of a close frame", n)
+	if n := len(f.CloseReason); n > closeReason {
+		return fmt.Errorf("close_reason: %d bytes are more than the %d of a close frame", n, closeReason)
+	}
+	if n := len((&refusal{err: invalid(f.Reject, "", "")}).reason()); n > closeReason {
+		return fmt.Errorf("reject: the close reason that it makes has %d bytes, more than the %d of a close frame", n, closeReason)
 	}
 	return checkCounts(math.MaxInt32, map[string]int{
 		"connections": f.Connections, "accept_delay_ms": f.AcceptDelayMS, "after_events": f.AfterEvents, "after_ms": f.AfterMS,
-		"big_event": f.BigEvent, "duplicate_every": f.DuplicateEvery, "delay_ms": f.DelayMS, "session_life_ms": f.SessionLifeMS,
+		"big_event": f.BigEvent, "rest_every": f.RESTEvery, "duplicate_every": f.DuplicateEvery, "delay_ms": f.DelayMS, "session_life_ms": f.SessionLifeMS,
 	})
 }
 

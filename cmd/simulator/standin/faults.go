@@ -20,6 +20,9 @@ type Faults struct {
 	Reject      string `json:"reject,omitempty" help:"Send an error with this code instead of session.created, then close."`
 	RejectClose int    `json:"reject_close,omitempty" help:"Close code for --fault-reject (default 4000); alone, close with it at once, without an error event."`
 
+	RESTStatus int `json:"rest_status,omitempty" help:"Answer REST requests with this HTTP status and an OpenAI error."`
+	RESTEvery  int `json:"rest_every,omitempty" help:"Only every N-th REST request gets --fault-rest-status."`
+
 	AfterEvents int `json:"after_events,omitempty" help:"Strike after this many server events."`
 	AfterMS     int `json:"after_ms,omitempty" help:"Strike this long after session.created."`
 
@@ -152,10 +155,15 @@ func (f *faultState) beforeHandshake(w http.ResponseWriter, r *http.Request) boo
 	if f.AcceptDelayMS > 0 && !pause(time.Duration(f.AcceptDelayMS)*time.Millisecond, r.Context().Done()) {
 		return false
 	}
-	status := f.HandshakeStatus
-	if status == 0 {
+	if f.HandshakeStatus == 0 {
 		return true
 	}
+	writeFault(w, f.HandshakeStatus)
+	return false
+}
+
+// writeFault answers with a status as the API does on a bad day.
+func writeFault(w http.ResponseWriter, status int) {
 	e := &apiError{kind: "server_error", message: http.StatusText(status)}
 	switch status {
 	case http.StatusTooManyRequests:
@@ -170,7 +178,17 @@ func (f *faultState) beforeHandshake(w http.ResponseWriter, r *http.Request) boo
 		e = invalid("model_not_found", "", "Project does not have access to the model.")
 	}
 	writeError(w, status, e)
-	return false
+}
+
+// failsREST reports whether a REST request is to be answered with the fault's status, and with which.
+func (srv *Server) failsREST() (status int, fails bool) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.faults.RESTStatus == 0 {
+		return 0, false
+	}
+	srv.requested++
+	return srv.faults.RESTStatus, srv.requested%max(srv.faults.RESTEvery, 1) == 0
 }
 
 // rejection is the refusal that the faults ask for.
@@ -205,7 +223,7 @@ func (srv *Server) takeFaults() *faultState {
 // those that are open with them.
 func (srv *Server) SetFaults(faults Faults, live bool) {
 	srv.mu.Lock()
-	srv.faults, srv.faulted = faults, 0
+	srv.faults, srv.faulted, srv.requested = faults, 0, 0
 	var open []*session
 	if live {
 		for _, s := range srv.sessions {

@@ -2,12 +2,15 @@ package standin_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 
 	"switchboard/cmd/simulator/standin"
 )
@@ -32,7 +35,7 @@ func TestFaultsAreSetAndClearedByTheControlRoute(t *testing.T) {
 		t.Errorf("unknown fault: status %d", status)
 	}
 	for _, body := range []string{
-		`{"close_code":1006}`, `{"close_code":5000}`, `{"reject_close":1015}`, `{"handshake_status":101}`, `{"after_ms":-1}`, `{"close_reason":"` + strings.Repeat("x", 124) + `"}`,
+		`{"close_code":1006}`, `{"close_code":5000}`, `{"reject_close":1015}`, `{"handshake_status":101}`, `{"rest_status":200}`, `{"reject":"` + strings.Repeat("x", 110) + `"}`, `{"after_ms":-1}`, `{"close_reason":"` + strings.Repeat("x", 124) + `"}`,
 	} {
 		if status, e := post(t, url+"/_simulator/faults", "", body); status != http.StatusBadRequest || e.Get("error.message").Str == "" {
 			t.Errorf("%s: %d %s", body, status, e.Raw)
@@ -59,6 +62,32 @@ func TestFaultyHandshakes(t *testing.T) {
 	status, e := get(t, url+"/v1/realtime")
 	if status != 429 || e.Get("error.code").Str != "slow_down" {
 		t.Errorf("%d %s", status, e.Raw)
+	}
+}
+
+func TestRESTIsRefusedOnDemand(t *testing.T) {
+	stand, url := start(t, standin.Options{Faults: standin.Faults{RESTStatus: 503, RESTEvery: 2}})
+	client := sdk(url) // which does not try again
+	for n, refused := range []bool{false, true, false, true} {
+		_, err := client.Files.List(t.Context(), openai.FileListParams{})
+		apiErr, _ := errors.AsType[*openai.Error](err)
+		if (err != nil) != refused || refused && (apiErr.StatusCode != 503 || apiErr.Code != "server_is_overloaded") {
+			t.Errorf("request %d: %v", n, err)
+		}
+	}
+	dial(t, url).next("session.created")
+	stand.SetFaults(standin.Faults{RESTStatus: 429}, false)
+	patient := openai.NewClient(option.WithBaseURL(url+"/v1/"), option.WithAPIKey(testKey), option.WithMaxRetries(1), option.WithMiddleware(
+		func(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+			answer, err := next(r)
+			if answer != nil {
+				answer.Header.Set("Retry-After", "0")
+			}
+			stand.SetFaults(standin.Faults{}, false)
+			return answer, err
+		}))
+	if _, err := patient.Files.List(t.Context(), openai.FileListParams{}); err != nil {
+		t.Errorf("tried again: %v", err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 func TestHandshakeIsRefusedBehindTheUpgrade(t *testing.T) {
 	_, url := start(t, standin.Options{})
+	betaProtocol := &websocket.DialOptions{Subprotocols: []string{"realtime", "openai-beta.realtime-v1"}}
 	beta := &websocket.DialOptions{HTTPHeader: http.Header{"Openai-Beta": {"realtime=v1"}}}
 	for _, row := range []struct {
 		name, query, key, code, reason string
@@ -26,6 +27,7 @@ func TestHandshakeIsRefusedBehindTheUpgrade(t *testing.T) {
 		{"no model", "", testKey, "missing_model", "invalid_request_error.missing_model", nil, 4000},
 		{"unknown model", "?model=gpt-nope", testKey, "invalid_model", "invalid_request_error.invalid_model", nil, 4000},
 		{"beta", "?model=gpt-realtime", testKey, "beta_api_shape_disabled", "invalid_request_error.beta_api_shape_disabled", beta, 4000},
+		{"beta subprotocol", "?model=gpt-realtime", testKey, "beta_api_shape_disabled", "invalid_request_error.beta_api_shape_disabled", betaProtocol, 4000},
 		{"unknown call", "?call_id=rtc_x", testKey, "call_id_not_found", "invalid_request_error.call_id_not_found", nil, 4000},
 		{"unknown intent", "?intent=singing", testKey, "invalid_value", "invalid_request_error.invalid_value", nil, 4000},
 	} {
@@ -158,6 +160,18 @@ func TestClientSecretStartsASessionWithItsConfig(t *testing.T) {
 	c = dialWith(t, url+"/v1/realtime?model=gpt-realtime", "ek_unknown_0123456789", nil)
 	if got := c.next("error").Get("error.code").Str; got != "invalid_api_key" {
 		t.Errorf("unknown secret: code = %q", got)
+	}
+}
+
+func TestClientSecretForTranscription(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	status, made := post(t, url+"/v1/realtime/client_secrets", testKey, `{"session":{"type":"transcription","audio":{"input":{"transcription":{"model":"gpt-transcribe","keywords":["Ghent"]}}}}}`)
+	if status != http.StatusOK {
+		t.Fatalf("%d %s", status, made.Raw)
+	}
+	created := dialWith(t, url+"/v1/realtime", made.Get("value").Str, nil).next("session.created")
+	if got := created.Get("session.audio.input.transcription.keywords.0").Str; got != "Ghent" || created.Get("session.type").Str != "transcription" {
+		t.Errorf("session.created = %s", created.Raw)
 	}
 }
 

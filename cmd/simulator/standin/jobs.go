@@ -119,9 +119,13 @@ func (a *account) controls() map[string]http.HandlerFunc {
 	}
 }
 
-// withKey lets requests with an accepted key through.
+// withKey lets requests with an accepted key through, unless a fault wants them.
 func (srv *Server) withKey(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		if status, fails := srv.failsREST(); fails {
+			writeFault(w, status)
+			return
+		}
 		if e := srv.authorize(presentedKey(r)); e != nil {
 			writeError(w, http.StatusUnauthorized, e)
 			return

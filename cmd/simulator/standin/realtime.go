@@ -66,7 +66,7 @@ func (s *session) refuse(r *refusal) {
 // admit checks the request and gives s its configuration.
 func (srv *Server) admit(s *session, r *http.Request) *refusal {
 	s.config.ID = newID("sess_")
-	if r.Header.Get("OpenAI-Beta") != "" {
+	if r.Header.Get("OpenAI-Beta") != "" || offers(r, betaSubprotocol) {
 		return &refusal{invalid("beta_api_shape_disabled", "", "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."), 4000}
 	}
 	if refused := srv.configure(s, r); refused != nil {

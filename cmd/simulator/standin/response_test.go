@@ -156,6 +156,24 @@ func TestSpeechInterrupts(t *testing.T) {
 	}
 }
 
+// An update that leaves the turn detection alone does not lose the speech that is going on.
+func TestSpeechSurvivesAnUpdate(t *testing.T) {
+	_, url := start(t, standin.Options{})
+	c := dial(t, url)
+	c.next("session.created")
+	c.append(pcm, pcm.tone(400))
+	id := c.next("input_audio_buffer.speech_started").Get("item_id").Str
+	c.update(`"instructions":"Say \"all heard\""`)
+	c.append(pcm, pcm.silence(700))
+	if got := c.upTo("input_audio_buffer.committed").Get("item_id").Str; got != id {
+		t.Errorf("committed %s, began %s", got, id)
+	}
+	if got := c.upTo("response.output_audio_transcript.done").Get("transcript").Str; got != "all heard" {
+		t.Errorf("answer = %q", got)
+	}
+	c.until("rate_limits.updated")
+}
+
 func TestWithoutInterruptTheTurnFindsTheResponseActive(t *testing.T) {
 	_, url := start(t, standin.Options{Speed: 1})
 	c := dial(t, url)

@@ -38,13 +38,14 @@ type Server struct {
 	latency latency
 	account *account
 
-	mu       sync.Mutex // guards what follows
-	sessions map[string]*session
-	closed   []SessionState // the last Options.KeepClosed sessions, oldest first
-	faults   Faults
-	faulted  int // connections that got faults since they were set
-	done     bool
-	running  sync.WaitGroup // every goroutine of every session
+	mu        sync.Mutex // guards what follows
+	sessions  map[string]*session
+	closed    []SessionState // the last Options.KeepClosed sessions, oldest first
+	faults    Faults
+	faulted   int // connections that got faults since they were set
+	requested int // REST requests since then
+	done      bool
+	running   sync.WaitGroup // every goroutine of every session
 }
 
 // New returns a Server that is ready to serve. Close it.
@@ -64,7 +65,7 @@ func New(opts Options) *Server {
 	srv := &Server{opts: opts, routes: http.NewServeMux(), sessions: map[string]*session{}, faults: opts.Faults, account: newAccount(opts.Jobs)}
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /v1/realtime":                 srv.serveRealtime,
-		"POST /v1/realtime/client_secrets": srv.createSecret,
+		"POST /v1/realtime/client_secrets": srv.withKey(srv.createSecret),
 		"GET /_simulator/sessions":         srv.listSessions,
 		"GET /_simulator/sessions/{id}":    srv.showSession,
 		"GET /_simulator/latency":          srv.latency.show,
