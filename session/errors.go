@@ -68,7 +68,7 @@ const (
 func (e *UpstreamError) Class() Class {
 	switch e.Code {
 	case "response_cancel_not_active", "conversation_already_has_active_response",
-		"input_audio_buffer_commit_empty", "item_truncate_invalid", "decision_already_made":
+		"input_audio_buffer_commit_empty", "item_truncate_invalid_item_id", "item_delete_invalid_item_id", "decision_already_made":
 		return Benign
 	case "session_expired", "call_id_not_found", "invalid_model", "missing_model", "beta_api_shape_disabled":
 		return Session

@@ -93,7 +93,7 @@ func (c *conversation) trimAudio() {
 func (c *conversation) remove(id string) *apiError {
 	i := c.index(id)
 	if i < 0 {
-		return invalid("item_delete_invalid_item_id", "item_id", "Error deleting item: the item with id '%s' does not exist.", id)
+		return invalid("item_delete_invalid_item_id", "", "Error deleting item: the item with id '%s' does not exist.", id)
 	}
 	c.items = slices.Delete(c.items, i, i+1)
 	return nil
@@ -105,9 +105,9 @@ func (c *conversation) truncate(id string, contentIndex, endMS int) *apiError {
 	it := c.find(id)
 	switch {
 	case it == nil:
-		return invalid("item_truncate_invalid_item_id", "item_id", "Error truncating item: the item with id '%s' does not exist.", id)
+		return invalid("item_truncate_invalid_item_id", "", "Error truncating item: the item with id '%s' does not exist.", id)
 	case !it.generated:
-		return invalid("invalid_value", "item_id", "Only model output audio messages can be truncated")
+		return invalid("", "", "Only model output audio messages can be truncated")
 	case contentIndex >= max(it.parts, 1):
 		return invalid("invalid_value", "content_index", "Content part %d of item '%s' does not exist.", contentIndex, id)
 	case endMS > it.audioMS:

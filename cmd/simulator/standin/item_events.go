@@ -37,7 +37,7 @@ func (s *session) handleItemRetrieve(members map[string]any, _ []byte) *apiError
 	id := members["item_id"].(string)
 	it := s.conv.find(id)
 	if it == nil {
-		return invalid("item_retrieve_invalid_item_id", "item_id", "Error retrieving item: the item with id '%s' does not exist.", id)
+		return invalid("item_retrieve_invalid_item_id", "", "Error retrieving item: the item with id '%s' does not exist.", id)
 	}
 	s.emit("conversation.item.retrieved", struct {
 		Item *item `json:"item"`
