@@ -46,7 +46,7 @@ func (c *conversation) before(id string) string {
 // insert puts it behind the item previous, at the front for "root", at the end for "".
 func (c *conversation) insert(it *item, previous string) *apiError {
 	if c.find(it.ID) != nil {
-		return invalid("item_create_duplicate_item_id", "item.id", "Error adding item: an item with id '%s' already exists.", it.ID)
+		return invalid("item_create_duplicate_item_id", "", "Error adding item: an item with id '%s' already exists.", it.ID)
 	}
 	if it.Type == "function_call_output" && !c.hasCall(it.CallID) {
 		return invalid("invalid_tool_call_id", "", "Tool call ID '%s' not found in conversation.", it.CallID)
@@ -62,7 +62,7 @@ func (c *conversation) insert(it *item, previous string) *apiError {
 	default:
 		i := c.index(previous)
 		if i < 0 {
-			return invalid("item_create_invalid_previous_item_id", "previous_item_id", "Error adding item: the previous item with id '%s' does not exist.", previous)
+			return invalid("item_create_invalid_previous_item_id", "", "Error adding item: the previous item with id '%s' does not exist.", previous)
 		}
 		at = i + 1
 	}

@@ -34,7 +34,7 @@ func TestItemsGoWhereTheyAreSent(t *testing.T) {
 	if !slices.Equal(ids, []string{"a", "b", "c", "d"}) {
 		t.Errorf("order = %v", ids)
 	}
-	c.refused(itemCreate("c", "null", "again"), "item_create_duplicate_item_id", "item.id")
+	c.refused(itemCreate("c", "null", "again"), "item_create_duplicate_item_id", "")
 	c.send(`{"type":"conversation.item.delete","item_id":"c"}`)
 	c.next("conversation.item.deleted")
 	c.refused(`{"type":"conversation.item.retrieve","item_id":"c"}`, "item_retrieve_invalid_item_id", "")

@@ -107,6 +107,9 @@ func (s *session) handleAppend(event gjson.Result, size int, arrived time.Time) 
 }
 
 func (s *session) appendAudio(encoded string) *apiError {
+	if encoded == "" {
+		return errAudio("audio", "empty bytes")
+	}
 	n := base64.StdEncoding.DecodedLen(len(encoded))
 	if n > appendLimit+2 {
 		return invalid("string_above_max_length", "audio", "Invalid 'audio': audio of %d bytes is too long. The maximum is %d bytes per event.", n, appendLimit)
@@ -124,7 +127,7 @@ func (s *session) appendAudio(encoded string) *apiError {
 	audio, err := base64.StdEncoding.AppendDecode((*buf)[:0], []byte(encoded))
 	*buf = audio
 	if err != nil {
-		return errAudio("audio")
+		return errAudio("audio", "an invalid value")
 	}
 	s.countAudio(len(audio))
 	s.hear(audio)

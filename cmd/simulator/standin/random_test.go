@@ -34,7 +34,7 @@ func (p *somebody) known() string {
 }
 
 func (p *somebody) event() string {
-	ms := rapid.IntRange(0, 900).Draw(p.rt, "ms")
+	ms := rapid.IntRange(1, 900).Draw(p.rt, "ms")
 	number := func(label string) string { return fmt.Sprint(rapid.IntRange(-1, 2000).Draw(p.rt, label)) }
 	switch p.pick("event", "append", "append", "append", "commit", "clear", "text", "text", "respond", "respond", "cancel", "truncate", "delete", "retrieve", "update", "output", "odd") {
 	case "append":

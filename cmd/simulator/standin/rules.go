@@ -195,14 +195,17 @@ func base64Audio(v any, path string) *apiError {
 	if !ok {
 		return errType(path, "a string", v)
 	}
+	if s == "" {
+		return errAudio(path, "empty bytes")
+	}
 	if _, err := base64.StdEncoding.DecodeString(s); err != nil {
-		return errAudio(path)
+		return errAudio(path, "an invalid value")
 	}
 	return nil
 }
 
-func errAudio(path string) *apiError {
-	return invalid("invalid_value", path, "Invalid '%s'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got an invalid value.", path)
+func errAudio(path, got string) *apiError {
+	return invalid("invalid_value", path, "Invalid '%s'. Expected base64-encoded audio bytes (mono PCM16 at 24kHz) but got %s.", path, got)
 }
 
 func errType(path, want string, got any) *apiError {
