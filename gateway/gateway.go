@@ -70,6 +70,7 @@ type Options struct {
 	TranscriptionModel string
 
 	BodyBytes  int64         // largest request body; 0: 1 MiB
+	BodyTime   time.Duration // for a body to arrive; 0: 15 seconds
 	FrameBytes int           // largest message of a client; 0: 16 MiB
 	TokenTTL   time.Duration // to start with a client token, unless asked otherwise; 0: 10 minutes
 	ResumeTTL  time.Duration // a token that was used stays good for this long after its last use; 0: 24 hours
@@ -123,6 +124,7 @@ func (o *Options) complete() error {
 	}
 	o.Policies = policies
 	o.BodyBytes = orDefault(o.BodyBytes, 1<<20)
+	o.BodyTime = orDefault(o.BodyTime, 15*time.Second)
 	o.FrameBytes = orDefault(o.FrameBytes, 16<<20)
 	o.TokenTTL = orDefault(o.TokenTTL, 10*time.Minute)
 	o.ResumeTTL = orDefault(o.ResumeTTL, 24*time.Hour)

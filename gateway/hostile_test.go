@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -108,7 +109,8 @@ func TestRawHandshakes(t *testing.T) {
 		"no Connection":           {without("Connection"), 426, "Connection: Upgrade"},
 		"no version":              {without("Sec-WebSocket-Version"), 426, "Sec-WebSocket-Version: 13"},
 		"version 8":               {with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8"), 426, "Sec-WebSocket-Version: 13"},
-		"no key":                  {without("Sec-WebSocket-Key"), 426, "Upgrade: websocket"},
+		"no key":                  {without("Sec-WebSocket-Key"), 400, ""},
+		"Connection on two lines": {append(without("Connection"), "Connection: keep-alive", "Connection: Upgrade"), 101, "Upgrade: websocket"},
 		"a short key":             {with("Sec-WebSocket-Key", "Sec-WebSocket-Key: c2hvcnQ="), 400, ""},
 		"a key that is none":      {with("Sec-WebSocket-Key", "Sec-WebSocket-Key: %%%"), 400, ""},
 		"two keys":                {handshake(relayPath, "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="), 400, ""},
@@ -205,5 +207,33 @@ func TestReconnectStorm(t *testing.T) {
 		storm.Wait()
 		h.alone(t)
 		h.unharmed(t)
+	}
+}
+
+// TestBodiesThatStop are given up, whoever would have read them: no connection is held by
+// one that has begun a body and goes no further.
+func TestBodiesThatStop(t *testing.T) {
+	r := newRig(t, standin.Faults{}, func(o *gateway.Options) { o.BodyTime = 20 * time.Millisecond })
+	for name, row := range map[string]struct {
+		path, secret string
+		status       int
+	}{
+		"read":               {"/realtime/sessions", app, 408},
+		"of OpenAI's own":    {"/v1/realtime/client_secrets", app, 408},
+		"without credential": {"/realtime/sessions", "sk-wrong", 401},
+		"to nowhere":         {"/nothing", app, 404},
+		"on the wrong call":  {"/healthz", app, 405},
+	} {
+		t.Run(name, func(t *testing.T) {
+			again := *r
+			again.t = t
+			p, res := again.knock("POST "+row.path+" HTTP/1.1", "Host: gateway", "Authorization: Bearer "+row.secret, "Content-Length: 100")
+			if res.StatusCode != row.status {
+				t.Errorf("status %d, want %d", res.StatusCode, row.status)
+			}
+			if _, err := io.Copy(io.Discard, p.in); err != nil {
+				t.Errorf("connection is not closed: %v", err)
+			}
+		})
 	}
 }

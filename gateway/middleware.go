@@ -8,17 +8,14 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/wire"
 )
-
-// bodyTime is how long a client may take to send a body.
-const bodyTime = 15 * time.Second
 
 // log writes one line per request: no query string and no header, they may hold secrets.
 func (g *Gateway) log(c *gin.Context) {
@@ -62,10 +59,22 @@ func (g *Gateway) headers(c *gin.Context) {
 	c.Header("Referrer-Policy", "no-referrer")
 }
 
+// hurry bounds how long a body may take to arrive, also where nobody reads it: net/http
+// reads what is left of it before it sends an answer. Who has read a body to its end calls
+// patient, because a deadline left standing would cancel a handler that waits.
+func (g *Gateway) hurry(c *gin.Context) {
+	if r := c.Request; r.Body != nil && r.Body != http.NoBody {
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(g.BodyTime)) // a recorder in a test has none
+	}
+}
+
+func patient(c *gin.Context) {
+	_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Time{})
+}
+
 // body reads a request's body whole, within its limits, before any handler runs. Bodies
 // are JSON whatever their type says: curl -d names forms, and a key that is sent as Bearer
-// comes from no form of another page. The read deadline is taken back afterwards: left
-// standing it would cancel a handler that waits for the upstream.
+// comes from no form of another page.
 func (g *Gateway) body(c *gin.Context) {
 	r := c.Request
 	if r.Body == nil || r.Body == http.NoBody {
@@ -75,10 +84,7 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
-	rc := http.NewResponseController(c.Writer)
-	_ = rc.SetReadDeadline(time.Now().Add(bodyTime)) // a recorder in a test has none
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, g.BodyBytes))
-	_ = rc.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
@@ -90,6 +96,7 @@ func (g *Gateway) body(c *gin.Context) {
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
 	default:
+		patient(c)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -97,10 +104,19 @@ func (g *Gateway) body(c *gin.Context) {
 
 // upgradable refuses requests that are no WebSocket handshake, before anything is opened for them.
 func (g *Gateway) upgradable(c *gin.Context) {
-	if c.IsWebsocket() && c.GetHeader("Sec-WebSocket-Key") != "" && c.Request.ProtoMajor == 1 {
-		return
+	if err := wire.CheckUpgrade(c.Request); err != nil {
+		g.failHandshake(c, err)
 	}
-	c.Header("Connection", "Upgrade")
-	c.Header("Upgrade", "websocket")
-	g.fail(c, refuse(http.StatusUpgradeRequired, "", "this address speaks WebSocket: "+strings.ToUpper(c.Request.Method)+" with Upgrade: websocket"))
+}
+
+// failHandshake answers a request that wire does not make a WebSocket of, if that is what err says.
+func (g *Gateway) failHandshake(c *gin.Context, err error) {
+	var refused *wire.HandshakeError
+	if !errors.As(err, &refused) {
+		return // the connection is gone
+	}
+	for name, values := range refused.Header {
+		c.Writer.Header()[name] = values
+	}
+	g.fail(c, refuse(refused.Status, "", "this address speaks WebSocket: "+refused.Reason))
 }

@@ -93,6 +93,7 @@ func (g *Gateway) adopt(c *gin.Context) {
 		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
+	patient(c)
 	secret, err := g.Secret(c.Request.Context())
 	if err != nil {
 		g.fail(c, storeError{err})

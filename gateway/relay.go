@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -84,14 +83,8 @@ func (g *Gateway) upgrade(c *gin.Context) (session.Conn, error) {
 		ReadLimit:    int64(g.FrameBytes),
 		Subprotocols: []string{subprotocol},
 	})
-	var refused *wire.HandshakeError
-	if errors.As(err, &refused) {
-		for name, values := range refused.Header {
-			c.Writer.Header()[name] = values
-		}
-		g.fail(c, refuse(refused.Status, "", refused.Reason))
-	}
 	if err != nil {
+		g.failHandshake(c, err)
 		return nil, fmt.Errorf("upgrade: %w", err) // conn would be a nil *wire.Conn
 	}
 	return conn, nil

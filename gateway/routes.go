@@ -104,7 +104,7 @@ func (g *Gateway) route() error {
 	if err := e.SetTrustedProxies(nil); err != nil {
 		return err
 	}
-	e.Use(g.log, g.recover, g.headers, g.cors)
+	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors)
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.adopt)
@@ -136,7 +136,7 @@ func (g *Gateway) route() error {
 	}
 	e.Match(look, "/healthz", g.healthz)
 	e.Match(look, "/readyz", g.readyz)
-	e.GET("/metrics", g.metrics())
+	e.Match(look, "/metrics", g.metrics())
 	if g.Web != nil {
 		for _, path := range []string{"/", "/jobs", "/assets/*name"} {
 			e.Match(look, path, gin.WrapH(g.Web))

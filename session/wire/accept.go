@@ -23,7 +23,7 @@ const answerWithin = 5 * time.Second
 // should return and leave the connection to other goroutines: net/http's own holds 4 to
 // 8 KiB of stack and request.
 func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
-	if err := checkUpgrade(r); err != nil {
+	if err := CheckUpgrade(r); err != nil {
 		return nil, err
 	}
 	nc, buffered, err := http.NewResponseController(w).Hijack()
@@ -43,8 +43,9 @@ func Accept(w http.ResponseWriter, r *http.Request, o Options) (*Conn, error) {
 	return c, nil
 }
 
-// checkUpgrade tells what is wrong with an upgrade request (RFC 6455 §4.2.1).
-func checkUpgrade(r *http.Request) error {
+// CheckUpgrade tells what is wrong with an upgrade request (RFC 6455 §4.2.1), as a
+// *[HandshakeError]; nil if [Accept] would take it. It is for who has work to do before Accept.
+func CheckUpgrade(r *http.Request) error {
 	refuse := func(status int, reason string, header ...string) error {
 		e := &HandshakeError{Status: status, Reason: reason, Header: http.Header{}}
 		for i := 0; i < len(header); i += 2 {
