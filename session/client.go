@@ -116,6 +116,9 @@ func (cl *client) read() error {
 	return cl.conn.Each(func(f Frame, err error) error {
 		no := cl.admit(len(f.Payload()))
 		switch {
+		case no != nil && err == nil && !no.silent:
+			h, _ := cl.scan.check(f.Payload()) // what cannot be read has no event_id
+			no.eventID = h.eventID
 		case no != nil:
 		case err == nil:
 			no = cl.take(f, cl.conn.Buffered())

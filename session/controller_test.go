@@ -151,7 +151,8 @@ func TestClientEventsAreJudged(t *testing.T) {
 		{"call output", `{"type":"conversation.item.create","event_id":"x","item":{"type":"function_call_output"}}`, "event_not_allowed", "item.type"},
 		{"instructions", `{"type":"response.create","event_id":"x","response":{"instructions":"be rude"}}`, "event_not_allowed", "response.instructions"},
 		{"input", `{"type":"response.create","event_id":"x","response":{"input":[{"type":"message","role":"user"}]}}`, "event_not_allowed", "response.input"},
-		{"too large", `{"type":"input_audio_buffer.append","audio":"` + strings.Repeat("A", 1<<20) + `"}`, "event_too_large", ""},
+		{"too large", `{"type":"input_audio_buffer.append","event_id":"x","audio":"` + strings.Repeat("A", 1<<20) + `"}`, "event_too_large", ""},
+		{"the gateway's event_id", `{"type":"response.cancel","event_id":"event\u005fgw_x"}`, "invalid_value", "event_id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			fx := start(t)

@@ -40,6 +40,9 @@ func (cl *client) admit(size int) *refusal {
 // judge says why an event may not go on; nil lets it pass.
 func (cl *client) judge(h head, payload []byte) *refusal {
 	p := &cl.policy
+	if bytes.HasPrefix(unescape(h.eventID), []byte(ownPrefix)) { // its errors would be taken for answers to the gateway
+		return &refusal{code: "invalid_value", message: "Event IDs that begin with '" + ownPrefix + "' are the gateway's own.", param: "event_id", eventID: h.eventID}
+	}
 	if h.typ == nil {
 		return &refusal{code: "missing_required_parameter", message: "Missing required parameter: 'type'.", param: "type", eventID: h.eventID}
 	}
