@@ -31,23 +31,26 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	return &sessionOutput{Body: view(rec)}, nil
 }
 
-// patchOf turns the short form or a GA object into a partial session without type.
+// patchOf turns the short form or a GA object into a partial session, whose type is the caller's or left out.
 func patchOf(body json.RawMessage) (json.RawMessage, error) {
 	var invalid *session.InvalidError
 	model, patch, err := session.NormalizeConfig(body)
 	switch {
 	case errors.As(err, &invalid):
-		return nil, &session.InvalidError{Field: strings.TrimPrefix(invalid.Field, "config."), Detail: invalid.Detail}
+		return nil, &session.InvalidError{Field: strings.TrimPrefix(strings.TrimPrefix(invalid.Field, "config"), "."), Detail: invalid.Detail}
 	case err != nil:
 		return nil, err
 	case model != "":
 		return nil, &session.InvalidError{Field: "model", Detail: "the model of a session cannot be changed"}
 	}
-	if patch, err = sjson.DeleteBytes(patch, "type"); err != nil {
-		return nil, err
+	fields := len(gjson.ParseBytes(patch).Map()) - 1 // but for the type
+	if !gjson.GetBytes(body, "type").Exists() {
+		if patch, err = sjson.DeleteBytes(patch, "type"); err != nil {
+			return nil, err
+		}
 	}
-	if len(gjson.ParseBytes(patch).Map()) == 0 {
-		return nil, &session.InvalidError{Field: "session", Detail: "there is nothing to change"}
+	if fields < 1 {
+		return nil, &session.InvalidError{Detail: "there is nothing to change"}
 	}
 	return patch, nil
 }

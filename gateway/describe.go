@@ -36,7 +36,7 @@ func (g *Gateway) describe() error {
 }
 
 func (g *Gateway) serveText(path, contentType string, body []byte) {
-	g.engine.GET(path, func(c *gin.Context) {
+	g.engine.Match(look, path, func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
 		c.Data(http.StatusOK, contentType, body)
@@ -95,6 +95,10 @@ func untyped(r huma.Registry) []*huma.Operation {
 	alive.Security = open
 	metrics := get("metrics", "/metrics", "Operations", "Numbers in Prometheus' format", "", map[string]string{"200": "Text"})
 	metrics.Security = open
+	document := get("openapi", "/openapi.yaml", "Operations", "This document", "The same in JSON is at /openapi.json.", map[string]string{"200": "OpenAPI 3.1"})
+	document.Security = open
+	page := get("docs", "/docs", "Operations", "This document as a page", "", map[string]string{"200": "HTML"})
+	page.Security = open
 	return []*huma.Operation{
 		get("follow-events", sessions+"/{id}/events", "Conversation", "Follow a session (server-sent events)",
 			"Every event but audio, with its type as the event's name. With Last-Event-ID first what was missed since then, without gap or double; 0 is the beginning. Without it, what happens from now on. A comment comes every 15 s. Of an ended session: what is kept, then 204.",
@@ -114,7 +118,7 @@ func untyped(r huma.Registry) []*huma.Operation {
 			parameter("query", "model", "As with OpenAI"), parameter("query", "intent", "transcription, or left out"),
 			parameter("header", "OpenAI-Safety-Identifier", "Stable hash of the end user, passed on")),
 		clientSecretsOperation(),
-		alive, health, metrics,
+		alive, health, metrics, document, page,
 	}
 }
 

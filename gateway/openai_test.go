@@ -146,6 +146,7 @@ func TestBadClientSecretRequests(t *testing.T) {
 		"too short":      {app, `{"expires_after":{"seconds":9}}`, 400, "invalid_value", "expires_after.seconds"},
 		"bad anchor":     {app, `{"expires_after":{"anchor":"now"}}`, 400, "invalid_value", "expires_after.anchor"},
 		"bad session":    {app, `{"session":{"voize":"x"}}`, 400, "invalid_value", "session.voize"},
+		"no object":      {app, `{"session":[]}`, 400, "invalid_value", "session"},
 		"bad kind":       {app, `{"session":{"type":"translation"}}`, 400, "invalid_value", "session.type"},
 		"body too large": {app, `{"session":{"instructions":"` + strings.Repeat("x", 2000) + `"}}`, 413, "request_entity_too_large", ""},
 	} {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -15,28 +16,23 @@ import (
 	"switchboard/session"
 )
 
-// PolicyChoice is a policy by name, or one spelled out.
-type PolicyChoice struct {
-	Name  string
-	Exact *session.Policy
-}
+// PolicyChoice is a policy by name, or one spelled out. It is read by Gateway.policy, which
+// can say what is wrong with it.
+type PolicyChoice struct{ raw json.RawMessage }
 
-// UnmarshalJSON takes a string or a policy object with known fields only.
+// UnmarshalJSON keeps what was sent.
 func (p *PolicyChoice) UnmarshalJSON(raw []byte) error {
-	if len(raw) > 0 && raw[0] == '"' {
-		return json.Unmarshal(raw, &p.Name)
-	}
-	p.Exact = &session.Policy{}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(p.Exact)
+	p.raw = bytes.Clone(raw)
+	return nil
 }
 
-// Schema documents the two forms.
+// Schema documents the two forms. It leaves the check to Gateway.policy: of a oneOf nobody
+// learns which field did not match.
 func (PolicyChoice) Schema(r huma.Registry) *huma.Schema {
+	huma.SchemaFromType(r, policyType) // describes it
 	return &huma.Schema{
-		Description: "What the client may send: a policy's name (voice, open), or a policy",
-		OneOf:       []*huma.Schema{{Type: huma.TypeString}, huma.SchemaFromType(r, policyType)},
+		Description: "What the client may send: a policy's name (voice, open), or an object as #/components/schemas/Policy",
+		Examples:    []any{"voice", session.Policy{Name: "listener", Events: []string{}, Roles: []string{}}},
 	}
 }
 
@@ -52,27 +48,44 @@ func ParsePolicies(r io.Reader) (map[string]session.Policy, error) {
 	if err := decodeStrict(r, &policies); err != nil {
 		return nil, err
 	}
+	for name, p := range policies {
+		if err := p.Validate(); err != nil {
+			return nil, fmt.Errorf("policy %q: %w", name, err)
+		}
+	}
 	return policies, nil
 }
 
 func (g *Gateway) policy(choice *PolicyChoice, fallback session.Policy, field string) (session.Policy, error) {
-	switch {
-	case choice == nil:
+	if choice == nil {
 		return fallback, nil
-	case choice.Exact != nil:
-		p := *choice.Exact
-		p.Name = orDefault(p.Name, "custom")
-		if p.EventBytes < 0 || p.EventsPerSecond < 0 || p.BytesPerSecond < 0 {
-			return p, &session.InvalidError{Field: field, Detail: "limits must not be negative"}
-		}
-		return p, nil
 	}
-	p, ok := g.Policies[choice.Name]
+	var name string
+	if json.Unmarshal(choice.raw, &name) != nil {
+		return exactPolicy(choice.raw, field)
+	}
+	p, ok := g.Policies[name]
 	if !ok {
 		names := strings.Join(slices.Sorted(maps.Keys(g.Policies)), ", ")
 		return p, &session.InvalidError{Field: field, Detail: fmt.Sprintf("unknown policy; known: %s", names)}
 	}
 	return p, nil
+}
+
+// exactPolicy reads one that is spelled out, with known fields only; what it leaves out it does not allow.
+func exactPolicy(raw json.RawMessage, field string) (p session.Policy, err error) {
+	if raw[0] != '{' {
+		return p, &session.InvalidError{Field: field, Detail: "must be a policy's name, or an object"}
+	}
+	if err = decodeStrict(bytes.NewReader(raw), &p); err == nil {
+		err = p.Validate()
+	}
+	var invalid *session.InvalidError
+	if errors.As(err, &invalid) {
+		err = &session.InvalidError{Field: field + "." + invalid.Field, Detail: invalid.Detail}
+	}
+	p.Name = orDefault(p.Name, "custom")
+	return p, err
 }
 
 func (g *Gateway) tokenTTL(seconds int) time.Duration {

@@ -108,7 +108,7 @@ func asProblem(err error) *Problem {
 		return refusal(upstream)
 	case errors.As(err, &invalid):
 		p := refuse(http.StatusUnprocessableEntity, "invalid-request", "validation failed")
-		p.Errors = []ProblemField{{Location: "body." + invalid.Field, Message: invalid.Detail}}
+		p.Errors = []ProblemField{{Location: strings.TrimSuffix("body."+invalid.Field, "."), Message: invalid.Detail}}
 		return p
 	case errors.As(err, &limit):
 		p := refuse(http.StatusTooManyRequests, "limit-reached", limit.Error())
@@ -212,4 +212,8 @@ func humaProblem(status int, message string, errs ...error) huma.StatusError {
 	return p
 }
 
-func init() { huma.NewError = humaProblem } // huma has one hook for the whole program
+// huma has one hook and one setting for the whole program.
+func init() {
+	huma.NewError = humaProblem
+	huma.ValidateStrictCasing = true // JSON has no other
+}

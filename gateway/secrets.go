@@ -101,7 +101,7 @@ func shownSession(ga json.RawMessage, model string) (json.RawMessage, error) {
 func underSession(err error) error {
 	var invalid *session.InvalidError
 	if errors.As(err, &invalid) {
-		return &session.InvalidError{Field: "session." + strings.TrimPrefix(invalid.Field, "config."), Detail: invalid.Detail}
+		return &session.InvalidError{Field: "session" + strings.TrimPrefix(invalid.Field, "config"), Detail: invalid.Detail}
 	}
 	return err
 }

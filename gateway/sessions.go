@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,9 +24,9 @@ type CreateBody struct {
 
 // LimitsBody is session.Limits with its bounds.
 type LimitsBody struct {
-	MaxSeconds  int64 `json:"max_seconds,omitempty" minimum:"0" doc:"Seconds from creation to the end"`
-	IdleSeconds int64 `json:"idle_seconds,omitempty" minimum:"0" doc:"Seconds without an event from a client or the application"`
-	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" doc:"Sum of the responses' total tokens"`
+	MaxSeconds  int64 `json:"max_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds from creation to the end"`
+	IdleSeconds int64 `json:"idle_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds without an event from a client or the application"`
+	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"Sum of the responses' total tokens"`
 }
 
 // Created answers a session's creation.
@@ -171,7 +172,11 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	}
 	g.flush(ctx)
 	page, next, err := g.Store.Records(ctx, q)
-	if err != nil {
+	var invalid *session.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return nil, queryProblem("query."+invalid.Field, invalid.Detail)
+	case err != nil:
 		return nil, storeError{err}
 	}
 	out := &listOutput{}
@@ -211,6 +216,9 @@ func query(who caller, in *listInput) (session.Query, error) {
 		}
 		if q.Labels == nil {
 			q.Labels = map[string]string{}
+		}
+		if _, twice := q.Labels[k]; twice {
+			return q, queryProblem("query.label", "the key "+strconv.Quote(k)+" is there twice, and a session has one value of it")
 		}
 		q.Labels[k] = v
 	}

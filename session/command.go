@@ -97,8 +97,8 @@ func (v *conversation) answered(callID string) bool {
 	})
 }
 
-// Update changes the session's configuration: patch is a part of the GA session object
-// without its type. It returns the effective session after the upstream took it over;
+// Update changes the session's configuration: patch is a part of the GA session object,
+// with or without its type. It returns the effective session after the upstream took it over;
 // *UpstreamError when it refused (nothing has changed then).
 func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
 	select {
@@ -130,12 +130,14 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	return c.up.session, nil
 }
 
-// complete adds the type to an update, which requires it, and puts its instructions under
+// complete adds the type to an update that has none, because the API requires it, and puts its instructions under
 // the broadcasts that stand. It returns the instructions that they will stand on.
 func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	fields["type"] = c.sessionType()
+	if _, ok := fields["type"]; !ok {
+		fields["type"] = c.sessionType()
+	}
 	raw, ok := fields["instructions"]
 	var own string
 	if !ok || json.Unmarshal(raw, &own) != nil {

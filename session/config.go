@@ -123,13 +123,13 @@ func WithTranscription(ga json.RawMessage, model string) json.RawMessage {
 	if len(ga) > 0 && json.Unmarshal(ga, &full) != nil {
 		return ga
 	}
-	audio, _ := full["audio"].(object)
-	if audio == nil {
-		audio = object{}
+	audio, ok := part(full, "audio")
+	if !ok {
+		return ga
 	}
-	input, _ := audio["input"].(object)
-	if input == nil {
-		input = object{}
+	input, ok := part(audio, "input")
+	if !ok {
+		return ga
 	}
 	if _, said := input["transcription"]; said {
 		return ga
@@ -138,4 +138,15 @@ func WithTranscription(ga json.RawMessage, model string) json.RawMessage {
 	audio["input"] = input
 	full["audio"] = audio
 	return marshal(full)
+}
+
+// part returns the object under name, a new one if there is none; false when something
+// else is there, about which the upstream has to complain.
+func part(of object, name string) (object, bool) {
+	value, there := of[name]
+	if !there || value == nil {
+		return object{}, true
+	}
+	inner, ok := value.(object)
+	return inner, ok
 }

@@ -59,6 +59,9 @@ func TestWithTranscription(t *testing.T) {
 	off := `{"type":"realtime","audio":{"input":{"transcription":null}}}`
 	sameJSON(t, session.WithTranscription([]byte(off), "m"), off)
 	sameJSON(t, session.WithTranscription([]byte(off), ""), off)
+	for _, wrong := range []string{`{"type":"realtime","audio":"loud"}`, `{"type":"realtime","audio":{"input":[]}}`} { // for the upstream to refuse
+		sameJSON(t, session.WithTranscription([]byte(wrong), "m"), wrong)
+	}
 }
 
 func FuzzNormalizeConfig(f *testing.F) {

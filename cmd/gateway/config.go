@@ -108,6 +108,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
 	case min(c.MaxSeconds, c.IdleSeconds, c.MaxTokens, c.KeyTokens, c.KeySeconds, int64(c.KeySessions)) < 0:
 		return errors.New("limits must not be negative; 0 is no limit")
+	case max(c.MaxSeconds, c.IdleSeconds) > 365*24*60*60:
+		return errors.New("--max-seconds and --idle-seconds: must be at most 31536000, a year; 0 is no limit")
 	}
 	return nil
 }
