@@ -16,10 +16,9 @@ type ack struct {
 	itemID  string      // of the item it must speak of, "" for any
 	settle  func(reply) // called once, under the controller's lock: it must not wait
 	at      time.Time   // when it was added
-}
 
-// own reports whether the gateway itself sent the event.
-func (k *ack) own() bool { return strings.HasPrefix(k.eventID, ownPrefix) }
+	instructs bool // an update of a client's that sets the instructions
+}
 
 // ackLife is when an answer is not waited for any more by anybody.
 const ackLife = 30 * time.Second
@@ -44,11 +43,6 @@ func (a *acks) none(now time.Time) bool {
 		a.finish(a.open[0], reply{err: ErrTimeout})
 	}
 	return len(a.open) == 0
-}
-
-// sent reports whether an update of the gateway's own is outstanding.
-func (a *acks) sent() bool {
-	return slices.ContainsFunc(a.open, func(k *ack) bool { return k.typ == "session.updated" && k.own() })
 }
 
 func (a *acks) remove(k *ack) {

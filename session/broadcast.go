@@ -73,7 +73,8 @@ type Outcome struct {
 
 // Overlay is what broadcasts have made of a session's instructions.
 type Overlay struct {
-	Base     string      `json:"base,omitempty"` // the session's own instructions, while any stand
+	Based    bool        `json:"based,omitempty"` // a broadcast has stood: from then on Base holds
+	Base     string      `json:"base,omitempty"`  // the session's own instructions
 	Standing []Broadcast `json:"standing,omitempty"`
 	Seen     string      `json:"seen,omitempty"` // ID of the last entry that was considered
 }
@@ -97,9 +98,10 @@ func (o *Overlay) text() string {
 	return text
 }
 
-// over puts the instructions into a configuration.
+// over puts the instructions into a configuration. The last one that stood may have been
+// withdrawn without the upstream having said so, and so it counts that one ever stood.
 func (o *Overlay) over(config json.RawMessage) json.RawMessage {
-	if len(o.Standing) == 0 {
+	if !o.Based {
 		return config
 	}
 	var fields object
@@ -110,7 +112,8 @@ func (o *Overlay) over(config json.RawMessage) json.RawMessage {
 	return marshal(fields)
 }
 
-// take considers one entry of the log and reports whether it changes the instructions.
+// take considers one entry of the log and reports whether it changes the instructions;
+// base is the session's own, if no broadcast has stood yet.
 func (o *Overlay) take(e BroadcastEntry, base string) bool {
 	if !laterID(e.ID, o.Seen) {
 		return false
@@ -124,8 +127,8 @@ func (o *Overlay) take(e BroadcastEntry, base string) bool {
 		o.Standing = slices.Delete(slices.Clone(o.Standing), i, i+1)
 		return true
 	}
-	if len(o.Standing) == 0 {
-		o.Base = base
+	if !o.Based {
+		o.Based, o.Base = true, base
 	}
 	o.Standing = append(slices.Clone(o.Standing), e.Broadcast)
 	return true

@@ -36,6 +36,7 @@ func (h *Hub) Claim(ctx context.Context, id ID) (*Controller, error) {
 	if r.Status == StatusEnded {
 		return nil, ErrEnded
 	}
+	taken := sinceStart()
 	lease, err := h.node.Directory.Acquire(ctx, id, h.node.Node, h.node.Lease)
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
@@ -49,7 +50,7 @@ func (h *Hub) Claim(ctx context.Context, id ID) (*Controller, error) {
 	}
 	h.node.stats.Claimed.Add(1)
 	h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
-	return h.resume(ctx, s, lease)
+	return h.resume(ctx, s, lease, taken)
 }
 
 // bury records the end of a session that ended with its client's connection, which was
@@ -102,18 +103,20 @@ func (h *Hub) Adopt(ctx context.Context, s Snapshot) error {
 		return err
 	}
 	defer h.unreserve(id)
+	taken := sinceStart()
 	lease, err := h.node.Directory.Transfer(ctx, Lease{ID: id, Node: s.Record.Node, Epoch: s.Record.Epoch}, h.node.Node, h.node.Lease)
 	if err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	_, err = h.resume(ctx, s, lease)
+	_, err = h.resume(ctx, s, lease, taken)
 	return err
 }
 
 // resume runs a session from what is known of it, or gives its lease back.
-func (h *Hub) resume(ctx context.Context, s Snapshot, lease Lease) (*Controller, error) {
+func (h *Hub) resume(ctx context.Context, s Snapshot, lease Lease, taken int64) (*Controller, error) {
 	c := restore(h.node, s, lease)
-	if err := h.run(c); err != nil {
+	c.leased = taken
+	if err := h.run(ctx, c); err != nil {
 		return nil, errors.Join(err, h.node.Directory.Release(ctx, lease))
 	}
 	return c, nil

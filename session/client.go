@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,8 @@ func (cl *client) join(last string) error {
 	c := cl.c
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != stateOpen {
-		return c.overLocked()
+	if err := c.refusesLocked(); err != nil {
+		return cmp.Or(c.reason, err)
 	}
 	cl.out = c.outbox(cl.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
 	n, known := c.history.seq, true
@@ -91,14 +92,6 @@ func (cl *client) join(last string) error {
 	c.node.stats.Clients.Add(1)
 	c.saveLocked()
 	return nil
-}
-
-// overLocked says why the session takes nothing more.
-func (c *Controller) overLocked() error {
-	if c.reason != nil {
-		return c.reason
-	}
-	return ErrEnded
 }
 
 // reset tells a client how things are that cannot be told what it missed.
@@ -216,7 +209,7 @@ type refusal struct {
 // passLocked notes what the event changes and sends it on.
 func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	c := cl.c
-	if c.doubtLocked() || c.state != stateOpen || cl.out.closed {
+	if c.refusesLocked() != nil || cl.out.closed {
 		return &refusal{code: "session_ended", message: "The session is over.", eventID: h.eventID}
 	}
 	c.touched = time.Now()
@@ -232,7 +225,8 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	case typAppend:
 		c.keepTail(f.Payload())
 	case "session.update":
-		update = &ack{eventID: string(unescape(h.eventID)), typ: "session.updated"}
+		_, instructs := fieldsOf(fieldsOf(f.Payload())["session"])["instructions"]
+		update = &ack{eventID: string(unescape(h.eventID)), typ: "session.updated", instructs: instructs}
 		c.acks.add(update)
 	case "response.create":
 		c.turn.requested = c.touched

@@ -105,7 +105,9 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	case c.update <- struct{}{}:
 		defer func() { <-c.update }()
 	case <-c.life.Done():
-		return nil, ErrEnded
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return nil, c.overLocked()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -121,7 +123,7 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if base != nil && len(c.overlay.Standing) > 0 {
+	if base != nil && c.overlay.Based {
 		c.overlay.Base = *base
 		if c.instructions() != c.overlay.text() {
 			c.sendOverlay(nil) // a broadcast came meanwhile
@@ -208,6 +210,9 @@ func (c *Controller) respond(ctx context.Context) error {
 	if errors.As(err, &refused) && refused.Code == "conversation_already_has_active_response" {
 		return nil // somebody was quicker; it is asked for again when that response ends
 	}
+	if errors.Is(err, ErrMoved) {
+		return ErrLeaseLost // not all of what was asked was left undone
+	}
 	return err
 }
 
@@ -240,10 +245,11 @@ func (c *Controller) post(k *ack, event object) error {
 	f := NewFrame(marshal(event))
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.doubtLocked() || c.state != stateOpen {
-		return ErrEnded
+	if err := c.refusesLocked(); err != nil {
+		return err
 	}
 	c.touched = time.Now()
+	c.controlled = c.touched // more may follow at once: no moment to move
 	c.acks.add(k)
 	if err := c.sendUp(f, false, false); err != nil {
 		c.acks.remove(k)

@@ -22,6 +22,7 @@ type Controller struct {
 	lease   Lease
 	node    *node
 	created time.Time
+	leased  int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
 	life    context.Context // done when reason is set
 	over    context.CancelFunc
 	gone    chan struct{} // closed when all of run is done
@@ -34,6 +35,7 @@ type Controller struct {
 	ended      time.Time // and when
 	status     Status
 	up         *leg
+	frozen     bool      // it is on its way to another node: nothing goes in or out
 	flaps      int       // legs in a row that were lost soon
 	swapping   bool      // another leg is being made ready
 	renewAt    time.Time // from when the leg is replaced at a quiet moment
@@ -154,15 +156,24 @@ func (c *Controller) limits() Limits {
 var errRequested = errors.New("ended on request")
 
 // End ends the session and waits until it is over and recorded. why is told to its clients;
-// "" is the plain reason.
+// "" is the plain reason. ErrMoved, ErrLeaseLost: it goes on elsewhere.
 func (c *Controller) End(ctx context.Context, why string) error {
 	reason := errRequested
 	if why != "" {
 		reason = errors.New(why)
 	}
-	c.end(&requested{reason})
+	c.mu.Lock()
+	frozen := c.frozen
+	c.endLocked(&requested{reason})
+	c.mu.Unlock()
+	if frozen {
+		return ErrMoved
+	}
 	select {
 	case <-c.gone:
+		if c.elsewhere() {
+			return ErrLeaseLost
+		}
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -179,8 +190,8 @@ func (c *Controller) end(reason error) {
 }
 
 func (c *Controller) endLocked(reason error) {
-	if c.state >= stateClosing {
-		return
+	if c.state >= stateClosing || c.frozen && !movesOn(reason) {
+		return // another node has all there is to it: nothing else can end it here
 	}
 	c.state = stateClosing
 	c.reason, c.ended = reason, time.Now()
@@ -193,7 +204,7 @@ func (c *Controller) close() {
 	code, text := closeCode(c.reason)
 	clients := slices.Clone(c.clients)
 	up := c.up.conn
-	c.acks.end(ErrEnded)
+	c.acks.end(c.overLocked())
 	for _, f := range c.feeds {
 		f.closeLocked(ErrEnded)
 	}
@@ -244,9 +255,40 @@ func (c *Controller) doubtLocked() bool {
 	return true
 }
 
+// refusesLocked says why nothing can be done in the session here; nil: it can.
+func (c *Controller) refusesLocked() error {
+	switch {
+	case c.frozen:
+		return ErrMoved
+	case c.doubtLocked() || c.state != stateOpen:
+		return c.overLocked()
+	}
+	return nil
+}
+
+// overLocked is what commands are told that were not acknowledged before the end: they
+// may have been carried out, and the session may go on elsewhere.
+func (c *Controller) overLocked() error {
+	if c.elsewhere() {
+		return ErrLeaseLost
+	}
+	return ErrEnded
+}
+
+// Leaving reports whether the session goes on without this node: what is asked of it is
+// to be asked elsewhere.
+func (c *Controller) Leaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.frozen || c.state >= stateClosing && c.elsewhere()
+}
+
 // elsewhere reports whether the session goes on without this node. Needs the lock or the end.
-func (c *Controller) elsewhere() bool {
-	return errors.Is(c.reason, ErrLeaseLost) || errors.Is(c.reason, ErrMoved)
+func (c *Controller) elsewhere() bool { return movesOn(c.reason) }
+
+// movesOn reports whether a reason ends a session on this node only.
+func movesOn(reason error) bool {
+	return errors.Is(reason, ErrLeaseLost) || errors.Is(reason, ErrMoved)
 }
 
 // Record describes the session as it is now.

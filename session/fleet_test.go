@@ -235,3 +235,78 @@ func TestBroadcast(t *testing.T) {
 		}
 	})
 }
+
+// While a session is on its way to another node nothing is taken in that would be lost,
+// and nothing but the move ends it here.
+func TestNothingIsLostOnTheWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := sessiontest.NewMemory()
+		var c *session.Controller
+		asked := make(chan struct{})
+		fx := start(t, func(o *session.HubOptions) {
+			o.Store, o.Directory, o.Fleet, o.Broadcasts = mem, mem, mem, mem
+			o.HandOver = func(ctx context.Context, _ session.Node, s session.Snapshot) error {
+				defer close(asked)
+				if _, err := c.Message(ctx, session.Message{Text: "hello"}); !errors.Is(err, session.ErrMoved) {
+					t.Errorf("message: %v", err)
+				}
+				if err := c.End(ctx, ""); !errors.Is(err, session.ErrMoved) {
+					t.Errorf("end: %v", err)
+				}
+				_, conn := sessiontest.Pipe()
+				if err := c.Attach(ctx, conn, session.Attachment{Policy: session.Open()}); !errors.Is(err, session.ErrMoved) {
+					t.Errorf("attach: %v", err)
+				}
+				if !c.Leaving() || len(s.Waiting) > 0 {
+					t.Errorf("leaving %v, waiting %s", c.Leaving(), s.Waiting)
+				}
+				_, err := mem.Transfer(ctx, session.Lease{ID: s.Record.ID, Node: s.Record.Node, Epoch: s.Record.Epoch}, "http://b", time.Minute)
+				return err
+			}
+		})
+		if err := mem.Announce(t.Context(), session.Node{URL: "http://b"}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		c, _ = fx.openFor(time.Hour)
+		fx.stop()
+		<-asked
+		if err := c.End(t.Context(), ""); err == nil {
+			t.Error("a session was ended that another node runs")
+		}
+		if r, err := mem.Record(t.Context(), "s"); err != nil || r.Status == session.StatusEnded {
+			t.Errorf("record %+v, %v", r, err)
+		}
+	})
+}
+
+// A node that takes longer to open a session than its lease lasts, and finds that another
+// has it, does not begin.
+func TestSlowOpeningLosesItsLease(t *testing.T) {
+	for name, taken := range map[string]bool{"nobody took it": false, "another took it": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := start(t, func(o *session.HubOptions) { o.Lease = 6 * time.Second })
+				defer fx.stop()
+				done := make(chan error, 1)
+				go func() {
+					_, err := fx.hub.Create(t.Context(), session.Spec{ID: "s"})
+					done <- err
+				}()
+				up := <-fx.ends
+				time.Sleep(7 * time.Second)
+				if taken {
+					if _, err := fx.mem.Acquire(t.Context(), "s", "http://b", time.Minute); err != nil {
+						t.Fatal(err)
+					}
+				}
+				send(t, up, createdFor("sess_1", time.Hour))
+				if err := <-done; taken != errors.Is(err, session.ErrLeaseLost) || !taken && err != nil {
+					t.Errorf("create: %v", err)
+				}
+				if _, ok := fx.hub.Controller("s"); ok == taken {
+					t.Errorf("runs: %v", ok)
+				}
+			})
+		})
+	}
+}

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// ErrMoved ends a session here that another node runs on.
+// ErrMoved ends a session here that another node runs on. As the answer to a command it
+// says that nothing was done.
 var ErrMoved = errors.New("session: moved to another node")
 
 // Snapshot is all there is to a session, on its way to the node that runs it on.
@@ -115,9 +116,10 @@ func (h *Hub) others(ctx context.Context) []Node {
 func (c *Controller) freeze() (Snapshot, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.state != stateOpen || c.up.lost || c.swapping || !c.quiet(time.Now()) {
+	if c.refusesLocked() != nil || c.up.lost || c.swapping || !c.quiet(time.Now()) {
 		return Snapshot{}, false
 	}
+	c.frozen = true
 	c.saveLocked()
 	c.settleClients()
 	c.settleUpstream()

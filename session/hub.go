@@ -165,11 +165,13 @@ func (h *Hub) Create(ctx context.Context, spec Spec) (*Controller, error) {
 	} else if !errors.Is(err, ErrNotFound) {
 		return nil, fmt.Errorf("look up session: %w", err)
 	}
+	taken := sinceStart()
 	lease, err := h.node.Directory.Acquire(ctx, spec.ID, h.node.Node, h.node.Lease)
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease: %w", err)
 	}
 	c := newController(h.node, spec, lease)
+	c.leased = taken
 	if err := h.start(ctx, c); err != nil {
 		h.release(c)
 		return nil, err
@@ -185,19 +187,25 @@ func (h *Hub) start(ctx context.Context, c *Controller) error {
 		h.node.count(err)
 		return err
 	}
-	if err := h.run(c); err != nil {
-		c.up.conn.Close(CloseNormal, "")
+	if err := h.run(ctx, c); err != nil {
+		c.abandon(err)
 		return err
 	}
 	return nil
 }
 
-// run puts a controller among the running ones and starts it.
-func (h *Hub) run(c *Controller) error {
+// run puts a controller among the running ones, whose leases are renewed, and starts it.
+func (h *Hub) run(ctx context.Context, c *Controller) error {
+	if err := h.holdOn(ctx, c); err != nil {
+		return err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed {
+	switch {
+	case h.closed:
 		return ErrDraining
+	case h.node.aged(c): // the process was stopped meanwhile
+		return ErrLeaseLost
 	}
 	h.running[c.id] = c
 	h.sessions.Go(c.run)

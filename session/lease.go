@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -34,6 +35,30 @@ func (h *Hub) renew(ctx context.Context) {
 		}
 		h.announce(ctx)
 	}
+}
+
+// aged reports whether a lease that was taken for a session to be was not renewed for so
+// long that the node's leases, of which it becomes one, would seem younger than it is.
+func (n *node) aged(c *Controller) bool {
+	return time.Duration(sinceStart()-c.leased) >= n.Lease/12
+}
+
+// holdOn renews the lease of a session that took its time to get ready. ErrLeaseLost:
+// another node has it.
+func (h *Hub) holdOn(ctx context.Context, c *Controller) error {
+	if !h.node.aged(c) {
+		return nil
+	}
+	began := sinceStart()
+	lost, err := h.node.Directory.Renew(ctx, []Lease{c.lease}, h.node.Lease)
+	switch {
+	case err != nil:
+		return fmt.Errorf("renew lease: %w", err)
+	case len(lost) > 0:
+		return ErrLeaseLost
+	}
+	c.leased = began
+	return nil
 }
 
 // leases are those of the sessions that run here.

@@ -21,6 +21,18 @@ func (c *Controller) open(ctx context.Context) error {
 	return nil
 }
 
+// abandon ends a session that was opened and may not run after all: left as it is, it
+// would be claimed as one that had lost its node.
+func (c *Controller) abandon(why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state, c.status = stateClosed, StatusEnded
+	c.reason, c.ended = why, time.Now()
+	c.up.conn.Close(CloseNormal, "")
+	c.noticeEndLocked()
+	c.saveLocked()
+}
+
 // useLocked makes l the session's leg. What waited for the one before, and the input
 // audio that the upstream has not made an item of, goes to the new one.
 func (c *Controller) useLocked(l *leg) {

@@ -82,15 +82,11 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &e.Broadcast
-	late := !b.Sticky && c.created.After(b.CreatedAt) && !e.Withdrawn
-	if c.state != stateOpen || !b.selects(c.spec.Labels) || late {
+	late := !b.Sticky && c.created.Truncate(time.Millisecond).After(b.CreatedAt) && !e.Withdrawn
+	if c.refusesLocked() != nil || !b.selects(c.spec.Labels) || late {
 		return false
 	}
-	base := c.instructions()
-	if c.acks.sent() {
-		base = c.overlay.Base // what the upstream last said is not the last that it was told
-	}
-	if !c.overlay.take(e, base) {
+	if !c.overlay.take(e, c.instructions()) {
 		return false
 	}
 	c.sendOverlay(func(id ID, err error) {
@@ -134,10 +130,15 @@ func (c *Controller) instructions() string {
 }
 
 // rebaseLocked takes the instructions that a client has just set as those that broadcasts
-// stand on, and puts what stands over them again.
-func (c *Controller) rebaseLocked() {
+// stand on, and puts what stands over them again. k is the update that the upstream
+// answered; nil if that is not known.
+func (c *Controller) rebaseLocked(k *ack) {
+	set := k != nil && k.instructs || k == nil && c.instructions() != c.overlay.text()
+	if !c.overlay.Based || !set {
+		return
+	}
+	c.overlay.Base = c.instructions()
 	if len(c.overlay.Standing) > 0 {
-		c.overlay.Base = c.instructions()
 		c.sendOverlay(nil)
 	}
 }
@@ -167,7 +168,7 @@ func (g *gathering) ask(c *Controller) bool {
 func (g *gathering) settle(id ID, err error) {
 	o := Outcome{Session: id, Status: OutcomeApplied, At: time.Now()}
 	switch {
-	case errors.Is(err, ErrUpstreamLost):
+	case errors.Is(err, ErrUpstreamLost), errors.Is(err, ErrLeaseLost):
 		o.Status = OutcomeDeferred
 	case errors.Is(err, ErrEnded):
 		o.Status = OutcomeEnded

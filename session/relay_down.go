@@ -112,9 +112,7 @@ func (c *Controller) observe(h head, raw []byte) {
 	case "session.updated":
 		c.up.adopt(raw)
 		c.conv.version++ // the next upstream has to be told this one
-		if k := c.acks.done(typ, "", raw); k == nil || !k.own() {
-			c.rebaseLocked()
-		}
+		c.rebaseLocked(c.acks.done(typ, "", raw))
 		c.saveLocked()
 	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
 		c.observeItem(typ, raw)

@@ -103,7 +103,7 @@ func (c *Controller) swapLocked(l *leg, reason string) {
 	}
 	c.node.stats.Renewals.Add(1)
 	c.emitLocked(object{"type": typeRenewed, "reason": reason, "session": c.up.session})
-	if len(c.overlay.Standing) > 0 && c.instructions() != c.overlay.text() {
+	if c.overlay.Based && c.instructions() != c.overlay.text() {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
 	c.saveLocked()
@@ -128,7 +128,7 @@ func (c *Controller) lostLocked(l *leg, why error) {
 	l.lost = true
 	l.out.hold()
 	l.conn.Close(CloseNormal, "")
-	if time.Since(l.opened) > stableLife {
+	if time.Since(l.opened) > stableLife || errors.Is(why, errExpiring) {
 		c.flaps = 0
 	}
 	if c.flaps++; fatal(why) || c.flaps > maxFlaps {

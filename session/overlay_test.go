@@ -1,0 +1,149 @@
+package session_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"switchboard/session"
+	"switchboard/session/sessiontest"
+)
+
+// updated answers an update as the upstream does, with the instructions that now hold.
+func updated(t *testing.T, up *sessiontest.Conn, instructions string) {
+	t.Helper()
+	send(t, up, strings.Replace(strings.Replace(createdFor("sess_1", time.Hour), "session.created", "session.updated", 1), "be kind", instructions, 1))
+}
+
+// toldTo reads the next update and answers it; it must set these instructions and nothing else.
+func toldTo(t *testing.T, up *sessiontest.Conn, instructions string) {
+	t.Helper()
+	want(t, up, `"session.update"`, `"session":{"instructions":"`+instructions+`","type":"realtime"}`)
+	updated(t, up, instructions)
+}
+
+// publish sends a broadcast to append.
+func (fx *fixture) publish(text string) session.Broadcast {
+	fx.t.Helper()
+	b, err := fx.mem.Publish(fx.t.Context(), session.Broadcast{Instructions: text, Mode: session.ModeAppend, By: "ops"})
+	if err != nil {
+		fx.t.Fatal(err)
+	}
+	return b
+}
+
+func (fx *fixture) withdraw(b session.Broadcast) {
+	fx.t.Helper()
+	if _, err := fx.mem.Withdraw(fx.t.Context(), b.ID, "ops"); err != nil {
+		fx.t.Fatal(err)
+	}
+}
+
+// lone is a node of its own with the log of broadcasts.
+func lone(t *testing.T) *fixture {
+	mem := sessiontest.NewMemory()
+	fx := start(t, func(o *session.HubOptions) {
+		o.Store, o.Directory, o.Meter, o.Broadcasts = mem, mem, mem, mem
+	})
+	fx.mem = mem
+	return fx
+}
+
+// What a client changes beside the instructions leaves what broadcasts stand on as it
+// was; what it says of the instructions is what they stand on from then on.
+func TestClientUpdatesUnderABroadcast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := lone(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Open())
+		b := fx.publish("close at 8")
+		toldTo(t, up, `be kind\n\nclose at 8`)
+		want(t, cl, "session.updated")
+
+		send(t, cl, `{"type":"session.update","session":{"type":"realtime","tool_choice":"none"}}`)
+		want(t, up, "tool_choice")
+		updated(t, up, `be kind\n\nclose at 8`)
+		want(t, cl, "session.updated")
+
+		send(t, cl, `{"type":"session.update","session":{"type":"realtime","instructions":"be brief"}}`)
+		want(t, up, "be brief")
+		updated(t, up, "be brief")
+		want(t, cl, "session.updated")
+		toldTo(t, up, `be brief\n\nclose at 8`)
+		want(t, cl, "session.updated")
+
+		fx.withdraw(b)
+		toldTo(t, up, "be brief")
+		want(t, cl, "session.updated")
+	})
+}
+
+// A broadcast that comes while an update of something else is under way stands on the
+// session's own instructions.
+func TestBroadcastDuringAnUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := lone(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Update(t.Context(), []byte(`{"tool_choice":"none"}`))
+			done <- err
+		}()
+		want(t, up, "tool_choice")
+		fx.publish("close at 8")
+		want(t, up, `"instructions":"be kind\n\nclose at 8"`)
+		updated(t, up, "be kind")
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		updated(t, up, `be kind\n\nclose at 8`)
+	})
+}
+
+// A withdrawal that the upstream never acknowledged holds for the next one.
+func TestWithdrawalOutlivesTheUpstream(t *testing.T) {
+	for name, withdraw := range map[string]func(fx *fixture, up *sessiontest.Conn, b session.Broadcast){
+		"before it is lost": func(fx *fixture, up *sessiontest.Conn, b session.Broadcast) {
+			fx.withdraw(b)
+			want(fx.t, up, `"instructions":"be kind"`)
+			up.Drop()
+		},
+		"after": func(fx *fixture, up *sessiontest.Conn, b session.Broadcast) {
+			up.Drop()
+			synctest.Wait()
+			fx.withdraw(b)
+			synctest.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := lone(t)
+				defer fx.stop()
+				c, up := fx.openFor(time.Hour)
+				b := fx.publish("close at 8")
+				toldTo(t, up, `be kind\n\nclose at 8`)
+				synctest.Wait()
+				withdraw(fx, up, b)
+				second := <-fx.ends
+				send(t, second, createdFor("sess_2", time.Hour))
+				if told := want(t, second, `"session.update"`); strings.Contains(told, "close") {
+					// It may have been made ready before the withdrawal came; then it is told behind that.
+					updated(t, second, `be kind\n\nclose at 8`)
+					want(t, second, `"instructions":"be kind"`)
+				}
+				updated(t, second, "be kind")
+				synctest.Wait()
+				if got := string(c.Record().Session); strings.Contains(got, "close") || !strings.Contains(got, "be kind") {
+					t.Errorf("session %s", got)
+				}
+				s, err := fx.mem.Broadcast(t.Context(), b.ID)
+				if err != nil || s.Withdrawal == nil || s.Withdrawal.Outcomes[session.OutcomeDeferred] != 1 {
+					t.Errorf("%+v, %v", s, err)
+				}
+			})
+		})
+	}
+}
