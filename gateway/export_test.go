@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"io"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -15,3 +16,9 @@ func Collector(h Hub) prometheus.Collector { return newStats(h) }
 
 // CloseNodes gives the idle connections to other nodes back.
 func CloseNodes(g *Gateway) { g.nodes.(*http.Transport).CloseIdleConnections() }
+
+// NewHop is the way to an owner; leave is what happens when this node stops.
+func NewHop(owner io.ReadWriteCloser) (h io.WriteCloser, leave func()) {
+	way := &hop{ReadWriteCloser: owner, gone: func() {}, forget: func() bool { return true }}
+	return way, way.leave
+}

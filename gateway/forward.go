@@ -65,9 +65,12 @@ func (g *Gateway) owned(c *gin.Context) {
 }
 
 // ownerOf says where a request for a session belongs: "" is here, which goes for
-// sessions that have ended or never were, too; this node's own URL, that it will be here soon.
+// sessions that have ended or never were, too; this node's own URL, that it is on its way
+// here or from here.
 func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
-	if _, ok := g.Hub.Controller(id); ok {
+	if ctl, ok := g.Hub.Controller(id); ok && ctl.Leaving() {
+		return g.Node, nil // the next look finds where it has gone
+	} else if ok {
 		return "", nil
 	}
 	lease, err := g.Directory.Owner(ctx, id)
@@ -110,6 +113,7 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 	}
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // the owner bounds its answer, a stream has no end
 	var moved error
+	var answer io.Closer
 	proxy := &httputil.ReverseProxy{
 		Transport:     g.nodes,
 		FlushInterval: -1,
@@ -124,6 +128,8 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 			if r.Header.Get(movedHeader) != "" {
 				return errMoved
 			}
+			g.letGo(r)
+			answer = r.Body
 			for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
 				c.Writer.Header().Del(name) // the owner has set its own
 			}
@@ -141,8 +147,16 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 			moved = errMoved // a node that cannot be reached is looked for again
 		},
 	}
+	defer func() {
+		if answer != nil {
+			answer.Close() // the proxy leaves it open where it fails to pass an upgrade on
+		}
+	}()
 	g.forwarded.Add(1)
 	proxy.ServeHTTP(c.Writer, c.Request)
+	if body != nil { // whoever answers in the end reads it, too
+		c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	}
 	return moved
 }
 

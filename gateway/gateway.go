@@ -90,6 +90,8 @@ type Gateway struct {
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
 	streams  context.Context
 	stop     context.CancelFunc // ends the event streams
+	hops     context.Context
+	hangUp   context.CancelFunc // ends the sockets that are forwarded to other nodes
 }
 
 // New builds the handler. It fails when an option is missing or makes no sense.
@@ -100,6 +102,7 @@ func New(o Options) (*Gateway, error) {
 	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL)}
 	g.nodes = NodeTransport()
 	g.streams, g.stop = context.WithCancel(context.Background())
+	g.hops, g.hangUp = context.WithCancel(context.Background())
 	if err := g.route(); err != nil {
 		return nil, err
 	}
@@ -149,6 +152,9 @@ func (g *Gateway) Drain() {
 	g.stop()
 }
 
-// Wait returns when the last attached client is gone. Call it when the server takes no
-// more requests and the hub has ended.
-func (g *Gateway) Wait() { g.clients.Wait() }
+// Wait sends the clients away that are forwarded to other nodes, and returns when the last
+// client is gone. Call it when the server takes no more requests and the hub has ended.
+func (g *Gateway) Wait() {
+	g.hangUp()
+	g.clients.Wait()
+}

@@ -26,7 +26,8 @@ type Problem struct {
 	Param        string `json:"param,omitempty" doc:"The upstream's name of the refused parameter"`
 	UpstreamType string `json:"upstream_type,omitempty" doc:"The upstream's error type"`
 
-	retryAfter int // seconds; 0: no header
+	retryAfter int  // seconds; 0: no header
+	moved      bool // nothing was done: a node that forwarded the request may look for the owner again
 }
 
 // ProblemField says what is wrong with one field.
@@ -53,6 +54,9 @@ func (p *Problem) GetHeaders() http.Header {
 	}
 	if p.Status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", "Bearer")
+	}
+	if p.moved {
+		h.Set(movedHeader, "1")
 	}
 	return h
 }
@@ -83,6 +87,7 @@ var kinds = []struct {
 	{session.ErrExists, 409, "session-exists", "a session with this ID exists or existed", 0},
 	{session.ErrEnded, 410, "session-ended", "the session has ended", 0},
 	{session.ErrLeaseLost, 503, "session-elsewhere", "another node has taken the session over", 1},
+	{session.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
 	{session.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
 	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},
 	{session.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},
@@ -120,7 +125,7 @@ func asProblem(err error) *Problem {
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
 			p := refuse(k.status, k.kind, k.detail)
-			p.retryAfter = k.retry
+			p.retryAfter, p.moved = k.retry, k.err == session.ErrMoved
 			return p
 		}
 	}

@@ -1,0 +1,143 @@
+package gateway_test
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+	"github.com/gobwas/ws"
+
+	"switchboard/gateway"
+	"switchboard/session"
+)
+
+// sink takes what it is given.
+type sink struct{ bytes.Buffer }
+
+func (*sink) Close() error { return nil }
+
+// Wherever the client's bytes are cut, the close frame stands behind the frame that was
+// under way, and nothing follows it.
+func TestHopLeavesBetweenFrames(t *testing.T) {
+	var stream []byte
+	var ends []int
+	for _, size := range []int{0, 5, 125, 126, 70000, 1} {
+		f := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(bytes.Repeat([]byte("x"), size))))
+		stream = append(stream, f...)
+		ends = append(ends, len(stream))
+	}
+	for range 300 {
+		owner := &sink{}
+		h, leave := gateway.NewHop(owner)
+		at := rand.IntN(len(stream))
+		if rand.IntN(2) == 0 { // where headers are
+			at = min(len(stream)-1, max(0, ends[rand.IntN(len(ends))]-10+rand.IntN(20)))
+		}
+		write(t, h, stream[:at])
+		leave()
+		write(t, h, stream[at:])
+		want := 0
+		for _, end := range ends {
+			if want = end; end >= at {
+				break
+			}
+		}
+		if at == 0 {
+			want = 0
+		}
+		got := owner.Bytes()
+		if len(got) < want || !bytes.Equal(got[:want], stream[:want]) {
+			t.Fatalf("cut at %d: %d bytes, want %d and a close frame", at, len(got), want)
+		}
+		f, err := ws.ReadFrame(bytes.NewReader(got[want:]))
+		if err != nil || f.Header.OpCode != ws.OpClose || len(got) != want+8 {
+			t.Fatalf("cut at %d: behind it %x, %v", at, got[want:], err)
+		}
+		if code, _ := ws.ParseCloseFrameData(ws.UnmaskFrame(f).Payload); code != session.CloseMoved {
+			t.Fatalf("closed with %d", code)
+		}
+	}
+}
+
+// write writes in pieces of random sizes.
+func write(t *testing.T, w io.Writer, p []byte) {
+	t.Helper()
+	for len(p) > 0 {
+		n := 1 + rand.IntN(min(len(p), 1+rand.IntN(20000)))
+		if took, err := w.Write(p[:n]); took != n || err != nil {
+			t.Fatalf("wrote %d of %d: %v", took, n, err)
+		}
+		p = p[n:]
+	}
+}
+
+// A node that stops sends away whom it forwarded, in the way it does its own clients.
+func TestNodeStopsThatForwards(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	f.on(b, 201, "POST", "/realtime/sessions", `{"session_id":"one"}`)
+	c := f.attach(a, "one", "")
+	until(t, c, "session.created")
+	r, err := http.NewRequestWithContext(t.Context(), "GET", a.url+"/realtime/sessions/one/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+app)
+	events, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer events.Body.Close()
+	go a.drain()
+	if _, err := io.ReadAll(events.Body); err != nil {
+		t.Errorf("the event stream broke off: %v", err)
+	}
+	for err = nil; err == nil; {
+		_, _, err = c.Read(t.Context())
+	}
+	var closed websocket.CloseError
+	if !errors.As(err, &closed) || closed.Code != session.CloseMoved {
+		t.Errorf("the client saw %v", err)
+	}
+	f.on(b, 200, "POST", "/realtime/sessions/one/audio/clear", "")
+}
+
+// What a node is told has moved it looks for again, and whoever has it gets all that was asked.
+func TestRequestFollowsAMove(t *testing.T) {
+	f := newFleet(t, 1)
+	var asked string
+	var lease session.Lease
+	before := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked += string(body)
+		if err := f.mem.Release(t.Context(), lease); err != nil {
+			t.Error(err)
+		}
+		w.Header().Set("Switchboard-Moved", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer before.Close()
+	var err error
+	if lease, err = f.mem.Acquire(t.Context(), "one", before.URL, time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	record := session.Record{ID: "one", Key: "one-app", Status: session.StatusActive, Model: "gpt-realtime", CreatedAt: time.Now()}
+	if _, err := f.mem.Apply(t.Context(), []session.Change{{ID: "one", Epoch: lease.Epoch, Record: &record}}); err != nil {
+		t.Fatal(err)
+	}
+	f.url = f.nodes[0].url
+	f.must(200, "POST", "/realtime/sessions/one/message", operator, `{"text":"hello there","respond":false}`)
+	if asked != `{"text":"hello there","respond":false}` {
+		t.Errorf("the first was asked %q", asked)
+	}
+	if items := f.must(200, "GET", "/realtime/sessions/one/items", operator, ""); !strings.Contains(string(items.body), "hello there") {
+		t.Errorf("items %s", items.body)
+	}
+}
