@@ -37,6 +37,9 @@ func (h *histogram) addMany(d time.Duration, n uint64) {
 	}
 }
 
+// any reports whether anything was added.
+func (h *histogram) any() bool { return h.max.Load() > 0 }
+
 // bucketOf keeps the five bits below the highest one: durations under 64 ns are exact.
 func bucketOf(ns uint64) int {
 	ns = min(ns, longest)

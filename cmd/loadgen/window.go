@@ -148,6 +148,9 @@ func (m *measurement) count(ctx context.Context, base reading) error {
 	if err := sleep(ctx, m.scenario.Window); err != nil {
 		return err
 	}
+	if err := m.untilSeen(ctx, up, down, timed); err != nil {
+		return err
+	}
 	m.meter.counting.Store(false)
 	m.window.Seconds = time.Since(begin).Seconds()
 	m.window.Up, m.window.Down = m.meter.up.Load()-up, m.meter.down.Load()-down
@@ -165,6 +168,53 @@ func (m *measurement) count(ctx context.Context, base reading) error {
 	m.window.CPUPerEvent = after.cpuSince(before, m.window.Up+m.window.Down)
 	m.window.BaseKiB, m.window.SessionKiB = base.kib(), after.kibSince(base, m.window.Connected)
 	return nil
+}
+
+// Where a machine is so slow that nothing of something came in a window, the window goes
+// on: the kernel holds megabytes of appends that are written flat out, for one, and takes
+// no more until a good part of them has been read.
+const (
+	seenLimit = 30 * time.Second // for a target that stands still
+	seenEvery = 20 * time.Millisecond
+)
+
+// untilSeen waits until there is something of all that the window is to measure, as long
+// as nothing went wrong.
+func (m *measurement) untilSeen(ctx context.Context, up, down int64, timed bool) error {
+	limit := time.Now().Add(seenLimit)
+	for m.window.Connected > 0 && m.meter.troubled() == 0 && time.Now().Before(limit) {
+		if m.seen(up, down) && (!timed || m.arrived(ctx)) {
+			return nil
+		}
+		if err := sleep(ctx, seenEvery); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *measurement) seen(up, down int64) bool {
+	sc, r := m.scenario, m.meter
+	speaks, hears, paced := sc.Append > 0, sc.Deltas != "" || sc.Turns, !sc.flat()
+	for _, part := range []struct{ wanted, there bool }{
+		{speaks, r.up.Load() > up},
+		{speaks && paced, r.pacing.any()},
+		{hears, r.down.Load() > down},
+		{hears && paced, r.firstAudio.any()},
+		{hears && paced && !sc.Turns, r.downLate.any()},
+		{sc.Turns, r.roundTrip.any()},
+	} {
+		if part.wanted && !part.there {
+			return false
+		}
+	}
+	return true
+}
+
+// arrived reports whether the stand-in has had an append since it was asked to count.
+func (m *measurement) arrived(ctx context.Context) bool {
+	seen, err := m.standIn.arrivals(ctx)
+	return err == nil && seen.Timed > 0
 }
 
 // sum closes the books.
