@@ -125,7 +125,7 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	defer c.mu.Unlock()
 	if base != nil && c.overlay.Based {
 		c.overlay.Base = *base
-		if c.instructions() != c.overlay.text() {
+		if c.up.says != c.overlay.text() {
 			c.sendOverlay(nil) // a broadcast came meanwhile
 		}
 	}
@@ -138,7 +138,7 @@ func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if _, ok := fields["type"]; !ok {
-		fields["type"] = c.sessionType()
+		fields["type"] = marshal(c.up.kind)
 	}
 	raw, ok := fields["instructions"]
 	var own string
@@ -149,15 +149,6 @@ func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) 
 	over.Base = own
 	fields["instructions"] = marshal(over.text())
 	return &own
-}
-
-// sessionType is the kind of session that was opened. Needs the lock.
-func (c *Controller) sessionType() json.RawMessage {
-	var s struct{ Type json.RawMessage }
-	if json.Unmarshal(c.up.session, &s) != nil || s.Type == nil {
-		return json.RawMessage(`"realtime"`)
-	}
-	return s.Type
 }
 
 // Cancel ends the active response. *UpstreamError response_cancel_not_active when there

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,7 +17,9 @@ type leg struct {
 	out     outbox
 	lost    bool
 	opened  time.Time
-	session json.RawMessage // the API session, as last reported
+	session json.RawMessage // the API session, as last reported; the rest is read from it
+	kind    string          // of session: "realtime" or "transcription"
+	says    string          // its instructions
 	expires time.Time
 	manual  bool            // no turn detection: the upstream waits for a commit
 	answers bool            // it answers by itself once a turn has ended
@@ -162,8 +165,10 @@ func (l *leg) adopt(raw []byte) {
 func (l *leg) use(session json.RawMessage) {
 	l.session = session
 	var s struct {
-		ExpiresAt int64 `json:"expires_at"`
-		Audio     struct {
+		Type         string
+		Instructions string
+		ExpiresAt    int64 `json:"expires_at"`
+		Audio        struct {
 			Input struct {
 				TurnDetection *struct {
 					CreateResponse *bool `json:"create_response"`
@@ -175,6 +180,7 @@ func (l *leg) use(session json.RawMessage) {
 	if json.Unmarshal(session, &s) != nil {
 		return
 	}
+	l.kind, l.says = cmp.Or(s.Type, "realtime"), s.Instructions
 	if s.ExpiresAt > 0 {
 		l.expires = time.Unix(s.ExpiresAt, 0).UTC()
 	}

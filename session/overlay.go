@@ -2,9 +2,9 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -61,9 +61,7 @@ func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
 	}
 	h.mu.Unlock()
 	g := newGathering(h, e, len(all))
-	for _, c := range all {
-		g.ask(c)
-	}
+	g.askAll(all)
 	h.sessions.Go(func() { g.run(context.WithoutCancel(ctx)) })
 }
 
@@ -86,7 +84,7 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 	if c.refusesLocked() != nil || !b.selects(c.spec.Labels) || late {
 		return false
 	}
-	if !c.overlay.take(e, c.instructions()) {
+	if !c.overlay.take(e, c.up.says) {
 		return false
 	}
 	c.sendOverlay(func(id ID, err error) {
@@ -94,9 +92,9 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 		if errors.As(err, &refused) { // it must not spoil the next upstream's configuration
 			c.overlay.drop(e.Broadcast.ID)
 		}
+		c.saveLocked() // not before: whoever claims the session meanwhile considers the entry anew
 		settle(id, err)
 	})
-	c.saveLocked()
 	return true
 }
 
@@ -111,33 +109,34 @@ func (c *Controller) sendOverlay(settle func(ID, error)) {
 		c.acks.finish(k, reply{err: ErrUpstreamLost})
 		return
 	}
-	update := marshal(object{"type": "session.update", "event_id": k.eventID, "session": object{
-		"type": c.sessionType(), "instructions": c.overlay.text(),
-	}})
+	update := overlayUpdate{Type: "session.update", EventID: k.eventID}
+	update.Session.Type, update.Session.Instructions = c.up.kind, c.overlay.text()
 	c.acks.add(k)
-	if err := c.sendUp(NewFrame(update), false, false); err != nil {
+	if err := c.sendUp(NewFrame(marshal(update)), false, false); err != nil {
 		c.acks.finish(k, reply{err: err})
 	}
 }
 
-// instructions are those of the API session.
-func (c *Controller) instructions() string {
-	var s struct{ Instructions string }
-	if json.Unmarshal(c.up.session, &s) != nil {
-		return ""
-	}
-	return s.Instructions
+// overlayUpdate says nothing but the instructions: a voice in the same update would be
+// refused after the first audio.
+type overlayUpdate struct {
+	Type    string `json:"type"`
+	EventID string `json:"event_id"`
+	Session struct {
+		Type         string `json:"type"`
+		Instructions string `json:"instructions"`
+	} `json:"session"`
 }
 
 // rebaseLocked takes the instructions that a client has just set as those that broadcasts
 // stand on, and puts what stands over them again. k is the update that the upstream
 // answered; nil if that is not known.
 func (c *Controller) rebaseLocked(k *ack) {
-	set := k != nil && k.instructs || k == nil && c.instructions() != c.overlay.text()
+	set := k != nil && k.instructs || k == nil && c.up.says != c.overlay.text()
 	if !c.overlay.Based || !set {
 		return
 	}
-	c.overlay.Base = c.instructions()
+	c.overlay.Base = c.up.says
 	if len(c.overlay.Standing) > 0 {
 		c.sendOverlay(nil)
 	}
@@ -162,6 +161,31 @@ func (g *gathering) ask(c *Controller) bool {
 		g.asked[c.id] = true
 	}
 	return concerned
+}
+
+// askers is how many goroutines tell the sessions of a node. The acknowledgements wake
+// thousands, between which one alone would wait for its turn again and again.
+const askers = 8
+
+// askAll lets sessions consider the entry, and returns when all have been told.
+func (g *gathering) askAll(all []*Controller) {
+	var wg sync.WaitGroup
+	var asked [askers][]ID
+	for n := range askers {
+		wg.Go(func() {
+			for i := n; i < len(all); i += askers {
+				if all[i].overlayNow(g.entry, g.settle) {
+					asked[n] = append(asked[n], all[i].id)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for _, ids := range asked {
+		for _, id := range ids {
+			g.asked[id] = true
+		}
+	}
 }
 
 // settle takes the outcome of one session; called under its lock, it never waits.

@@ -19,7 +19,7 @@ func updated(t *testing.T, up *sessiontest.Conn, instructions string) {
 // toldTo reads the next update and answers it; it must set these instructions and nothing else.
 func toldTo(t *testing.T, up *sessiontest.Conn, instructions string) {
 	t.Helper()
-	want(t, up, `"session.update"`, `"session":{"instructions":"`+instructions+`","type":"realtime"}`)
+	want(t, up, `"session.update"`, `"session":{"type":"realtime","instructions":"`+instructions+`"}`)
 	updated(t, up, instructions)
 }
 

@@ -103,7 +103,7 @@ func (c *Controller) swapLocked(l *leg, reason string) {
 	}
 	c.node.stats.Renewals.Add(1)
 	c.emitLocked(object{"type": typeRenewed, "reason": reason, "session": c.up.session})
-	if c.overlay.Based && c.instructions() != c.overlay.text() {
+	if c.overlay.Based && c.up.says != c.overlay.text() {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
 	c.saveLocked()
