@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +24,7 @@ const ackLife = 30 * time.Second
 
 // reply is what an ack came to.
 type reply struct {
-	raw []byte
+	raw []byte // the event; the reader's again once settle has returned
 	err error
 }
 
@@ -53,7 +52,7 @@ func (a *acks) remove(k *ack) {
 func (a *acks) done(typ, itemID string, raw []byte) *ack {
 	for _, k := range a.open {
 		if k.typ == typ && (k.itemID == "" || k.itemID == itemID) {
-			a.finish(k, reply{raw: bytes.Clone(raw)})
+			a.finish(k, reply{raw: raw})
 			return k
 		}
 	}

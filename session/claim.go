@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // claimLog is how many events of the log a claim reads at a time, for clients that resume.
@@ -151,7 +153,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		c.history.floor = lastAudio(s.History)
 	}
 	c.up = &leg{lost: true}
-	c.up.use(r.Session)
+	c.up.use(gjson.ParseBytes(r.Session))
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
 	c.up.out.hold()
 	for _, e := range s.Tail {

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -217,7 +218,7 @@ func (c *Controller) ask(ctx context.Context, k *ack, event object) ([]byte, err
 	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, ErrTimeout)
 	defer cancel()
 	result := make(chan reply, 1)
-	k.settle = func(r reply) { result <- r }
+	k.settle = func(r reply) { result <- reply{bytes.Clone(r.raw), r.err} }
 	if err := c.post(k, event); err != nil {
 		return nil, err
 	}

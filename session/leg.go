@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 // leg is one connection to the upstream. A session has one at a time; another takes its
@@ -154,41 +156,25 @@ func (l *leg) await(typ string) error {
 
 // adopt takes over the API session that an event carries, if it carries one.
 func (l *leg) adopt(raw []byte) {
-	var ev struct{ Session json.RawMessage }
-	if json.Unmarshal(raw, &ev) != nil || ev.Session == nil {
-		return
+	if s := gjson.GetBytes(raw, "session"); s.IsObject() {
+		l.use(s)
 	}
-	l.use(ev.Session)
 }
 
-// use reads what the gateway needs to know of an API session.
-func (l *leg) use(session json.RawMessage) {
-	l.session = session
-	var s struct {
-		Type         string
-		Instructions string
-		ExpiresAt    int64 `json:"expires_at"`
-		Audio        struct {
-			Input struct {
-				TurnDetection *struct {
-					CreateResponse *bool `json:"create_response"`
-				} `json:"turn_detection"`
-			}
-			Output struct{ Format struct{ Type string } }
-		}
+// use reads what the gateway needs to know of an API session. It peeks: decoding would
+// grow the stack of each of the thousands of readers that a broadcast wakes.
+func (l *leg) use(s gjson.Result) {
+	l.session = json.RawMessage(s.Raw)
+	l.kind, l.says = cmp.Or(s.Get("type").Str, "realtime"), s.Get("instructions").Str
+	if at := s.Get("expires_at").Int(); at > 0 {
+		l.expires = time.Unix(at, 0).UTC()
 	}
-	if json.Unmarshal(session, &s) != nil {
-		return
-	}
-	l.kind, l.says = cmp.Or(s.Type, "realtime"), s.Instructions
-	if s.ExpiresAt > 0 {
-		l.expires = time.Unix(s.ExpiresAt, 0).UTC()
-	}
-	turns := s.Audio.Input.TurnDetection
-	l.manual = turns == nil
-	l.answers = turns != nil && (turns.CreateResponse == nil || *turns.CreateResponse)
+	turns := s.Get("audio.input.turn_detection")
+	creates := turns.Get("create_response")
+	l.manual = !turns.IsObject()
+	l.answers = !l.manual && (creates.Type == gjson.Null || creates.Bool())
 	l.rate = 48000 // PCM16 at 24 kHz
-	if f := s.Audio.Output.Format.Type; f == "audio/pcmu" || f == "audio/pcma" {
+	if f := s.Get("audio.output.format.type").Str; f == "audio/pcmu" || f == "audio/pcma" {
 		l.rate = 8000 // G.711: one byte a sample at 8 kHz
 	}
 }
