@@ -82,8 +82,8 @@ lint-web: web
 	@echo "== tsc, biome"
 	@cd web && $(NPM) run check
 
-# What Go tests run OpenAI's JavaScript clients with.
-CLIENTS := $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard gateway/conformance/package.json))
+# What Go tests run other projects' JavaScript clients with.
+CLIENTS := $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard */conformance/package.json))
 
 .PHONY: test-go
 test-go: web bin/tally $(CLIENTS) ## Go tests, under the race detector
@@ -103,9 +103,10 @@ test-browser: bin/switchboard bin/tally ## The pages in Chromium
 	@cd web && $(SPEC) $(NPM) run test:browser | ../$(TALLY) ../$(COUNTS)/browser
 
 .PHONY: bench
-bench: build ## Measure against nginx, write docs/benchmarks.md (10 minutes, an idle machine)
+bench: build ## Measure against nginx, and the intake of webhooks; write docs/benchmarks.md (11 minutes, an idle machine)
 	@.ci/needs redis-server=redis-server nginx=nginx
 	@bin/loadgen bench $(BENCH)
+	@bin/loadgen intake $(INTAKE)
 
 .PHONY: trials
 trials: build ## Put a fleet under load and take it apart, in modest sizes (6 minutes; TRIALS=--full for the rest)

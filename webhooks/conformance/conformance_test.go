@@ -1,5 +1,3 @@
-//go:build conformance
-
 package conformance_test
 
 import (
@@ -70,7 +68,7 @@ func startPeer(t *testing.T) *peer {
 	var trouble bytes.Buffer
 	node.Stderr = &trouble
 	if err := node.Start(); err != nil {
-		t.Fatalf("%v: this test needs node 20 and: npm ci --prefix webhooks/conformance", err)
+		t.Fatalf("%v: this test needs Node.js, and its packages: npm ci --prefix webhooks/conformance", err)
 	}
 	t.Cleanup(func() {
 		in.Close()
