@@ -26,6 +26,6 @@ type Config struct {
 	AllowNetworks []string      `name:"subscriber-networks" env:"SWITCHBOARD_SUBSCRIBER_NETWORKS" sep:"," placeholder:"CIDR" help:"Private networks that subscriptions may point to (for development: 127.0.0.0/8,::1/128)."`
 	DisableAfter  time.Duration `name:"subscriber-disable-after" env:"SWITCHBOARD_SUBSCRIBER_DISABLE_AFTER" default:"120h" help:"A subscription that failed for this long without one success is disabled."`
 
-	Workers    int           `name:"webhook-workers" env:"SWITCHBOARD_WEBHOOK_WORKERS" default:"16" help:"Events of the inbox that a node handles at once."`
+	Workers    int           `name:"webhook-workers" env:"SWITCHBOARD_WEBHOOK_WORKERS" default:"16" help:"Events of the inbox that a node handles at once; with 0 it only receives them."`
 	HandleTime time.Duration `name:"webhook-handle-time" env:"SWITCHBOARD_WEBHOOK_HANDLE_TIME" default:"30s" help:"Time to handle an event; those of a lost node are taken over after half as much again."`
 }

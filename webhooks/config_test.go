@@ -36,6 +36,10 @@ func TestConfigurationComesFromFlagsAndEnvironment(t *testing.T) {
 		len(c.AllowNetworks) != 2 || c.PollFirst != 2*time.Second || c.Workers != 16 || len(c.Notify) != 1 || c.Notify[0] != "log://" {
 		t.Errorf("%+v", c)
 	}
+	t.Setenv("OPENAI_WEBHOOK_SECRET", " "+testSecret+",\n  "+otherSecret+"\n")
+	if c, err := parse(t); err != nil || len(c.Secrets) != 2 || string(c.Secrets[0]) != testSecret || string(c.Secrets[1]) != otherSecret {
+		t.Errorf("secrets with blanks: %d, %v", len(c.Secrets), err)
+	}
 	if c, err := parse(t, "--notify=log://,ntfy://ntfy.sh/topic"); err != nil || len(c.Notify) != 2 {
 		t.Errorf("%v %v", c.Notify, err)
 	}

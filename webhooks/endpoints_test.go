@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
 	"github.com/redis/go-redis/v9"
 	"github.com/tidwall/gjson"
 
@@ -54,6 +56,24 @@ func TestEndpointSecretsReachAllNodesAtOnce(t *testing.T) {
 			t.Errorf("deleted: %d", status)
 		}
 	})
+}
+
+// Whoever deletes an endpoint at OpenAI first can still have its secret forgotten here.
+func TestTheSecretOfAnEndpointThatIsGoneIsForgotten(t *testing.T) {
+	rdb := redistest.Mini(t)
+	n := start(t, rdb, config(), standin.JobOptions{})
+	made := n.must("POST", "/webhooks/endpoints", map[string]any{
+		"name": "test", "url": n.server.URL + "/webhooks/openai", "event_types": []string{"batch.completed"}})
+	elsewhere := openai.NewClient(option.WithBaseURL(n.api.URL+"/v1/"), option.WithAPIKey("sk-test"))
+	if _, err := elsewhere.Webhooks.Delete(t.Context(), made.Get("id").Str); err != nil {
+		t.Fatal(err)
+	}
+	if status, p := n.call("DELETE", "/webhooks/endpoints/"+made.Get("id").Str, nil); status != 404 {
+		t.Errorf("%d %s", status, p.Raw)
+	}
+	if kept := rdb.HLen(t.Context(), "gw:{wh:secrets}:endpoints").Val(); kept != 0 {
+		t.Errorf("%d secrets are accepted still", kept)
+	}
 }
 
 func TestEndpointErrorsArePassedOn(t *testing.T) {

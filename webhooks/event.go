@@ -1,9 +1,11 @@
 package webhooks
 
 import (
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 
@@ -35,9 +37,10 @@ const (
 
 var errNotEvent = errors.New("the payload is not a JSON object")
 
-// parseEvent reads a payload. An object without a usable type is an event of type "unknown".
+// parseEvent reads a payload. An object without a usable type is an event of type "unknown". Unlike gjson's, encoding/json's
+// check is bounded in depth: a payload of brackets must not use up the stack.
 func parseEvent(id, origin string, raw []byte) (Event, error) {
-	if !gjson.ValidBytes(raw) {
+	if !utf8.Valid(raw) || !json.Valid(raw) {
 		return Event{}, errNotEvent
 	}
 	object := gjson.ParseBytes(raw)

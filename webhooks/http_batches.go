@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -22,6 +24,8 @@ const (
 	largestUpload = 201 << 20 // the Batch API's 200 MB and a form around them
 	largestField  = 64 << 10
 	stalled       = 30 * time.Second // without a byte, either way
+
+	curlsDefault = "application/x-www-form-urlencoded" // of curl -d, which is JSON here as everywhere else in the gateway
 )
 
 type (
@@ -90,7 +94,7 @@ func (s *Service) submitBatch(c *gin.Context) {
 	var b *batch.Batch
 	var err error
 	switch kind {
-	case "application/json":
+	case "application/json", curlsDefault:
 		b, err = s.submitJSON(c.Request.Context(), body)
 	case "multipart/form-data":
 		b, err = s.submitForm(c.Request, body)
@@ -104,7 +108,7 @@ func (s *Service) submitBatch(c *gin.Context) {
 
 func respond(c *gin.Context, created any, err error) {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		err = huma.NewError(413, "the body is larger than 200 MB")
+		err = batch.ErrTooLarge
 	}
 	if err != nil {
 		send(c.Writer, problemOf(err))
@@ -114,15 +118,39 @@ func respond(c *gin.Context, created any, err error) {
 }
 
 func (s *Service) submitJSON(ctx context.Context, body patientReader) (*batch.Batch, error) {
-	raw, err := io.ReadAll(body.toEnd(io.LimitReader(body, largestJSON+1)))
 	var sub submission
-	if err != nil || len(raw) > largestJSON || json.Unmarshal(raw, &sub) != nil {
-		return nil, huma.NewError(400, "the body is not the JSON that is expected here, or larger than 32 MiB")
+	if err := readJSON(body, largestJSON, &sub); err != nil {
+		return nil, err
 	}
 	if sub.InputFileID != "" {
+		if len(sub.Requests) > 0 {
+			return nil, huma.NewError(422, "give requests or input_file_id, not both")
+		}
 		return s.batches.SubmitUploaded(ctx, sub.spec(), sub.InputFileID)
 	}
 	return s.batches.SubmitRequests(ctx, sub.spec(), sub.Requests)
+}
+
+// readJSON reads a body whole; what is wrong with it is named.
+func readJSON(body patientReader, limit int64, into any) error {
+	raw, err := io.ReadAll(body.toEnd(io.LimitReader(body, limit+1)))
+	switch {
+	case err != nil:
+		return err
+	case int64(len(raw)) > limit:
+		return huma.NewError(413, fmt.Sprintf("a body of JSON has at most %d KiB; what is larger is uploaded as a file", limit>>10))
+	case !utf8.Valid(raw):
+		return huma.NewError(400, "the body is not UTF-8")
+	}
+	err = json.Unmarshal(raw, into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		location := "body." + wrong.Field
+		return huma.NewError(422, location+" must not be a "+wrong.Value, &huma.ErrorDetail{Location: location, Message: "must not be a " + wrong.Value})
+	}
+	if err != nil {
+		return huma.NewError(400, "the body is not JSON: "+err.Error())
+	}
+	return nil
 }
 
 func (s *Service) submitForm(r *http.Request, body patientReader) (*batch.Batch, error) {
@@ -138,7 +166,7 @@ func (s *Service) submitForm(r *http.Request, body patientReader) (*batch.Batch,
 }
 
 // openForm reads a form's fields up to its file, which is then read as it comes in.
-func openForm(r *http.Request, body io.Reader) (map[string]string, *multipart.Part, error) {
+func openForm(r *http.Request, body io.Reader) (map[string]string, *lastPart, error) {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" {
 		return nil, nil, huma.NewError(400, "the form has no boundary")
@@ -151,13 +179,32 @@ func openForm(r *http.Request, body io.Reader) (map[string]string, *multipart.Pa
 			return nil, nil, huma.NewError(400, "the form has no field named file")
 		}
 		if part.FormName() == "file" {
-			return fields, part, nil
+			return fields, &lastPart{part, form}, nil
 		}
 		value, err := io.ReadAll(io.LimitReader(part, largestField))
 		if err != nil || len(fields) > 20 {
 			return nil, nil, huma.NewError(400, "the form cannot be read")
 		}
 		fields[part.FormName()] = string(value)
+	}
+}
+
+// lastPart is a form's file. A field that comes after it would come too late: it is refused, not ignored.
+type lastPart struct {
+	*multipart.Part
+	form *multipart.Reader
+}
+
+func (p *lastPart) Read(b []byte) (int, error) {
+	n, err := p.Part.Read(b)
+	if err != io.EOF {
+		return n, err
+	}
+	switch next, ferr := p.form.NextPart(); {
+	case ferr == nil:
+		return n, huma.NewError(400, fmt.Sprintf("the form's field %q comes after its file: put the file last", next.FormName()))
+	default:
+		return n, ferr // io.EOF, or where the form was cut off
 	}
 }
 
@@ -168,8 +215,11 @@ func (s *Service) batchLines(c *gin.Context) {
 	if c.FullPath() == "/api/batches/:id/errors" {
 		kind = batch.Errors
 	}
-	o := batch.Reading{Skip: number(c, "offset"), Limit: number(c, "limit"), Requests: c.Query("include") == "request"}
-	lines, err := s.batches.Open(c.Request.Context(), c.Param("id"), kind, o)
+	o, err := readingOf(c)
+	var lines *batch.Lines
+	if err == nil {
+		lines, err = s.batches.Open(c.Request.Context(), c.Param("id"), kind, o)
+	}
 	if err != nil {
 		send(c.Writer, problemOf(err))
 		return
@@ -184,12 +234,24 @@ func (s *Service) batchLines(c *gin.Context) {
 	_ = out.control.SetWriteDeadline(time.Time{}) // the connection is used again
 }
 
-func number(c *gin.Context, name string) int {
-	n, err := strconv.Atoi(c.Query(name))
-	if err != nil {
-		return 0
+// readingOf reads the query of a stream of lines.
+func readingOf(c *gin.Context) (o batch.Reading, err error) {
+	switch c.Query("include") {
+	case "", "request":
+		o.Requests = c.Query("include") != ""
+	default:
+		return o, huma.NewError(422, "include must be request, or left out")
 	}
-	return max(0, n)
+	for name, into := range map[string]*int{"offset": &o.Skip, "limit": &o.Limit} {
+		given := c.Query(name)
+		if given == "" {
+			continue
+		}
+		if *into, err = strconv.Atoi(given); err != nil || *into < 0 {
+			return o, huma.NewError(422, name+" must be a whole number from 0", &huma.ErrorDetail{Location: "query." + name, Message: "must be a whole number from 0", Value: given})
+		}
+	}
+	return o, nil
 }
 
 // patientReader lets a body take its time as long as bytes come.

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -145,11 +146,14 @@ func (s *Service) updateEndpoint(ctx context.Context, in *updateEndpointInput) (
 	return s.viewAccepted(ctx, *e)
 }
 
+// deleteEndpoint forgets the secret of an endpoint that OpenAI no longer knows as well.
 func (s *Service) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
-	if _, err := s.o.API.Webhooks.Delete(ctx, in.ID); err != nil {
+	_, err := s.o.API.Webhooks.Delete(ctx, in.ID)
+	refused, ok := errors.AsType[*openai.Error](err)
+	if gone := ok && refused.StatusCode == 404; err != nil && !gone {
 		return nil, err
 	}
-	return nil, s.secrets.remove(ctx, in.ID)
+	return nil, errors.Join(err, s.secrets.remove(ctx, in.ID))
 }
 
 // rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -26,7 +27,7 @@ type EventView struct {
 
 type (
 	eventsInput struct {
-		Type   string      `query:"type" doc:"Exact, or a category like batch."`
+		Type   string      `query:"type" doc:"Exact, or a category like batch. or batch.*"`
 		State  queue.State `query:"state" enum:"waiting,done,dead"`
 		Origin string      `query:"origin" enum:"openai,gateway"`
 		After  string      `query:"after" doc:"next of the page before"`
@@ -54,7 +55,7 @@ type (
 )
 
 func (in *eventsInput) filter() queue.Filter {
-	return queue.Filter{Topic: in.Type, State: in.State, Origin: in.Origin, After: in.After, Limit: in.Limit}
+	return queue.Filter{Topic: strings.TrimSuffix(in.Type, "*"), State: in.State, Origin: in.Origin, After: in.After, Limit: in.Limit}
 }
 
 func viewEvent(r queue.Record) EventView {

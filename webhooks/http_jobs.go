@@ -2,8 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"encoding/json"
-	"io"
 	"mime"
 	"net/http"
 
@@ -122,7 +120,7 @@ func (s *Service) submitJob(c *gin.Context) {
 	var j *tune.Job
 	var err error
 	switch kind {
-	case "application/json":
+	case "application/json", curlsDefault:
 		j, err = s.submitJobJSON(c.Request.Context(), body)
 	case "multipart/form-data":
 		j, err = s.submitJobForm(c.Request, body)
@@ -140,9 +138,11 @@ func (s *Service) submitJobJSON(ctx context.Context, body patientReader) (*tune.
 		Suffix         string            `json:"suffix"`
 		Metadata       map[string]string `json:"metadata"`
 	}
-	raw, err := io.ReadAll(body.toEnd(io.LimitReader(body, largestField)))
-	if err != nil || json.Unmarshal(raw, &in) != nil || in.Model == "" || in.TrainingFile == "" {
-		return nil, huma.NewError(400, "model and training_file are required")
+	if err := readJSON(body, largestField, &in); err != nil {
+		return nil, err
+	}
+	if in.Model == "" || in.TrainingFile == "" {
+		return nil, huma.NewError(422, "model and training_file are required")
 	}
 	return s.jobs.Submit(ctx, tune.Spec{
 		Model: in.Model, TrainingFile: in.TrainingFile, ValidationFile: in.ValidationFile, Suffix: in.Suffix, Metadata: in.Metadata,

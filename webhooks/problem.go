@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/openai/openai-go/v3"
+	"github.com/redis/go-redis/v9"
 
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/fanout"
@@ -22,7 +24,8 @@ import (
 var statuses = map[error]int{
 	queue.ErrNotFound: 404, fanout.ErrNotFound: 404, records.ErrNotFound: 404,
 	batch.ErrNotReady: 409, batch.ErrRunning: 409, batch.ErrNoneLeft: 409, batch.ErrNothingOK: 409,
-	fanout.ErrTooMany: 409, ErrSecret: 422, errBusy: 503, context.DeadlineExceeded: 504,
+	fanout.ErrTooMany: 409, ErrSecret: 422, batch.ErrTooLarge: 413, io.ErrUnexpectedEOF: 400,
+	errBusy: 503, context.DeadlineExceeded: 504,
 }
 
 // problemOf says what an error means for the caller. What is not known is 500 and says nothing.
@@ -44,12 +47,19 @@ func problemOf(err error) huma.StatusError {
 	if refused, ok := errors.AsType[*openai.Error](err); ok {
 		return upstreamProblem(refused)
 	}
-	if away, ok := errors.AsType[net.Error](err); ok {
-		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", away)
+	if away(err) {
+		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", err)
 		return huma.NewError(503, "Redis or OpenAI cannot be reached now")
 	}
 	slog.Error("webhooks: request failed", "err", err)
 	return huma.NewError(500, "unexpected error")
+}
+
+// away reports whether an error is of the network, or of a Redis that is starting, ending or handing over.
+func away(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	_, refused := errors.AsType[redis.Error](err)
+	return network || refused || errors.Is(err, io.EOF) || errors.Is(err, redis.ErrPoolTimeout)
 }
 
 func inputProblem(e *batch.InputError) huma.StatusError {

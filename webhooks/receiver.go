@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -19,7 +20,8 @@ import (
 const (
 	largestDelivery   = 1 << 20
 	tolerance         = 5 * time.Minute
-	longestSignatures = 4 << 10 // bytes of the webhook-signature header: some 80 signatures
+	deliveryTime      = 10 * time.Second // for a body to come in
+	longestSignatures = 4 << 10          // bytes of the webhook-signature header: some 80 signatures
 )
 
 var errSignature = errors.New("no accepted secret signed this")
@@ -37,13 +39,8 @@ type Receiver struct {
 
 // ServeHTTP receives one delivery.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestDelivery))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		writeProblem(w, http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB")
-		return
-	}
-	if err != nil {
-		writeProblem(w, http.StatusBadRequest, "the body was cut off")
+	body, ok := readDelivery(w, r)
+	if !ok {
 		return
 	}
 	if err := rc.verify(r.Context(), body, r.Header); err != nil {
@@ -75,6 +72,24 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// readDelivery reads the raw body, or refuses it. Anybody may post here: nobody may hold a connection for long.
+func readDelivery(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(deliveryTime)) // a recorder in a test has none
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestDelivery))
+	_ = control.SetReadDeadline(time.Time{}) // it would cancel the request
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case tooLarge:
+		writeProblem(w, http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		writeProblem(w, http.StatusRequestTimeout, "the body did not arrive in time")
+	case err != nil:
+		writeProblem(w, http.StatusBadRequest, "the body was cut off")
+	}
+	return body, err == nil
+}
+
 // verify tries every accepted secret, and once more with fresh ones, since another node may just have got a new one.
 func (rc *Receiver) verify(ctx context.Context, body []byte, h http.Header) error {
 	if err := checkHeaders(h); err != nil {
@@ -91,7 +106,7 @@ func (rc *Receiver) verify(ctx context.Context, body []byte, h http.Header) erro
 // checkHeaders refuses what the library would read leniently: repeated headers and signatures without a version.
 func checkHeaders(h http.Header) error {
 	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
-		if len(h.Values(name)) != 1 {
+		if len(h.Values(name)) != 1 || h.Get(name) == "" {
 			return errors.New("there must be one " + name + " header")
 		}
 	}

@@ -84,6 +84,9 @@ func TestForgeriesAreRefusedAndNotKept(t *testing.T) {
 		{"ten thousand signatures", change(func(h http.Header) { h.Set("webhook-signature", strings.Repeat("v1,aaaa ", 10_000)) }), 401},
 		{"oversize", signed(t, url, testSecret, "wh_forged", now, huge), 413},
 		{"not JSON", signed(t, url, testSecret, "wh_forged", now, []byte("hello")), 400},
+		{"not UTF-8", signed(t, url, testSecret, "wh_forged", now, []byte("{\"type\":\"\xff\"}")), 400},
+		{"half a million brackets", signed(t, url, testSecret, "wh_forged", now, []byte(`{"type":`+strings.Repeat("[", 500_000)+strings.Repeat("]", 500_000)+`}`)), 400},
+		{"empty id", signed(t, url, testSecret, "", now, body), 401},
 		{"not an object", signed(t, url, testSecret, "wh_forged", now, []byte(`["x"]`)), 400},
 		{"endless id", signed(t, url, testSecret, strings.Repeat("i", 300), now, body), 400},
 	}

@@ -30,6 +30,12 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 // MarshalText hides the secret.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// UnmarshalText reads a secret as people write lists of them, with blanks.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = Secret(strings.TrimSpace(string(text)))
+	return nil
+}
+
 // Validate is called by kong; an error stops the start.
 func (s Secret) Validate() error {
 	if !strings.HasPrefix(string(s), secretPrefix) {

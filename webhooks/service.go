@@ -124,9 +124,11 @@ func (s *Service) Run(ctx context.Context) {
 	defer parts.Wait()
 	for _, part := range []func(context.Context){
 		s.bell.Run, s.secrets.run, s.intake.run, s.fanout.Run, s.trim, s.discover,
-		func(ctx context.Context) { s.inbox.Run(ctx, max(1, s.o.Workers), s.handle) },
 	} {
 		parts.Go(func() { part(ctx) })
+	}
+	if s.o.Workers > 0 {
+		parts.Go(func() { s.inbox.Run(ctx, s.o.Workers, s.handle) })
 	}
 }
 

@@ -3,6 +3,7 @@ package batch
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,9 @@ const (
 	maxEmbeddings = 50_000
 	listedErrors  = 100
 )
+
+// ErrTooLarge says that an input file is over the Batch API's limit.
+var ErrTooLarge = fmt.Errorf("an input file has at most %d MB", maxBytes>>20)
 
 // endpoints are those that the Batch API takes.
 var endpoints = map[string]bool{
@@ -61,14 +65,17 @@ func newChecker(endpoint string) *checker {
 	return &checker{endpoint: endpoint, ids: map[string]int{}}
 }
 
-// copy checks lines from r into w. The error, if any, is an *InputError or one of reading or writing.
+// copy checks lines from r into w. The error, if any, is an *InputError, ErrTooLarge, or one of reading or writing.
 func (c *checker) copy(w io.Writer, r io.Reader) error {
 	in := newLineReader(io.LimitReader(r, maxBytes+1))
 	blank := 0
 	for {
 		line, err := in.next()
-		if err == io.EOF {
-			return c.verdict(in.read)
+		switch {
+		case in.read > maxBytes:
+			return ErrTooLarge
+		case err == io.EOF:
+			return c.verdict()
 		}
 		c.lines++
 		switch {
@@ -86,8 +93,8 @@ func (c *checker) copy(w io.Writer, r io.Reader) error {
 		default:
 			c.check(line)
 		}
-		if len(c.errs) >= listedErrors || in.read > maxBytes {
-			return c.verdict(in.read)
+		if len(c.errs) >= listedErrors {
+			return c.verdict()
 		}
 		if _, err := w.Write(append(line, '\n')); err != nil {
 			return fmt.Errorf("keep input: %w", err)
@@ -95,11 +102,8 @@ func (c *checker) copy(w io.Writer, r io.Reader) error {
 	}
 }
 
-func (c *checker) verdict(read int64) error {
-	switch {
-	case read > maxBytes:
-		c.add(LineError{Message: fmt.Sprintf("the file is larger than %d MB", maxBytes>>20)})
-	case len(c.ids) == 0 && len(c.errs) == 0:
+func (c *checker) verdict() error {
+	if len(c.ids) == 0 && len(c.errs) == 0 {
 		c.add(LineError{Line: 1, Message: "the file has no requests"})
 	}
 	if len(c.errs) > 0 {
@@ -123,7 +127,7 @@ func (c *checker) check(line []byte) {
 		}
 		return
 	}
-	if !utf8.Valid(line) || !gjson.ValidBytes(line) {
+	if !utf8.Valid(line) || !json.Valid(line) { // gjson's own check has no bound in depth
 		c.add(LineError{Message: "is not JSON"})
 		return
 	}

@@ -70,7 +70,7 @@ func TestLimitsOfAnInputFile(t *testing.T) {
 	}{
 		"too many lines":      {strings.NewReader(many.String()), maxLines + 1, "at most 50000"},
 		"a line too long":     {strings.NewReader(numbered(1) + long), 2, "longer than 16 MiB"},
-		"too large":           {io.LimitReader(endless{[]byte(strings.Repeat(" ", 4095) + "\n")}, maxBytes+2), 0, "larger than 200 MB"},
+		"too deep":            {strings.NewReader(strings.Replace(goodLine, `"hi"`, strings.Repeat("[", maxLine/2), 1)), 1, "is not JSON"},
 		"too many embeddings": {strings.NewReader(embed(`["x"` + strings.Repeat(`,"x"`, maxEmbeddings) + `]`)), 1, "embedding inputs"},
 	} {
 		err := newChecker("").copy(io.Discard, test.file)
@@ -78,6 +78,10 @@ func TestLimitsOfAnInputFile(t *testing.T) {
 		if !ok || !strings.Contains(invalid.Error(), test.says) || test.line != 0 && invalid.Lines[0].Line != test.line {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	large := io.LimitReader(endless{[]byte(strings.Repeat(" ", 4095) + "\n")}, maxBytes+2)
+	if err := newChecker("").copy(io.Discard, large); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("too large: %v", err)
 	}
 	if err := newChecker("").copy(io.Discard, strings.NewReader(embed("[1,2,3]")+embed(`"x"`))); err != nil {
 		t.Errorf("tokens are one input: %v", err)

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,14 +22,19 @@ type Spec struct {
 	OutputExpires    time.Duration     // 1 h to 30 days; 0 for OpenAI's default
 }
 
-// Request is one request of a batch.
+// Request is one request of a batch, and one line of an input file.
 type Request struct {
-	CustomID string          `json:"custom_id,omitempty" doc:"Default: request-1, request-2, …"`
-	Body     json.RawMessage `json:"body" doc:"What the endpoint takes"`
+	CustomID string          `json:"custom_id"` // default: request-1, request-2, …
+	Method   string          `json:"method"`    // default: POST
+	URL      string          `json:"url"`       // default: the batch's endpoint
+	Body     json.RawMessage `json:"body"`      // what the endpoint takes
 }
 
-// SubmitRequests makes a batch of requests.
+// SubmitRequests makes a batch of requests. Their endpoint is that of the first one if the Spec does not say it.
 func (s *Batches) SubmitRequests(ctx context.Context, spec Spec, requests []Request) (*Batch, error) {
+	if spec.Endpoint == "" && len(requests) > 0 {
+		spec.Endpoint = requests[0].URL
+	}
 	if spec.Endpoint == "" {
 		return nil, &InputError{[]LineError{{Line: 1, Field: "endpoint", Message: "the batch's endpoint is missing"}}}
 	}
@@ -48,13 +54,8 @@ func writeRequests(w io.Writer, endpoint string, requests []Request) error {
 		if len(r.Body) == 0 {
 			r.Body = json.RawMessage("null")
 		}
-		line := struct {
-			CustomID string          `json:"custom_id"`
-			Method   string          `json:"method"`
-			URL      string          `json:"url"`
-			Body     json.RawMessage `json:"body"`
-		}{r.CustomID, "POST", endpoint, r.Body}
-		if err := encode.Encode(line); err != nil {
+		r.Method, r.URL = cmp.Or(r.Method, "POST"), cmp.Or(r.URL, endpoint)
+		if err := encode.Encode(r); err != nil {
 			return err
 		}
 	}

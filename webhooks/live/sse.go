@@ -3,6 +3,7 @@ package live
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"regexp"
 	"time"
@@ -27,7 +28,9 @@ func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if last == "" || resync {
 		newest, err := l.Last(r.Context())
 		if err != nil {
-			http.Error(w, "the store is away", http.StatusServiceUnavailable)
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, `{"title":"Service Unavailable","status":503,"detail":"the store is away"}`)
 			return
 		}
 		last = newest

@@ -8,7 +8,9 @@ if f[1] and (tonumber(f[1]) > tonumber(ARGV[3]) or f[2] == ARGV[4]) then return 
 redis.call('HSET', key, 'version', ARGV[3], 'object', ARGV[4])
 redis.call('ZADD', p .. 'all', ARGV[2], id)
 for _, old in ipairs(redis.call('ZRANGE', p .. 'all', 0, -1 - ARGV[5])) do
-  redis.call('DEL', p .. 'r:' .. old)
-  redis.call('ZREM', p .. 'all', old)
+  if old ~= id then -- somebody is looking at this one, however old it is
+    redis.call('DEL', p .. 'r:' .. old)
+    redis.call('ZREM', p .. 'all', old)
+  end
 end
 return 1
