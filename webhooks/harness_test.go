@@ -38,10 +38,6 @@ const (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	if os.Getenv("WEBHOOKS_NODE") != "" {
-		runNode()
-		return
-	}
 	if os.Getenv("SWITCHBOARD_TEST_LOG") == "" {
 		slog.SetDefault(slog.New(slog.DiscardHandler))
 	}

@@ -26,6 +26,8 @@ type programs struct {
 type layout struct {
 	nodes     int
 	simulator []string      // more flags of the stand-in
+	redis     []string      // more flags of Redis
+	env       []string      // more environment of the nodes
 	lease     time.Duration // in the place of the one asked for, if not 0
 }
 
@@ -79,7 +81,7 @@ func (s *server) url() string { return "http://" + s.address }
 func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, error) {
 	f := &fleet{programs: p, dir: dir}
 	f.Lease = cmp.Or(l.lease, p.Lease)
-	if err := f.startRedis(ctx); err != nil {
+	if err := f.startRedis(ctx, l.redis); err != nil {
 		return f, err
 	}
 	if err := f.startStandIn(ctx, l.simulator); err != nil {
@@ -87,7 +89,7 @@ func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, 
 	}
 	var addresses []string
 	for i := range l.nodes {
-		n, err := f.newNode(i + 1)
+		n, err := f.newNode(i+1, l.env)
 		if err != nil {
 			return f, err
 		}
@@ -120,7 +122,7 @@ func (f *fleet) stop() error {
 }
 
 // startRedis starts one that keeps what it is told, as in production.
-func (f *fleet) startRedis(ctx context.Context) error {
+func (f *fleet) startRedis(ctx context.Context, flags []string) error {
 	address, err := freeAddress()
 	if err != nil {
 		return err
@@ -131,7 +133,7 @@ func (f *fleet) startRedis(ctx context.Context) error {
 	}
 	f.redis = &server{
 		dir: f.dir, name: "redis", address: address, path: f.Redis, probe: accepts(address),
-		args: []string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "yes", "--dir", f.dir},
+		args: append([]string{"--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "yes", "--dir", f.dir}, flags...),
 	}
 	return f.redis.start(ctx)
 }
@@ -158,14 +160,14 @@ func upstreamKey(node int) string { return fmt.Sprintf("n%02d-key-of-a-node", no
 // nodeOf is the node that a key as the stand-in shows it belongs to.
 func nodeOf(key string) string { return strings.TrimPrefix(strings.SplitN(key, "-", 2)[0], "n") }
 
-func (f *fleet) newNode(number int) (*server, error) {
+func (f *fleet) newNode(number int, env []string) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
 	return &server{
 		dir: f.dir, name: fmt.Sprintf("node%d", number), address: address, path: f.Gateway, probe: answers("http://" + address + "/readyz"),
-		env: []string{
+		env: append([]string{
 			"REDIS_URL=redis://" + f.redis.address + "/0",
 			"OPENAI_BASE_URL=" + f.standIn.url() + "/v1",
 			"OPENAI_API_KEY=" + upstreamKey(number),
@@ -173,7 +175,7 @@ func (f *fleet) newNode(number int) (*server, error) {
 			"SWITCHBOARD_NODE_URL=http://" + address,
 			"SWITCHBOARD_LEASE=" + f.Lease.String(),
 			"SWITCHBOARD_IDLE_SECONDS=0",
-		},
+		}, env...),
 		args: []string{"--listen", address},
 	}, nil
 }

@@ -4,6 +4,7 @@
 //	loadgen --url http://127.0.0.1:8080 --key sk-… --pid 1234
 //	loadgen --url http://127.0.0.1:8080 --compare http://127.0.0.1:9090 --rounds 5
 //	loadgen bench
+//	loadgen intake
 //	loadgen trial kill
 //
 // One-way latencies need cmd/simulator as the upstream, on the same machine: both ends
@@ -47,12 +48,17 @@ func main() {
 func parse(args []string) (command, error) {
 	var c any = &runCmd{}
 	name, about := "loadgen", "Drives a realtime voice gateway with many sessions and prints what they experienced.\n\n"+
-		"\"loadgen bench --help\" tells how to measure this gateway beside nginx, \"loadgen trial --help\" how to try a fleet of them.\n\nScenarios:\n"+scenarioHelp()
+		"\"loadgen bench --help\" tells how to measure this gateway beside nginx, \"loadgen intake --help\" how fast it takes webhooks, "+
+		"\"loadgen trial --help\" how to try a fleet of them.\n\nScenarios:\n"+scenarioHelp()
 	switch {
 	case len(args) > 0 && args[0] == "trial":
 		c, args = &trialCmd{}, args[1:]
 		name, about = "loadgen trial", "Puts a fleet of gateways under load, takes parts of it away, and looks for what was lost. "+
 			"Fails when something must not have been; tells times beside what they should be."
+	case len(args) > 0 && args[0] == "intake":
+		c, args = &intakeCmd{}, args[1:]
+		name, about = "loadgen intake", "Measures how many webhook deliveries a second one gateway verifies and keeps in a Redis with an append-only file, "+
+			"beside deliveries that it only verifies, and writes the table of docs/benchmarks.md. Nothing else should run on the machine."
 	case len(args) > 0 && args[0] == "bench":
 		c, args = &benchCmd{}, args[1:]
 		name, about = "loadgen bench", "Measures the gateway, nginx as a blind proxy and no proxy at all over the same "+

@@ -28,6 +28,13 @@ func TestParse(t *testing.T) {
 	if len(bench.Targets) != 2 || len(bench.Scenarios) != 4 || len(bench.GatewayEnv) != 2 || bench.GatewayEnv[0] != "A=1,2" {
 		t.Errorf("bench flags: %+v", bench)
 	}
+	c, err = parse([]string{"intake", "--clients", "8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if intake := c.(*intakeCmd); intake.Clients != 8 || intake.Rounds < 5 || intake.Window == 0 {
+		t.Errorf("intake flags: %+v", intake)
+	}
 	for _, bad := range [][]string{{"--mode", "x"}, {"bench", "--targets", "x"}, {"--no-such"}} {
 		if _, err := parse(bad); err == nil {
 			t.Errorf("%q was taken", bad)

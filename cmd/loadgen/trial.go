@@ -18,6 +18,7 @@ type trialCmd struct {
 	Cut       cutTrial       `cmd:"" help:"Cut a client off at random moments: it is to have heard everything."`
 	Owners    ownersTrial    `cmd:"" help:"Freeze and kill nodes and Redis at random: no session is to have two owners."`
 	Broadcast broadcastTrial `cmd:"" help:"One broadcast to many sessions: all are to acknowledge it."`
+	Webhooks  webhooksTrial  `cmd:"" help:"Kill a node and Redis under webhook deliveries: none is to be lost."`
 	All       allTrials      `cmd:"" help:"All of them, in modest sizes."`
 }
 
@@ -67,12 +68,17 @@ func (o *outcome) zero(name string, n int) {
 	}
 }
 
+// bound adds a row that is held to a limit.
+func (o *outcome) bound(name, measured, limit string, met bool) {
+	o.rows.add(name, measured, limit)
+	if !met {
+		o.broken = append(o.broken, fmt.Sprintf("%s: %s, %s", name, measured, limit))
+	}
+}
+
 // least adds a row of which there must be enough, or the trial has tried nothing.
 func (o *outcome) least(name string, n, enough int) {
-	o.rows.add(name, count(n), "at least "+count(enough))
-	if n < enough {
-		o.broken = append(o.broken, fmt.Sprintf("%s: %d of %d", name, n, enough))
-	}
+	o.bound(name, count(n), "at least "+count(enough), n >= enough)
 }
 
 func (o *outcome) err() error {

@@ -19,6 +19,7 @@ func TestTrials(t *testing.T) {
 		&cutTrial{p, 2, 8, 800 * time.Millisecond, 2},
 		&ownersTrial{p, 4, 10 * time.Second, 3},
 		&broadcastTrial{p, 40, 4, 2},
+		&webhooksTrial{p, 1000, 30, 3},
 	} {
 		t.Run(one.name(), func(t *testing.T) {
 			t.Parallel()
@@ -49,6 +50,20 @@ func buildPrograms(t *testing.T) programs {
 	}
 	return programs{
 		Gateway: filepath.Join(dir, "switchboard"), Simulator: filepath.Join(dir, "simulator"), Redis: "redis-server", Lease: 5 * time.Second,
+	}
+}
+
+// The measurement in small: that it works, not what comes out.
+func TestIntake(t *testing.T) {
+	o, err := buildPrograms(t).conduct(t.Context(), &intakeCmd{Rounds: 2, Window: 200 * time.Millisecond, Clients: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(o.rows.rows) == 0 {
+		t.Error("nothing was measured")
+	}
+	if err := o.write(t.Output()); err != nil {
+		t.Error(err)
 	}
 }
 
