@@ -1,11 +1,6 @@
-// Writes docs/voice-page.png: the page in the middle of a conversation with the demo.
-// The application's side, which gives the model its tool and answers its call, is played here by REST.
+// Writes docs/voice-page.png: the page in the middle of a conversation with the demo, whose model has a tool.
 
-import path from "node:path";
-import { startBrowser } from "./browser.mjs";
-import { startGateway } from "./gateway.mjs";
-
-const file = process.argv[2] ?? path.join(import.meta.dirname, "..", "..", "docs", "voice-page.png");
+import { takePicture } from "./picture.mjs";
 
 const weather = {
   type: "function",
@@ -17,35 +12,29 @@ const weather = {
 /** How often conditions are looked at: the browser draws seldom when it draws in software. */
 const often = { polling: 50 };
 
-const gateway = await startGateway();
-const chromium = await startBrowser([600, 0.1]);
-try {
-  const page = await chromium.browser.newPage({ viewport: { width: 1280, height: 800 }, deviceScaleFactor: 2, colorScheme: process.argv[3] ?? "light" });
-  await page.goto(gateway.page);
+await takePicture("voice-page.png", "/", async (page, application) => {
   await page
     .getByLabel("Instructions")
     .fill('Say "Good morning, and welcome! You have reached the concierge. I can look up trains, weather and opening hours for you, or just chat."');
   await page.getByTestId("start").click();
   await page.waitForFunction(() => window.switchboard.phase === "live");
-  const session = await page.evaluate(() => window.switchboard.sessionId);
+  const session = `/realtime/sessions/${await page.evaluate(() => window.switchboard.sessionId)}`;
 
   await say("Good morning! Who am I talking to?");
   await page.waitForFunction(() => window.switchboard.player.played > 24_000 * 3.4, null, often);
 
-  await application("PATCH", "", { instructions: "Call weather when you are asked about it.", tools: [weather] });
+  await application("PATCH", session, { instructions: "Call weather when you are asked about it.", tools: [weather] });
   await say("Wait, one thing first: will it rain in Graz this afternoon?");
   const call = await event("response.function_call_arguments.done");
-  await application("POST", "/function-result", { call_id: call.call_id, output: "dry and sunny until six, light showers in the evening, 14 degrees" });
+  await application("POST", `${session}/function-result`, { call_id: call.call_id, output: "dry and sunny until six, light showers in the evening, 14 degrees" });
   await page.waitForFunction(() => window.switchboard.player.begun.length === 2 && window.switchboard.floor === "none", null, often);
 
-  await application("PATCH", "", {
+  await application("PATCH", session, {
     instructions: 'Say "The 14:26 from the main station gets you there at 15:51, with one change and a window seat by the river. Shall I keep it for you?"',
     tools: [],
   });
   await say("Lovely. Which train gets me there by four?");
   await page.waitForFunction(() => window.switchboard.player.item === window.switchboard.player.begun[2] && window.switchboard.player.played > 24_000 * 3, null, often);
-  await page.evaluate(() => document.activeElement.blur());
-  await page.screenshot({ path: file });
 
   async function say(text) {
     await page.getByLabel("Message").fill(text);
@@ -56,16 +45,4 @@ try {
     const found = await page.waitForFunction((type) => window.switchboard.received.find((e) => e.type === type), type);
     return found.jsonValue();
   }
-
-  async function application(method, route, body) {
-    const response = await fetch(`${gateway.origin}/realtime/sessions/${session}${route}`, {
-      method,
-      headers: { Authorization: `Bearer ${gateway.key}`, "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
-    if (!response.ok) throw new Error(`${method} ${route}: ${response.status} ${await response.text()}`);
-  }
-} finally {
-  await chromium.close();
-  await gateway.stop();
-}
+});

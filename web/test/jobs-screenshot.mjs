@@ -1,0 +1,41 @@
+// Writes docs/jobs-page.png: batches of the demo, some at their end and two on their way, while a model trains.
+
+import { takePicture } from "./picture.mjs";
+
+await takePicture("jobs-page.png", "/jobs", async (page, application) => {
+  const row = (name, status) => page.locator(`[data-testid="batches"] [data-status="${status}"]`, { hasText: name });
+
+  await submit("holiday-rota", 60, { simulator: "stall" });
+  await submit("product-descriptions", 800, {}, (n) => n % 90 === 7);
+  await submit("reviews-by-mood", 1_200);
+  await row("holiday-rota", "in_progress").waitFor();
+  await cancel("holiday-rota");
+  for (const name of ["product-descriptions", "reviews-by-mood"]) await row(name, "completed").waitFor();
+
+  await train();
+  await submit("support-tickets-november", 2_400, {}, (n) => n % 300 === 11);
+  await page.waitForFunction(() => Number(document.querySelector('[role="progressbar"][aria-label*="support"]')?.ariaValueNow) >= 30);
+  await submit("call-summaries", 600);
+  await page.waitForFunction(() => Number(document.querySelector('[role="progressbar"][aria-label*="summaries"]')?.ariaValueNow) >= 20);
+
+  async function submit(name, count, metadata = {}, fails = () => false) {
+    const requests = Array.from({ length: count }, (_, n) => {
+      const content = `Say "done ${n}"${fails(n) ? " simulator:fail" : ""}`;
+      return { body: { model: "gpt-4o-mini", messages: [{ role: "user", content }] } };
+    });
+    await application("POST", "/api/batches", { endpoint: "/v1/chat/completions", requests, metadata: { name, ...metadata } });
+  }
+
+  async function cancel(name) {
+    const { batches } = await application("GET", "/api/batches");
+    await application("POST", `/api/batches/${batches.find((b) => b.metadata.name === name).id}/cancel`);
+  }
+
+  async function train() {
+    await page.getByRole("link", { name: "Fine-tuning" }).click();
+    await page.getByRole("button", { name: "Use an example" }).click();
+    await page.getByTestId("submit").click();
+    await page.getByTestId("curve").waitFor();
+    await page.getByRole("link", { name: "Batches", exact: true }).click();
+  }
+});
