@@ -138,7 +138,7 @@ func (g *Gateway) route() error {
 	e.Match(look, "/readyz", g.readyz)
 	e.Match(look, "/metrics", g.metrics())
 	if g.Web != nil {
-		for _, path := range []string{"/", "/jobs", "/assets/*name"} {
+		for _, path := range []string{"/", "/fleet", "/jobs", "/assets/*name"} {
 			e.Match(look, path, gin.WrapH(g.Web))
 		}
 	}

@@ -11,7 +11,7 @@ const from = (...parts) => path.join(root, ...parts);
 const assets = from("dist", "assets");
 
 /** What the pages load. */
-const entries = ["voice/main.tsx", "voice/main.css", "jobs/main.tsx", "jobs/main.css"];
+const entries = ["voice/main.tsx", "voice/main.css", "fleet/main.tsx", "fleet/main.css", "jobs/main.tsx", "jobs/main.css"];
 
 const common = {
   absWorkingDir: root,
@@ -77,7 +77,7 @@ const addresses = {
   "shared/mark.svg": await writeHashed("mark.svg", await readFile(from("src", "shared", "mark.svg"))),
   "licenses.txt": await writeHashed("licenses.txt", await licences()),
 };
-for (const page of ["index.html", "jobs.html"]) {
+for (const page of ["index.html", "fleet.html", "jobs.html"]) {
   let html = await readFile(from("src", page), "utf8");
   for (const [source, address] of Object.entries(addresses)) html = html.replace(`"${source}"`, `"${address}"`);
   await writeFile(from("dist", page), html);

@@ -1,6 +1,6 @@
 // Package web holds the pages that browsers load, built by esbuild from the TypeScript beside it.
 //
-// Mount [Handler] at "/", "/jobs" and "/assets/". The built files are not in the repository: `make web` writes
+// Mount [Handler] at "/", "/fleet", "/jobs" and "/assets/". The built files are not in the repository: `make web` writes
 // them to dist, and a binary built without them serves a page that says so.
 package web
 
@@ -22,7 +22,7 @@ const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 
 	"connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // pages are the files of the pages, by address.
-var pages = map[string]string{"/": "dist/index.html", "/jobs": "dist/jobs.html"}
+var pages = map[string]string{"/": "dist/index.html", "/fleet": "dist/fleet.html", "/jobs": "dist/jobs.html"}
 
 // contentTypes are set here because the types known to a machine's registry differ.
 var contentTypes = map[string]string{

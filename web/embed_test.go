@@ -11,6 +11,7 @@ import (
 var built = fstest.MapFS{
 	"dist-missing.html":               {Data: []byte("make web")},
 	"dist/index.html":                 {Data: []byte("the page")},
+	"dist/fleet.html":                 {Data: []byte("the fleet")},
 	"dist/jobs.html":                  {Data: []byte("the jobs")},
 	"dist/assets/main-ABC.js":         {Data: []byte("script")},
 	"dist/assets/main-ABC.css":        {Data: []byte("style")},
@@ -30,6 +31,7 @@ func TestHandler(t *testing.T) {
 		status                   int
 	}{
 		{"/", "text/html; charset=utf-8", fresh, 200},
+		{"/fleet", "text/html; charset=utf-8", fresh, 200},
 		{"/jobs", "text/html; charset=utf-8", fresh, 200},
 		{"/assets/main-ABC.js", "text/javascript; charset=utf-8", forever, 200},
 		{"/assets/main-ABC.css", "text/css; charset=utf-8", forever, 200},

@@ -1,10 +1,12 @@
 import { Fact } from "../shared/fact";
+import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { count, duration, plural } from "../shared/words";
 import { Lines } from "./lines";
-import { Ago, Confirm, Progress, Status, Title } from "./parts";
+import { Progress } from "./progress";
 import { addressOf, goTo } from "./route";
 import type { Store } from "./store";
 import type { Batch } from "./types";
-import { batchEnded, batchName, batchWord, count, duration, plural } from "./words";
+import { batchEnded, batchName, batchWord } from "./words";
 
 const back = { href: addressOf("batches"), name: "Batches" };
 

@@ -1,10 +1,12 @@
 import { useSignal } from "@preact/signals";
-import { Ago, Empty, Progress, Status, Title } from "./parts";
+import { Ago, Empty, Status, Title } from "../shared/parts";
+import { count, plural } from "../shared/words";
+import { Progress } from "./progress";
 import { addressOf, goTo } from "./route";
 import type { Store } from "./store";
 import type { Batch } from "./types";
 import { UploadForm } from "./upload";
-import { batchEnded, batchName, batchWord, count, plural } from "./words";
+import { batchEnded, batchName, batchWord } from "./words";
 
 export function Batches({ store }: { store: Store }) {
   const batches = store.batches.value;

@@ -1,9 +1,10 @@
 import { type Signal, signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Ago, Confirm, Status, Title } from "./parts";
+import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { plural } from "../shared/words";
 import type { Store } from "./store";
 import type { Endpoint, InboxEvent, Subscription } from "./types";
-import { inboxWord, plural } from "./words";
+import { inboxWord } from "./words";
 
 const endpoints = signal<readonly Endpoint[]>([]);
 const subscriptions = signal<readonly Subscription[]>([]);

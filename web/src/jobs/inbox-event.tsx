@@ -1,11 +1,12 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Fact } from "../shared/fact";
-import { Ago, Json, Status, Title } from "./parts";
+import { Ago, Json, Status, Title } from "../shared/parts";
+import { plural } from "../shared/words";
 import { addressOf } from "./route";
 import type { Store } from "./store";
 import type { InboxEvent } from "./types";
-import { inboxWord, plural } from "./words";
+import { inboxWord } from "./words";
 
 const back = { href: addressOf("inbox"), name: "Inbox" };
 

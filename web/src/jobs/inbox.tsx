@@ -1,9 +1,10 @@
 import { type Signal, signal, useSignal, useSignalEffect } from "@preact/signals";
-import { Ago, Confirm, Empty, Segments, Status, Title } from "./parts";
+import { Ago, Confirm, Empty, Segments, Status, Title } from "../shared/parts";
+import { count, plural } from "../shared/words";
 import { addressOf } from "./route";
 import type { Store } from "./store";
 import type { InboxChange, InboxEvent, InboxState } from "./types";
-import { count, inboxWord, plural } from "./words";
+import { inboxWord } from "./words";
 
 /** What of the inbox is shown; kept while the user looks at an event. */
 const filter = {

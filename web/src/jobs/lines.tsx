@@ -2,12 +2,13 @@ import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask } from "../shared/api";
 import { apiKey } from "../shared/key";
+import { Json } from "../shared/parts";
+import { count, explain } from "../shared/words";
 import { answered, asked, failure } from "./exchange";
 import { readLines } from "./ndjson";
-import { Json } from "./parts";
 import type { Store } from "./store";
 import type { Batch, ResultLine } from "./types";
-import { batchName, count, explain } from "./words";
+import { batchName } from "./words";
 
 type Kind = "results" | "errors";
 

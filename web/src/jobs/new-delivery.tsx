@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
+import { Segments } from "../shared/parts";
 import { eventTypes, readDeliveries, showSecret } from "./deliveries";
-import { Segments } from "./parts";
 import type { Store } from "./store";
 import type { Subscription } from "./types";
 

@@ -3,18 +3,16 @@
 import { signal } from "@preact/signals";
 import { ApiProblem, call } from "../shared/api";
 import { EventStream, type ServerEvent } from "../shared/event-stream";
+import { PageStore } from "../shared/page-store";
+import { explain } from "../shared/words";
 import type { Batch, Dashboard, InboxChange, Job, Point } from "./types";
-import { batchEnded, explain, jobEnded, type Notice, sayBatch, sayJob } from "./words";
-
-export type Phase = "idle" | "starting" | "live" | "reconnecting";
+import { batchEnded, jobEnded, sayBatch, sayJob } from "./words";
 
 /** The inbox's numbers are read anew at most this often while events come in. */
 const countsEveryMs = 1_500;
 const retryMs = 3_000;
 
-export class Store {
-  readonly phase = signal<Phase>("idle");
-  readonly notice = signal<Notice | undefined>(undefined);
+export class Store extends PageStore {
   /** Newest first. */
   readonly batches = signal<readonly Batch[]>([]);
   readonly jobs = signal<readonly Job[]>([]);
@@ -22,19 +20,13 @@ export class Store {
   readonly points = signal<Readonly<Record<string, readonly Point[]>>>({});
   readonly inbox = signal({ kept: 0, waiting: 0, dead: 0 });
   readonly inboxChange = signal<InboxChange | undefined>(undefined);
-  /** True once the gateway has answered. */
-  readonly loaded = signal(false);
-  /** Read out by screen readers. */
-  readonly said = signal("");
   readonly reconnects = signal(0);
 
-  private key = "";
   private stream: EventStream | undefined;
   private timer = 0;
   private countsTimer = 0;
 
-  /** Begins anew with this key; an empty one ends it. */
-  async start(key: string): Promise<void> {
+  override async start(key: string): Promise<void> {
     this.stop();
     this.key = key;
     if (!key) return;
@@ -46,10 +38,6 @@ export class Store {
     } catch (problem) {
       if (this.key === key) this.fail(problem);
     }
-  }
-
-  dismissNotice(): void {
-    this.notice.value = undefined;
   }
 
   /** Takes over what an answer said of a batch, unless the stream was faster and told its end. */
@@ -68,18 +56,6 @@ export class Store {
     this.jobs.value = put(this.jobs.value, job);
   }
 
-  /** Runs what the user asked for and shows what went wrong. */
-  async attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
-    try {
-      const answer = await work();
-      this.notice.value = undefined;
-      return answer;
-    } catch (problem) {
-      this.notice.value = explain(problem, what);
-      return undefined;
-    }
-  }
-
   /** Reads the inbox's numbers soon. */
   recount(): void {
     if (this.countsTimer) return;
@@ -90,14 +66,6 @@ export class Store {
         () => undefined, // the stream shows that the gateway is away
       );
     }, countsEveryMs);
-  }
-
-  get<T>(path: string, signal?: AbortSignal): Promise<T> {
-    return call<T>({ method: "GET", path, key: this.key, ...(signal && { signal }) });
-  }
-
-  send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
-    return call<T>({ method, path, key: this.key, ...(body !== undefined && { body }) });
   }
 
   /** A file may take longer than any other request. */
@@ -147,7 +115,7 @@ export class Store {
         if (state === "live" && this.phase.value === "reconnecting") this.reconnects.value++;
         this.phase.value = state === "live" ? "live" : state === "lost" ? "reconnecting" : "starting";
       },
-      onEnd: (problem) => this.fail(problem),
+      onEnd: (problem) => problem && this.fail(problem),
     });
   }
 

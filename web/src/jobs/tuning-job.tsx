@@ -1,12 +1,13 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Fact } from "../shared/fact";
+import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { count, duration } from "../shared/words";
 import { Curve } from "./curve";
-import { Ago, Confirm, Status, Title } from "./parts";
 import { addressOf } from "./route";
 import type { Store } from "./store";
 import type { Checkpoint, Job, JobEvent, Mark, Point } from "./types";
-import { count, duration, jobEnded, jobName, jobWord, markWord } from "./words";
+import { jobEnded, jobName, jobWord, markWord } from "./words";
 
 const back = { href: addressOf("tuning"), name: "Fine-tuning" };
 

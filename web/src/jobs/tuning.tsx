@@ -1,10 +1,11 @@
 import { useSignal } from "@preact/signals";
-import { Ago, Empty, Status, Title } from "./parts";
+import { Ago, Empty, Status, Title } from "../shared/parts";
+import { plural } from "../shared/words";
 import { addressOf, goTo } from "./route";
 import type { Store } from "./store";
 import type { Job } from "./types";
 import { UploadForm } from "./upload";
-import { jobEnded, jobName, jobWord, markWord, plural } from "./words";
+import { jobEnded, jobName, jobWord, markWord } from "./words";
 
 export function Tuning({ store }: { store: Store }) {
   const jobs = store.jobs.value;

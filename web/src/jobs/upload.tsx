@@ -1,7 +1,8 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { ApiProblem, type ProblemField } from "../shared/api";
-import { bytes, explain, plural } from "./words";
+import { explain, plural } from "../shared/words";
+import { bytes } from "./words";
 
 /** What a file form needs to know of its file. */
 export interface Upload {

@@ -43,8 +43,8 @@ export interface StreamOptions {
   lastId: string;
   onEvent(event: ServerEvent): void;
   onState(state: StreamState, attempt: number): void;
-  /** It cannot go on: the key is not accepted, say. */
-  onEnd(problem: ApiProblem): void;
+  /** It does not go on: there will be no more (204), or the key is not accepted, say. */
+  onEnd(problem?: ApiProblem): void;
 }
 
 /** The gateway sends a comment every 15 s; a connection that is silent for longer than this is dead. */
@@ -74,7 +74,7 @@ export class EventStream {
     onState("connecting", 0);
     while (!this.closing.signal.aborted) {
       try {
-        await this.connect();
+        if (!(await this.connect())) return onEnd();
       } catch (problem) {
         if (this.closing.signal.aborted) return;
         if (problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500 && problem.status !== 429) return onEnd(problem);
@@ -86,8 +86,8 @@ export class EventStream {
     }
   }
 
-  /** One connection's life. */
-  private async connect(): Promise<void> {
+  /** One connection's life; false when it was the last one. */
+  private async connect(): Promise<boolean> {
     const connection = new AbortController();
     const closed = () => connection.abort();
     this.closing.signal.addEventListener("abort", closed);
@@ -97,6 +97,7 @@ export class EventStream {
       const headers = { Accept: "text/event-stream", "Last-Event-ID": this.lastId };
       const response = await ask({ method: "GET", path, key, headers, signal: connection.signal });
       this.attempt = 0;
+      if (response.status === 204) return false;
       onState("live", 0);
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       const text = new TextDecoder();
@@ -109,6 +110,7 @@ export class EventStream {
           onEvent(event);
         }
       }
+      return true;
     } finally {
       clearTimeout(silence);
       this.closing.signal.removeEventListener("abort", closed);

@@ -4,6 +4,7 @@ import { Mark } from "./icons";
 /** The pages of the web interface, in the order of the navigation. */
 const pages = [
   { name: "Voice", address: "/" },
+  { name: "Fleet", address: "/fleet" },
   { name: "Jobs", address: "/jobs" },
 ];
 
@@ -13,7 +14,7 @@ export function Header({ page, children }: { page: string; children?: ComponentC
     <header class="header">
       <a class="wordmark" href="/">
         <Mark />
-        Switchboard
+        <span class="wordmark-name">Switchboard</span>
       </a>
       <nav class="nav" aria-label="Pages">
         {pages.map(({ name, address }) => (

@@ -3,6 +3,7 @@
 import type { ErrorDetails, ResponseObject } from "../realtime/events";
 import { type RelayEnd, unreachable } from "../realtime/relay";
 import { ApiProblem } from "../shared/api";
+import { sentence } from "../shared/words";
 
 export interface Notice {
   /** error: it ended or did not start; warning: it goes on, but something is amiss. */
@@ -132,11 +133,4 @@ export function explainResponse(response: ResponseObject): string | undefined {
   if (details?.reason === "max_output_tokens") return "The answer reached its longest length and stops here.";
   if (details?.reason === "content_filter") return "The rest of the answer was withheld by the content filter.";
   return "The answer is incomplete.";
-}
-
-function sentence(text: string): string {
-  const trimmed = text.trim();
-  if (trimmed === "") return "";
-  const first = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
-  return /[.!?]$/.test(first) ? first : `${first}.`;
 }

@@ -1,28 +1,15 @@
 import { useSignalEffect } from "@preact/signals";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
-import { type Entry, heardText } from "../realtime/conversation";
-import { FunctionIcon } from "../shared/icons";
+import { useRef } from "preact/hooks";
+import type { Entry } from "../realtime/conversation";
 import { apiKey } from "../shared/key";
+import { Following, Line, speakers } from "../shared/line";
 import type { Call } from "./call";
 import { settings } from "./settings";
 
-/** Distance from the end, in pixels, within which the transcript keeps following the conversation. */
-const followDistance = 80;
-
 export function Transcript({ call }: { call: Call }) {
-  const box = useRef<HTMLElement>(null);
-  const following = useRef(true);
   const entries = call.conversation.entries.value;
-  useLayoutEffect(() => {
-    if (following.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  }, [entries]);
-  const scrolled = () => {
-    const el = box.current;
-    if (el) following.current = el.scrollHeight - el.scrollTop - el.clientHeight < followDistance;
-  };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section class="transcript" ref={box} onScroll={scrolled} aria-label="Transcript" tabIndex={0}>
+    <Following class="transcript" entries={entries} label="Transcript">
       {entries.length === 0 ? (
         <Empty call={call} />
       ) : (
@@ -32,68 +19,7 @@ export function Transcript({ call }: { call: Call }) {
           ))}
         </ol>
       )}
-    </section>
-  );
-}
-
-const names = { user: "You", assistant: "Assistant", system: "Operator", call: "Function", note: "Note" };
-
-function Line({ entry }: { entry: Entry }) {
-  // Entries never change, they are replaced: twenty times a second the one that is being heard.
-  return useMemo(
-    () => (
-      <li class="line" data-role={entry.role} data-state={entry.state} data-item={entry.id}>
-        <span class="speaker">{names[entry.role]}</span>
-        {entry.role === "call" ? <FunctionCall entry={entry} /> : <Said entry={entry} />}
-      </li>
-    ),
-    [entry],
-  );
-}
-
-function Said({ entry }: { entry: Entry }) {
-  const { heard, rest } = heardText(entry);
-  if (heard === "" && rest === "") return <p class="said pending">{pendingText(entry)}</p>;
-  return (
-    <p class="said">
-      {heard}
-      {entry.state === "cut" && <CutMark entry={entry} />}
-      {rest && " "}
-      {rest && <span class="unheard">{rest.trimStart()}</span>}
-      {entry.state === "partial" && entry.heard === undefined && <span class="caret" aria-hidden="true" />}
-    </p>
-  );
-}
-
-function CutMark({ entry }: { entry: Entry }) {
-  const when = entry.cutMs === undefined ? "" : ` at ${(entry.cutMs / 1000).toFixed(1)} s`;
-  return <span class="cut">{` interrupted${when}`}</span>;
-}
-
-function pendingText(entry: Entry): string {
-  switch (entry.state) {
-    case "listening":
-      return "Speaking…";
-    case "waiting":
-      return "Transcribing…";
-    case "failed":
-      return "Not transcribed";
-    case "cut":
-      return "Interrupted before it was heard";
-    default:
-      return entry.role === "user" ? "No words were understood" : "…";
-  }
-}
-
-function FunctionCall({ entry }: { entry: Entry }) {
-  const { name = "", arguments: args = "", output } = entry.call ?? {};
-  return (
-    <div class="call">
-      <FunctionIcon />
-      <code class="call-name">{name}</code>
-      <code class="call-text">{args}</code>
-      {output === undefined ? <span class="call-result">waiting for the result</span> : <code class="call-result">→ {output}</code>}
-    </div>
+    </Following>
   );
 }
 
@@ -155,7 +81,7 @@ export function Announcer({ call }: { call: Call }) {
     const news = entries.filter((e) => finished(e) && !told.current.has(e.id));
     for (const entry of news) told.current.add(entry.id);
     const last = news.at(-1);
-    if (last) announce(`${names[last.role]}: ${last.call ? last.call.name : last.parts.join(" ")}`);
+    if (last) announce(`${speakers[last.role]}: ${last.call ? last.call.name : last.parts.join(" ")}`);
   });
   return <div class="visually-hidden" ref={region} aria-live="polite" />;
 }

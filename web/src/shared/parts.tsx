@@ -1,10 +1,9 @@
-// The small parts that every section uses.
+// The small parts that the pages of lists are made of.
 
 import { signal, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { Batch } from "./types";
-import { count, type Tone } from "./words";
+import type { Tone } from "./words";
 
 /** Ticks while the page is looked at. */
 const now = signal(Date.now());
@@ -39,15 +38,13 @@ export function Status({ text, tone }: { text: string; tone: Tone }) {
   );
 }
 
-/** What is answered and what failed, of all. */
-export function Progress({ batch, label }: { batch: Batch; label: string }) {
-  const { total, completed, failed } = batch.request_counts;
+/** How much of all is done, and how much came to nothing. */
+export function Bar({ label, text, total, done, failed }: { label: string; text: string; total: number; done: number; failed: number }) {
   const share = (n: number) => `${total ? (100 * n) / total : 0}%`;
-  const percent = total ? Math.round((100 * (completed + failed)) / total) : 0;
-  const text = total ? `${count(completed)} of ${count(total)} answered${failed ? `, ${count(failed)} failed` : ""}` : "not begun";
+  const percent = total ? Math.round((100 * (done + failed)) / total) : 0;
   return (
     <div class="progress" role="progressbar" aria-label={label} aria-valuenow={percent} aria-valuemin={0} aria-valuemax={100} aria-valuetext={text}>
-      <span class="progress-done" style={{ width: share(completed) }} />
+      <span class="progress-done" style={{ width: share(done) }} />
       <span class="progress-failed" style={{ width: share(failed) }} />
     </div>
   );

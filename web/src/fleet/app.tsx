@@ -1,0 +1,37 @@
+import { apiKey } from "../shared/key";
+import { Shell } from "../shared/shell";
+import { BroadcastView } from "./broadcast";
+import { Broadcasts, NewBroadcast, OperatorsOnly } from "./broadcasts";
+import { place, route } from "./route";
+import { SessionView } from "./session";
+import { SessionFilter, Sessions } from "./sessions";
+import { Steer } from "./steer";
+import type { Store } from "./store";
+
+const locked = {
+  why: "Sessions are seen and steered with an API key of this gateway; all of them, and broadcasts, with an operator's.",
+  title: "Every session, on every node.",
+  lead: "Sign in with a key to read along, to steer one session, or to tell something to all of them at once.",
+};
+
+export function App({ store }: { store: Store }) {
+  return (
+    <Shell page="Fleet" store={store} route={route} locked={locked} side={<Side store={store} />}>
+      <Content key={apiKey.value} store={store} />
+    </Shell>
+  );
+}
+
+function Side({ store }: { store: Store }) {
+  const { section, id } = place.value;
+  if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter />;
+  if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
+  return <NewBroadcast store={store} />;
+}
+
+function Content({ store }: { store: Store }) {
+  const { section, id } = place.value;
+  if (section === "sessions") return id ? <SessionView key={id} store={store} id={id} /> : <Sessions store={store} />;
+  if (store.operator.value === false) return <OperatorsOnly />;
+  return id ? <BroadcastView key={id} store={store} id={id} /> : <Broadcasts store={store} />;
+}

@@ -1,0 +1,158 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { ApiProblem } from "../shared/api";
+import { EventStream } from "../shared/event-stream";
+import { Fact } from "../shared/fact";
+import { apiKey } from "../shared/key";
+import { Ago, Bar, Confirm, Status, Title } from "../shared/parts";
+import { count, plural } from "../shared/words";
+import { addressOf } from "./route";
+import type { Store } from "./store";
+import type { BroadcastStatus, Counts, Outcome, OutcomeStatus } from "./types";
+import { audience, broadcastWord, nodeName, outcomeWords, progressOf, sayProgress } from "./words";
+
+const back = { href: addressOf("broadcasts"), name: "Broadcasts" };
+
+/** One broadcast: how far it has come, and the way to take it back. */
+export function BroadcastView({ store, id }: { store: Store; id: string }) {
+  const status = useSignal<BroadcastStatus | undefined>(undefined);
+  const gone = useSignal(false);
+  const path = `/realtime/broadcasts/${encodeURIComponent(id)}`;
+  useEffect(() => {
+    const stream = new EventStream({
+      path: `${path}/events`,
+      key: apiKey.peek(),
+      lastId: "",
+      onEvent: (event) => (status.value = JSON.parse(event.data)),
+      onState: (state) => {
+        if (state === "live") store.heard();
+        else if (state === "lost") store.missed(new ApiProblem(0, "no answer"), "The broadcast could not be read");
+      },
+      onEnd: (problem) => {
+        if (problem?.status === 404) gone.value = true;
+        else if (problem) store.missed(problem, "The broadcast could not be read");
+      },
+    });
+    return () => stream.close();
+  }, [path]);
+  const withdraw = () =>
+    store.attempt("The broadcast could not be taken back", async () => {
+      status.value = await store.send<BroadcastStatus>("DELETE", path);
+      store.said.value = "The broadcast is withdrawn";
+    });
+  const b = status.value;
+  if (gone.value) {
+    return (
+      <>
+        <Title back={back}>No such broadcast</Title>
+        <p class="lead">It is not among those that the gateway keeps.</p>
+      </>
+    );
+  }
+  if (!b) return <Title back={back}>Broadcast</Title>;
+  return (
+    <article class="detail" data-testid="broadcast" data-withdrawn={b.withdrawn_at !== undefined}>
+      <Title back={back}>Broadcast to {audience(b.select)}</Title>
+      <p class="quote">{b.instructions}</p>
+      <div class="hero">
+        <p class="figure-number" data-testid="changed">
+          {count(progressOf(b).done)}
+        </p>
+        <div class="hero-text">
+          <Status {...broadcastWord(b)} />
+          <p class="figure-caption">
+            of {plural(b.matched, "session")} on {plural(Object.keys(b.nodes ?? {}).length, "node")} changed
+          </p>
+        </div>
+        <div class="actions">{!b.withdrawn_at && <Confirm name="Withdraw" question="Take this broadcast back?" action={withdraw} />}</div>
+      </div>
+      <Progress counts={b} label="Progress" />
+      {b.withdrawal && (
+        <section class="withdrawal" aria-labelledby="withdrawal-title" data-testid="withdrawal">
+          <h2 class="side-title" id="withdrawal-title">
+            Taken back
+          </h2>
+          <p class="help">{sayProgress(b.withdrawal)}</p>
+          <Progress counts={b.withdrawal} label="Progress of the withdrawal" />
+        </section>
+      )}
+      <Facts broadcast={b} />
+      <Outcomes store={store} path={path} withdrawn={b.withdrawal !== undefined} />
+    </article>
+  );
+}
+
+function Progress({ counts, label }: { counts: Counts; label: string }) {
+  const { done, failed, left } = progressOf(counts);
+  const seen = (Object.keys(outcomeWords) as OutcomeStatus[]).filter((status) => counts.outcomes?.[status]);
+  return (
+    <div class="outcomes">
+      <Bar label={label} text={sayProgress(counts)} total={counts.matched} done={done} failed={failed} />
+      <ul class="outcome-counts">
+        {seen.map((status) => (
+          <li key={status} data-outcome={status}>
+            <Status text={`${outcomeWords[status].text} ${count(counts.outcomes?.[status] ?? 0)}`} tone={outcomeWords[status].tone} />
+          </li>
+        ))}
+        {left > 0 && (
+          <li data-outcome="left">
+            <Status text={`Yet to answer ${count(left)}`} tone="busy" />
+          </li>
+        )}
+      </ul>
+    </div>
+  );
+}
+
+function Facts({ broadcast: b }: { broadcast: BroadcastStatus }) {
+  return (
+    <dl class="facts-grid">
+      <Fact name="Sent">
+        <Ago at={b.created_at} /> by {b.by}
+      </Fact>
+      {b.withdrawn_at && (
+        <Fact name="Withdrawn">
+          <Ago at={b.withdrawn_at} /> by {b.withdrawn_by}
+        </Fact>
+      )}
+      <Fact name="Way">{b.mode === "replace" ? "in place of each session's own" : "added to each session's own"}</Fact>
+      <Fact name="Later ones">{b.sticky ? "get it too" : "do not get it"}</Fact>
+      {Object.entries(b.nodes ?? {}).map(([node, n]) => (
+        <Fact key={node} name="Node">
+          {nodeName(node)}: {count(n)}
+        </Fact>
+      ))}
+    </dl>
+  );
+}
+
+const shownOutcomes = 100;
+
+/** Session by session, read when it is opened. */
+function Outcomes({ store, path, withdrawn }: { store: Store; path: string; withdrawn: boolean }) {
+  const outcomes = useSignal<Outcome[] | undefined>(undefined);
+  const more = useSignal(false);
+  const read = () =>
+    store.attempt("The sessions could not be read", async () => {
+      const page = await store.get<{ outcomes: Outcome[]; next?: string }>(`${path}/outcomes?limit=${shownOutcomes}&withdrawn=${withdrawn}`);
+      outcomes.value = page.outcomes;
+      more.value = page.next !== undefined;
+    });
+  return (
+    <details class="fold" key={String(withdrawn)} onToggle={(e) => e.currentTarget.open && void read()}>
+      <summary>Session by session{withdrawn && ", of the withdrawal"}</summary>
+      <ul class="log" data-testid="outcomes">
+        {outcomes.value?.map((o) => (
+          <li key={o.session_id}>
+            <Status {...outcomeWords[o.status]} />
+            <a href={addressOf("sessions", o.session_id)}>{o.session_id}</a>
+            <Ago at={o.at} />
+            {o.reason && <span class="bad whole">{o.reason}</span>}
+          </li>
+        ))}
+        {outcomes.value?.length === 0 && <li>No session has answered yet.</li>}
+        {more.value && <li>These are {shownOutcomes}; the API has the rest.</li>}
+      </ul>
+    </details>
+  );
+}

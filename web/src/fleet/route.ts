@@ -1,0 +1,8 @@
+import { createRoute } from "../shared/route";
+
+export const route = createRoute([
+  { id: "sessions", name: "Sessions" },
+  { id: "broadcasts", name: "Broadcasts" },
+]);
+
+export const { place, addressOf, goTo } = route;

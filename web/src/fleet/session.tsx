@@ -1,0 +1,123 @@
+import { useEffect, useMemo } from "preact/hooks";
+import { Fact } from "../shared/fact";
+import { apiKey } from "../shared/key";
+import { Following, Line } from "../shared/line";
+import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { count, duration, plural } from "../shared/words";
+import { addressOf } from "./route";
+import { LabelList } from "./sessions";
+import { type Store, usePolled } from "./store";
+import type { Session } from "./types";
+import { Watch } from "./watch";
+import { nodeName, sessionWord } from "./words";
+
+const back = { href: addressOf("sessions"), name: "Sessions" };
+
+export const pathOf = (id: string, rest = "") => `/realtime/sessions/${encodeURIComponent(id)}${rest}`;
+
+/** One session: what is said in it, and how it stands. */
+export function SessionView({ store, id }: { store: Store; id: string }) {
+  const { answer, gone, again } = usePolled<Session>(store, "The session could not be read", () => pathOf(id));
+  const session = answer.value;
+  useEffect(() => {
+    store.session.value = session;
+  }, [session]);
+  useEffect(() => () => void (store.session.value = undefined), []);
+  if (gone.value) {
+    return (
+      <>
+        <Title back={back}>No such session</Title>
+        <p class="lead">It is none of this key's, or it ended long ago.</p>
+      </>
+    );
+  }
+  if (!session) return <Title back={back}>{id}</Title>;
+  const ended = session.status === "ended";
+  return (
+    <article class="detail" data-testid="session" data-status={session.status}>
+      <Title back={back}>{id}</Title>
+      <div class="hero">
+        <div class="hero-text">
+          <Status {...sessionWord(session)} />
+          <p class="figure-caption">{ended ? session.reason : `${plural(session.clients, "client")} attached`}</p>
+        </div>
+        {!ended && <Actions store={store} session={session} again={again} />}
+      </div>
+      <Conversation store={store} id={id} ended={ended} onTurn={again} />
+      <Facts session={session} />
+      {session.session?.instructions && (
+        <details class="fold">
+          <summary>Instructions it has now</summary>
+          <p class="quote">{session.session.instructions}</p>
+        </details>
+      )}
+    </article>
+  );
+}
+
+function Actions({ store, session, again }: { store: Store; session: Session; again(): void }) {
+  const cancel = () =>
+    store.attempt("The answer could not be stopped", async () => {
+      await store.send("POST", pathOf(session.session_id, "/cancel"));
+      again();
+    });
+  const end = () =>
+    store.attempt("The session could not be ended", async () => {
+      await store.send("DELETE", pathOf(session.session_id));
+      store.said.value = "The session has ended";
+      again();
+    });
+  return (
+    <div class="actions">
+      <button class="button small" type="button" disabled={!session.responding} onClick={cancel}>
+        Stop the answer
+      </button>
+      <Confirm name="End" question="End this session?" action={end} />
+    </div>
+  );
+}
+
+function Conversation({ store, id, ended, onTurn }: { store: Store; id: string; ended: boolean; onTurn(): void }) {
+  const watch = useMemo(() => new Watch(store, id, apiKey.peek(), onTurn), [id]);
+  useEffect(() => {
+    watch.open(ended);
+    return () => watch.close();
+  }, [watch]);
+  const entries = watch.conversation.entries.value;
+  if (!entries.length) return <p class="help quiet-box">Nothing was said {ended ? "in it." : "yet."}</p>;
+  return (
+    <Following class="conversation" entries={entries} label="Conversation">
+      <ol class="lines" data-testid="conversation">
+        {entries.map((entry) => (
+          <Line key={entry.id} entry={entry} user="User" />
+        ))}
+      </ol>
+    </Following>
+  );
+}
+
+function Facts({ session: s }: { session: Session }) {
+  const labelled = Object.keys(s.labels ?? {}).length > 0;
+  return (
+    <dl class="facts-grid">
+      <Fact name="Opened">
+        <Ago at={s.created_at} /> by {s.key}
+      </Fact>
+      {s.ended_at && <Fact name="Lasted">{duration((Date.parse(s.ended_at) - Date.parse(s.created_at)) / 1000)}</Fact>}
+      {s.node && <Fact name="Node">{nodeName(s.node)}</Fact>}
+      {labelled && (
+        <Fact name="Labels">
+          <span class="label-list">
+            <LabelList labels={s.labels} />
+          </span>
+        </Fact>
+      )}
+      {s.model && <Fact name="Model">{s.model}</Fact>}
+      {s.session?.audio?.output?.voice && <Fact name="Voice">{s.session.audio.output.voice}</Fact>}
+      <Fact name="Tokens">
+        {count(s.usage.input_tokens)} in, {count(s.usage.output_tokens)} out
+      </Fact>
+      <Fact name="Answers">{count(s.usage.responses)}</Fact>
+    </dl>
+  );
+}

@@ -1,0 +1,91 @@
+// How the page asks the gateway, and what it knows of its own key.
+
+import { signal, useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { ApiProblem } from "../shared/api";
+import { PageStore } from "../shared/page-store";
+import { Poll } from "../shared/poll";
+import { explain, type Notice } from "../shared/words";
+import type { Session } from "./types";
+
+export class Store extends PageStore {
+  /** Whether the key sees and steers all of the fleet; undefined until the gateway was asked. */
+  readonly operator = signal<boolean | undefined>(undefined);
+  /** The session that is looked at. */
+  readonly session = signal<Session | undefined>(undefined);
+
+  private asking = false;
+  private missedNotice: Notice | undefined;
+
+  override start(key: string): void {
+    this.key = key;
+    this.operator.value = undefined;
+    this.session.value = undefined;
+    this.notice.value = undefined;
+    this.loaded.value = false;
+    this.phase.value = key ? "starting" : "idle";
+  }
+
+  /** An answer came. */
+  heard(): void {
+    this.phase.value = "live";
+    this.loaded.value = true;
+    if (this.notice.value === this.missedNotice) this.notice.value = undefined;
+    if (this.operator.peek() === undefined && !this.asking) void this.askRole();
+  }
+
+  /** None came. Reports whether it may come later. */
+  missed(problem: unknown, what: string): boolean {
+    const final = problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500 && problem.status !== 429;
+    this.phase.value = final ? (this.loaded.peek() ? "live" : "idle") : "reconnecting";
+    const told = final || this.loaded.peek() ? undefined : explain(problem, what);
+    this.notice.value = this.missedNotice = final ? explain(problem, what) : told;
+    return !final;
+  }
+
+  /** Broadcasts are for operators, so that whoever may list them is one. */
+  private async askRole(): Promise<void> {
+    const key = this.key;
+    this.asking = true;
+    try {
+      await this.get("/realtime/broadcasts?limit=1");
+      if (this.key === key) this.operator.value = true;
+    } catch (problem) {
+      if (this.key === key && problem instanceof ApiProblem && problem.status === 403) this.operator.value = false;
+    } finally {
+      this.asking = false;
+    }
+  }
+}
+
+const everyMs = 3_000;
+
+/** What is at an address, read anew while it is looked at. `gone` is set where there is nothing. */
+export function usePolled<T>(store: Store, what: string, address: () => string) {
+  const answer = useSignal<T | undefined>(undefined);
+  const gone = useSignal(false);
+  const poll = useRef<Poll | undefined>(undefined);
+  useSignalEffect(() => {
+    const path = address();
+    const read = async (signal: AbortSignal): Promise<boolean> => {
+      try {
+        const body = await store.get<T>(path, signal);
+        if (signal.aborted) return false;
+        answer.value = body;
+        store.heard();
+        return true;
+      } catch (problem) {
+        if (signal.aborted) return false;
+        if (problem instanceof ApiProblem && problem.status === 404) {
+          store.heard();
+          gone.value = true;
+          return false;
+        }
+        return store.missed(problem, what);
+      }
+    };
+    const current = (poll.current = new Poll(read, everyMs));
+    return () => current.stop();
+  });
+  return { answer, gone, again: () => poll.current?.again() };
+}

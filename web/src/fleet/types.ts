@@ -1,0 +1,61 @@
+// What the gateway says of sessions and broadcasts; /docs of a gateway has every field.
+
+export interface Session {
+  session_id: string;
+  status: "created" | "active" | "ended";
+  reason?: string;
+  key: string;
+  node?: string;
+  labels?: Record<string, string>;
+  model?: string;
+  session?: { instructions?: string; audio?: { output?: { voice?: string } } };
+  usage: { responses: number; total_tokens: number; input_tokens: number; output_tokens: number };
+  clients: number;
+  responding: boolean;
+  created_at: string;
+  ended_at?: string;
+}
+
+export interface SessionPage {
+  sessions: Session[];
+  next?: string;
+}
+
+export type Mode = "append" | "replace";
+
+export interface Broadcast {
+  id: string;
+  instructions: string;
+  mode: Mode;
+  select?: Record<string, string>;
+  sticky?: boolean;
+  by: string;
+  created_at: string;
+  withdrawn_by?: string;
+  withdrawn_at?: string;
+}
+
+export interface BroadcastPage {
+  broadcasts: Broadcast[];
+  next?: string;
+}
+
+export type OutcomeStatus = "applied" | "deferred" | "refused" | "ended" | "silent";
+
+/** Sessions that are yet to answer are in matched and in no outcome. */
+export interface Counts {
+  matched: number;
+  nodes?: Record<string, number>;
+  outcomes?: Partial<Record<OutcomeStatus, number>>;
+}
+
+export interface BroadcastStatus extends Broadcast, Counts {
+  withdrawal?: Counts;
+}
+
+export interface Outcome {
+  session_id: string;
+  status: OutcomeStatus;
+  reason?: string;
+  at: string;
+}

@@ -1,0 +1,54 @@
+// What every page of sections knows of its connection, and how it asks the gateway.
+
+import { effect, signal, untracked } from "@preact/signals";
+import { call } from "./api";
+import { apiKey } from "./key";
+import { explain, type Notice } from "./words";
+
+export type Phase = "idle" | "starting" | "live" | "reconnecting";
+
+export abstract class PageStore {
+  readonly phase = signal<Phase>("idle");
+  readonly notice = signal<Notice | undefined>(undefined);
+  /** True once the gateway has answered. */
+  readonly loaded = signal(false);
+  /** Read out by screen readers. */
+  readonly said = signal("");
+
+  protected key = "";
+
+  /** Begins anew with this key; an empty one ends it. */
+  abstract start(key: string): unknown;
+
+  /** Begins with the tab's key, and anew with every other one. Before the page is drawn: what it draws asks at once. */
+  followKey(): void {
+    effect(() => {
+      const key = apiKey.value;
+      untracked(() => void this.start(key));
+    });
+  }
+
+  dismissNotice(): void {
+    this.notice.value = undefined;
+  }
+
+  /** Runs what the user asked for and shows what went wrong. */
+  async attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      const answer = await work();
+      this.notice.value = undefined;
+      return answer;
+    } catch (problem) {
+      this.notice.value = explain(problem, what);
+      return undefined;
+    }
+  }
+
+  get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    return call<T>({ method: "GET", path, key: this.key, ...(signal && { signal }) });
+  }
+
+  send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
+    return call<T>({ method, path, key: this.key, ...(body !== undefined && { body }) });
+  }
+}
