@@ -68,14 +68,26 @@ func StartCluster(t testing.TB) *Server {
 	return s
 }
 
-// StartSentinel runs a Sentinel of its own that watches master under the name main.
+// StartReplica runs a Redis that has what master has, and whatever it is told from then on.
+func StartReplica(t testing.TB, master *Server) *Server {
+	t.Helper()
+	host, port, _ := net.SplitHostPort(master.Addr)
+	s := prepare(t, "redis", "--replicaof", host, port, "--repl-diskless-sync-delay", "0")
+	s.ready = func() bool { return strings.Contains(s.ask("INFO", "replication"), "master_link_status:up") }
+	s.Restart()
+	return s
+}
+
+// StartSentinel runs a Sentinel of its own that watches master, and the replicas that it
+// has by then, under the name main: when master was silent for half a second, one of them
+// takes its place.
 func StartSentinel(t testing.TB, master *Server) *Server {
 	t.Helper()
 	s := prepare(t, "redis+sentinel")
 	s.URL += "/main"
 	host, port, _ := net.SplitHostPort(master.Addr)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	watch := fmt.Sprintf("sentinel monitor main %s %s 1\n", host, port)
+	watch := fmt.Sprintf("sentinel monitor main %s %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", host, port)
 	if err := os.WriteFile(file, []byte(watch), 0o600); err != nil {
 		t.Fatal(err)
 	}

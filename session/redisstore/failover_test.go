@@ -1,0 +1,99 @@
+package redisstore_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"switchboard/session"
+	"switchboard/session/redisstore"
+	"switchboard/session/redisstore/redistest"
+	"switchboard/session/sessiontest"
+)
+
+// dialer hands the test the other end of the upstream that it makes.
+type dialer chan *sessiontest.Conn
+
+func (d dialer) Dial(context.Context, session.DialRequest) (session.Conn, error) {
+	ours, theirs := sessiontest.Pipe()
+	d <- ours
+	return theirs, nil
+}
+
+// A Redis is lost while a session runs, and its replica takes its place. What happens
+// meanwhile reaches the client at once and the store in the end; the session keeps its
+// lease and epoch, and nobody else gets it.
+func TestSentinelFailover(t *testing.T) {
+	master := redistest.Start(t)
+	redistest.StartReplica(t, master)
+	sentinel := redistest.StartSentinel(t, master)
+	s := redisstore.New(connect(t, sentinel.URL), redisstore.Options{})
+	upstreams := make(dialer, 1)
+	hub := session.NewHub(session.HubOptions{Node: "http://a", Dialer: upstreams, Store: s, Directory: s, Fleet: s})
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = hub.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+
+	up := make(chan *sessiontest.Conn, 1)
+	go func() {
+		end := <-upstreams
+		_ = end.Send(`{"type":"session.created","event_id":"event_0","session":{"type":"realtime","id":"sess_1"}}`)
+		up <- end
+	}()
+	c, err := hub.Create(t.Context(), session.Spec{ID: "s-1", Key: "shop"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	upstream := <-up
+	ours, theirs := sessiontest.Pipe()
+	running.Go(func() { _ = c.Attach(context.Background(), theirs, session.Attachment{}) })
+	hear(t, ours, "session.created")
+	said := func(id string) {
+		t.Helper()
+		event := `{"type":"conversation.item.done","event_id":"e_` + id + `","item":{"id":"` + id + `","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"hello"}]}}`
+		if err := upstream.Send(event); err != nil {
+			t.Fatal(err)
+		}
+		hear(t, ours, id)
+	}
+	said("before")
+	if err := hub.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	lease, err := s.Owner(t.Context(), "s-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	master.Kill()
+	said("meanwhile")
+
+	eventually(t, "the replica takes over", func() bool {
+		items, err := s.Items(t.Context(), "s-1")
+		return err == nil && len(items) == 2 && items[0].ID == "before" && items[1].ID == "meanwhile"
+	})
+	if owner, err := s.Owner(t.Context(), "s-1"); err != nil || owner != lease {
+		t.Errorf("owner %+v, %v; was %+v", owner, err, lease)
+	}
+	var held *session.HeldError
+	if _, err := s.Acquire(t.Context(), "s-1", "http://b", time.Minute); !errors.As(err, &held) {
+		t.Errorf("another node got it: %v", err)
+	}
+	if r, err := s.Record(t.Context(), "s-1"); err != nil || r.Epoch != lease.Epoch || r.Status != session.StatusActive {
+		t.Errorf("record %+v, %v", r, err)
+	}
+	said("after")
+}
+
+// hear reads the next event, which must hold part.
+func hear(t *testing.T, c *sessiontest.Conn, part string) {
+	t.Helper()
+	f, err := c.Read()
+	if err != nil || !strings.Contains(string(f.Payload()), part) {
+		t.Fatalf("heard %s, %v; want %s", f.Payload(), err, part)
+	}
+}
