@@ -20,7 +20,7 @@ func pair(t *testing.T) (a, b *fixture, cut *away) {
 	cut = &away{Memory: mem}
 	var second *fixture
 	a = start(t, func(o *session.HubOptions) {
-		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://a", cut, cut, mem, mem
+		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://a", cut, cut, cut, mem
 		o.HandOver = func(ctx context.Context, to session.Node, s session.Snapshot) error {
 			if to.URL != "http://b" {
 				return fmt.Errorf("handed to %s", to.URL)

@@ -248,6 +248,13 @@ func (a *away) Renew(ctx context.Context, l []session.Lease, ttl time.Duration) 
 	return a.Memory.Renew(ctx, l, ttl)
 }
 
+func (a *away) Orphans(ctx context.Context, limit int) ([]session.ID, error) {
+	if err := a.err(); err != nil {
+		return nil, err
+	}
+	return a.Memory.Orphans(ctx, limit)
+}
+
 // The store may be away for half a minute: relaying goes on, and what happened meanwhile
 // is there afterwards, in order.
 func TestStoreAwayAndBack(t *testing.T) {
