@@ -40,13 +40,15 @@ type Broadcasts interface {
 	// kept), in order, and waits for the next if there are none yet.
 	Follow(ctx context.Context, after string) ([]BroadcastEntry, error)
 
-	// Report adds what became of an entry on one node.
+	// Report adds what became of an entry on one node. After an error it may be sent
+	// again, for up to a minute, with more in it.
 	Report(ctx context.Context, r Report) error
 }
 
 // Report says what became of a broadcast, or of its withdrawal, in some of a node's
 // sessions. The first report of a node has the number of those it concerns.
 type Report struct {
+	ID        string    `json:"-"` // the same when it is sent again: Matched counts once; "": it is not sent again
 	Broadcast string    `json:"broadcast"`
 	Withdrawn bool      `json:"withdrawn,omitempty"`
 	Node      string    `json:"node"`

@@ -45,6 +45,13 @@ func (h *Hub) announce(ctx context.Context) {
 	}
 }
 
+// stops reports whether this node was told to stop.
+func (h *Hub) stops() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.draining
+}
+
 // leave tells the fleet that this node is gone.
 func (h *Hub) leave(ctx context.Context) {
 	if h.node.Fleet == nil {

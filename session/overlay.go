@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -139,108 +138,5 @@ func (c *Controller) rebaseLocked(k *ack) {
 	c.overlay.Base = c.up.says
 	if len(c.overlay.Standing) > 0 {
 		c.sendOverlay(nil)
-	}
-}
-
-// gathering collects what became of one entry in some sessions of this node.
-type gathering struct {
-	hub     *Hub
-	entry   BroadcastEntry
-	asked   map[ID]bool  // sessions that have not answered; run's, once it runs
-	results chan Outcome // room for all
-}
-
-func newGathering(h *Hub, e BroadcastEntry, most int) *gathering {
-	return &gathering{hub: h, entry: e, asked: make(map[ID]bool, most), results: make(chan Outcome, most)}
-}
-
-// ask lets a session consider the entry and reports whether it was concerned.
-func (g *gathering) ask(c *Controller) bool {
-	concerned := c.overlayNow(g.entry, g.settle)
-	if concerned {
-		g.asked[c.id] = true
-	}
-	return concerned
-}
-
-// askers is how many goroutines tell the sessions of a node. The acknowledgements wake
-// thousands, between which one alone would wait for its turn again and again.
-const askers = 8
-
-// askAll lets sessions consider the entry, and returns when all have been told.
-func (g *gathering) askAll(all []*Controller) {
-	var wg sync.WaitGroup
-	var asked [askers][]ID
-	for n := range askers {
-		wg.Go(func() {
-			for i := n; i < len(all); i += askers {
-				if all[i].overlayNow(g.entry, g.settle) {
-					asked[n] = append(asked[n], all[i].id)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	for _, ids := range asked {
-		for _, id := range ids {
-			g.asked[id] = true
-		}
-	}
-}
-
-// settle takes the outcome of one session; called under its lock, it never waits.
-func (g *gathering) settle(id ID, err error) {
-	o := Outcome{Session: id, Status: OutcomeApplied, At: time.Now()}
-	switch {
-	case errors.Is(err, ErrUpstreamLost), errors.Is(err, ErrLeaseLost):
-		o.Status = OutcomeDeferred
-	case errors.Is(err, ErrEnded):
-		o.Status = OutcomeEnded
-	case err != nil:
-		o.Status, o.Reason = OutcomeRefused, err.Error()
-	}
-	g.results <- o
-}
-
-// Outcomes are reported as they come, but not one by one.
-const (
-	reportEvery  = 50 * time.Millisecond
-	reportAtMost = 1000
-)
-
-// run reports until every session has answered or has had its time to.
-func (g *gathering) run(ctx context.Context) {
-	report := Report{Broadcast: g.entry.Broadcast.ID, Withdrawn: g.entry.Withdrawn, Node: g.hub.node.Node, Matched: len(g.asked)}
-	g.send(ctx, report)
-	report.Matched = 0
-	tick := time.NewTicker(reportEvery)
-	defer tick.Stop()
-	late := time.After(g.hub.node.AckTimeout)
-	for len(g.asked) > 0 {
-		due := false
-		select {
-		case o := <-g.results:
-			delete(g.asked, o.Session)
-			report.Outcomes = append(report.Outcomes, o)
-		case <-tick.C:
-			due = true
-		case <-late:
-			for id := range g.asked {
-				report.Outcomes = append(report.Outcomes, Outcome{Session: id, Status: OutcomeSilent, At: time.Now()})
-			}
-			clear(g.asked)
-		}
-		if len(report.Outcomes) == reportAtMost || len(g.asked) == 0 || due && len(report.Outcomes) > 0 {
-			g.send(ctx, report)
-			report.Outcomes = nil
-		}
-	}
-}
-
-func (g *gathering) send(ctx context.Context, r Report) {
-	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
-	defer cancel()
-	if err := g.hub.node.Broadcasts.Report(ctx, r); err != nil {
-		g.hub.node.Logger.Warn("outcomes of a broadcast not reported", "broadcast", r.Broadcast, "outcomes", len(r.Outcomes), "err", err)
 	}
 }

@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -141,6 +143,55 @@ func TestWithdrawalOutlivesTheUpstream(t *testing.T) {
 				}
 				s, err := fx.mem.Broadcast(t.Context(), b.ID)
 				if err != nil || s.Withdrawal == nil || s.Withdrawal.Outcomes[session.OutcomeDeferred] != 1 {
+					t.Errorf("%+v, %v", s, err)
+				}
+			})
+		})
+	}
+}
+
+// forgetful is a log that does not take reports for a while.
+type forgetful struct {
+	*sessiontest.Memory
+	back time.Time
+}
+
+func (f *forgetful) Report(ctx context.Context, r session.Report) error {
+	if time.Now().Before(f.back) {
+		return errors.New("away")
+	}
+	return f.Memory.Report(ctx, r)
+}
+
+// What became of a broadcast is counted though the store was away for a while; a node
+// that stops does not wait for it.
+func TestOutcomesWaitForTheStore(t *testing.T) {
+	for name, stops := range map[string]bool{"it comes back": false, "the node stops": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := &forgetful{Memory: sessiontest.NewMemory(), back: time.Now().Add(30 * time.Second)}
+				fx := start(t, func(o *session.HubOptions) {
+					o.Store, o.Directory, o.Meter, o.Broadcasts = log, log, log, log
+				})
+				defer fx.stop()
+				fx.mem = log.Memory
+				_, up := fx.openFor(time.Hour)
+				_, mute := fx.openNamed("mute", time.Hour)
+				b := fx.publish("close at 8")
+				toldTo(t, up, `be kind\n\nclose at 8`)
+				want(t, mute, "close at 8")
+				counted := 2
+				if stops {
+					begun := time.Now()
+					fx.stop()
+					if took := time.Since(begun); took > 10*time.Second {
+						t.Errorf("stopped after %v", took)
+					}
+					counted = 0
+				}
+				time.Sleep(40 * time.Second)
+				s, err := fx.mem.Broadcast(t.Context(), b.ID)
+				if err != nil || s.Matched != counted || s.Outcomes[session.OutcomeApplied]+s.Outcomes[session.OutcomeSilent] != counted {
 					t.Errorf("%+v, %v", s, err)
 				}
 			})

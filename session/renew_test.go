@@ -21,11 +21,16 @@ func createdFor(id string, life time.Duration) string {
 // openFor opens a session whose upstream lives for so long.
 func (fx *fixture) openFor(life time.Duration) (*session.Controller, *sessiontest.Conn) {
 	fx.t.Helper()
+	return fx.openNamed("s", life)
+}
+
+func (fx *fixture) openNamed(id session.ID, life time.Duration) (*session.Controller, *sessiontest.Conn) {
+	fx.t.Helper()
 	var c *session.Controller
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		c, err = fx.hub.Create(fx.t.Context(), session.Spec{ID: "s"})
+		c, err = fx.hub.Create(fx.t.Context(), session.Spec{ID: id})
 		done <- err
 	}()
 	up := <-fx.ends

@@ -55,7 +55,7 @@ func (s *Store) Withdraw(ctx context.Context, id, by string) (session.Broadcast,
 func (s *Store) append(ctx context.Context, of, text string) (session.BroadcastEntry, error) {
 	c := &call{
 		script: broadcastScript,
-		keys:   []string{logKey, withdrawnKey, saidKey()},
+		keys:   []string{logKey, withdrawnKey, saidKey("")},
 		args:   []any{broadcastLog, s.forget.Milliseconds(), saidKept.Milliseconds(), of, text},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {

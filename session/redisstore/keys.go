@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -45,8 +46,9 @@ const (
 	withdrawnKey = "gw:{bc}:withdrawn"
 )
 
-// saidKey names what keeps a call that is sent twice from counting twice.
-func saidKey() string { return "gw:{bc}:said:" + rand.Text() }
+// saidKey names what keeps a call that is sent twice from counting twice; id is its
+// caller's for it, "" if the caller does not send it again.
+func saidKey(id string) string { return "gw:{bc}:said:" + cmp.Or(id, rand.Text()) }
 
 // tallyKey names a key of one broadcast, or of its withdrawal; part is nodes, counts,
 // outcomes or a status.

@@ -25,8 +25,7 @@ var statuses = []string{
 }
 
 // Report implements [session.Broadcasts]. Outcomes may be reported again, after an error
-// too: a session counts once, by its last. Matched adds up, so a report that has it and
-// failed may have counted. A *session.InvalidError says that nothing was.
+// too: a session counts once, by its last. Matched adds up, once for each ID. A *session.InvalidError says that nothing was.
 func (s *Store) Report(ctx context.Context, r session.Report) error {
 	if !eventID.MatchString(r.Broadcast) {
 		return &session.InvalidError{Field: "broadcast", Detail: "is not the ID of a broadcast"}
@@ -37,7 +36,7 @@ func (s *Store) Report(ctx context.Context, r session.Report) error {
 	}
 	keys := []string{
 		tallyKey(r.Broadcast, r.Withdrawn, "nodes"), tallyKey(r.Broadcast, r.Withdrawn, "counts"),
-		tallyKey(r.Broadcast, r.Withdrawn, "outcomes"), saidKey(),
+		tallyKey(r.Broadcast, r.Withdrawn, "outcomes"), saidKey(r.ID),
 	}
 	for _, status := range statuses {
 		keys = append(keys, tallyKey(r.Broadcast, r.Withdrawn, status))

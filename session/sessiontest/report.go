@@ -14,6 +14,7 @@ import (
 type reported struct {
 	nodes    map[string]int
 	outcomes map[session.ID]session.Outcome
+	said     map[string]bool // IDs of reports whose matched were counted
 }
 
 // Report implements [session.Broadcasts].
@@ -34,10 +35,11 @@ func (m *Memory) Report(_ context.Context, r session.Report) error {
 	key := entryKey{r.Broadcast, r.Withdrawn}
 	of := m.reports[key]
 	if of == nil {
-		of = &reported{map[string]int{}, map[session.ID]session.Outcome{}}
+		of = &reported{map[string]int{}, map[session.ID]session.Outcome{}, map[string]bool{}}
 		m.reports[key] = of
 	}
-	if r.Matched > 0 {
+	if r.Matched > 0 && !of.said[r.ID] {
+		of.said[r.ID] = r.ID != ""
 		of.nodes[r.Node] += r.Matched
 	}
 	for _, o := range r.Outcomes {
