@@ -130,6 +130,7 @@ Speak to it on the page, or steer a session from here:
   curl -s -H "Authorization: Bearer $KEY" $GATEWAY/realtime/sessions/hello/items
   curl -s -X DELETE -H "Authorization: Bearer $KEY" $GATEWAY/realtime/sessions/hello
 
-The API is at %[1]s/docs. Ctrl-C ends the demo.
+Batches, fine-tuning jobs and webhooks are on the page %[1]s/jobs, and in the README with
+lines for here. The API is at %[1]s/docs. Ctrl-C ends the demo.
 `, base, key)
 }

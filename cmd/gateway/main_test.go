@@ -55,11 +55,16 @@ func parse(t *testing.T, env map[string]string, args ...string) (config, error) 
 // start runs the program until the test ends it, and returns its address and demo key.
 func start(t *testing.T, c config) (url, key string, stop func()) {
 	t.Helper()
+	return startLogging(t, c, t.Output())
+}
+
+func startLogging(t *testing.T, c config, to io.Writer) (url, key string, stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		err := run(ctx, c, in, slog.New(slog.NewTextHandler(t.Output(), nil)))
+		err := run(ctx, c, in, slog.New(slog.NewTextHandler(to, nil)))
 		in.CloseWithError(io.EOF)
 		ended <- err
 	}()
