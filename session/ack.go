@@ -63,12 +63,19 @@ func (a *acks) done(typ, itemID string, raw []byte) *ack {
 // one, the oldest update of a client that gave its event no ID.
 func (a *acks) failed(e *UpstreamError) {
 	for _, k := range a.open {
-		anonymous := e.EventID == "" && k.eventID == "" && strings.HasPrefix(e.Param, "session")
+		anonymous := k.eventID == "" && mayAnswerUpdate(e)
 		if k.eventID == e.EventID && e.EventID != "" || anonymous {
 			a.finish(k, reply{err: e})
 			return
 		}
 	}
+}
+
+// mayAnswerUpdate reports whether an error may be what an update without event_id came to.
+// Not all of those name a param. In doubt it is: an update that is settled too early costs
+// nothing, one that is never settled takes the answer of the next.
+func mayAnswerUpdate(e *UpstreamError) bool {
+	return e.EventID == "" && e.Class() == Turn && (e.Param == "" || strings.HasPrefix(e.Param, "session"))
 }
 
 // end settles all: the session is over or its upstream is gone.

@@ -68,22 +68,19 @@ func (cl *client) join(last string) error {
 		n = unknown
 	}
 	created := marshal(object{"type": "session.created", "event_id": c.history.markAt(n), "session": c.up.session})
-	if err := cl.out.send(NewFrame(created), false, nil, false); err != nil {
-		c.leftLocked()
-		return fmt.Errorf("write session.created: %w", err)
-	}
-	var err error
+	err := cl.out.send(NewFrame(created), false, nil, false)
 	if known {
 		c.history.since(n, func(payload []byte) {
 			if err == nil {
 				err = cl.out.send(NewFrame(payload), false, nil, false)
 			}
 		})
-	} else if last != "" {
+	} else if last != "" && err == nil {
 		err = cl.reset()
 	}
 	if err != nil {
 		cl.out.close()
+		c.leftLocked()
 		return fmt.Errorf("write what was missed: %w", err)
 	}
 	c.clients = append(c.clients, cl)

@@ -226,11 +226,20 @@ func (c *Controller) ask(ctx context.Context, k *ack, event object) ([]byte, err
 	case r := <-result:
 		return r.raw, r.err
 	case <-ctx.Done():
-		c.mu.Lock()
-		k.settle = nil // its answer, when it comes, is not the next one's
-		c.mu.Unlock()
-		return nil, context.Cause(ctx)
+		return nil, c.unanswered(k, context.Cause(ctx))
 	}
+}
+
+// unanswered stops waiting for k. When the caller left, its answer, when it comes, is not
+// the next one's; when time has passed it is not to be expected any more.
+func (c *Controller) unanswered(k *ack, why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.settle = nil
+	if errors.Is(why, ErrTimeout) {
+		c.acks.remove(k)
+	}
+	return why
 }
 
 func (c *Controller) post(k *ack, event object) error {
