@@ -13,6 +13,7 @@ import (
 func (g *Gateway) describe() error {
 	doc := g.api.OpenAPI()
 	for _, op := range untyped(doc.Components.Schemas) {
+		completeAnswers(doc.Components.Schemas, op)
 		doc.AddOperation(op)
 	}
 	explain(doc)
@@ -71,6 +72,9 @@ func explain(doc *huma.OpenAPI) {
 	}
 }
 
+// tagOpenAI marks the routes whose shapes, those of errors too, are OpenAI's.
+const tagOpenAI = "OpenAI's own contract"
+
 // untyped are the operations that are plain handlers: sockets, streams, OpenAI's and health.
 func untyped(r huma.Registry) []*huma.Operation {
 	id := &huma.Param{Name: "id", In: "path", Required: true, Description: "The session's ID", Schema: &huma.Schema{Type: huma.TypeString}}
@@ -88,10 +92,12 @@ func untyped(r huma.Registry) []*huma.Operation {
 	open := []map[string][]string{{}} // no key needed
 	health := get("readyz", "/readyz", "Operations", "Whether new sessions should come here",
 		"503 while draining and while the store is away: nothing can be opened without its lease, though sessions that run go on.",
-		map[string]string{"503": "Draining, or the store is away"})
+		nil)
 	health.Security = open
 	health.Responses["200"] = jsonResponse(r, "Ready", Health{})
-	alive := get("healthz", "/healthz", "Operations", "Whether the process answers", "", map[string]string{"200": "It does"})
+	health.Responses["503"] = jsonResponse(r, "Draining, or the store is away", Health{})
+	alive := get("healthz", "/healthz", "Operations", "Whether the process answers", "", nil)
+	alive.Responses["200"] = jsonResponse(r, "It does", Alive{})
 	alive.Security = open
 	metrics := get("metrics", "/metrics", "Operations", "Numbers in Prometheus' format", "", map[string]string{"200": "Text"})
 	metrics.Security = open
@@ -112,7 +118,7 @@ func untyped(r huma.Registry) []*huma.Operation {
 			"The wire is the Realtime protocol itself. With a client token or an API key, as Bearer or as the subprotocol openai-insecure-api-key.<token> beside realtime. Close codes 1012 and 1013 mean: attach again, with last_event_id.",
 			map[string]string{"101": "Attached", "410": "The session has ended", "426": "No WebSocket handshake"},
 			id, parameter("query", "last_event_id", "event_id of the last event seen, to get what was missed")),
-		get("realtime", "/v1/realtime", "OpenAI's own contract", "Open a session and attach to it (WebSocket)",
+		get("realtime", "/v1/realtime", tagOpenAI, "Open a session and attach to it (WebSocket)",
 			"As api.openai.com does it, so that an official SDK works with only its base URL changed. The session ends with its client.",
 			map[string]string{"101": "Open; a wrong key or model shows as an error event and a close code, as on the live API"},
 			parameter("query", "model", "As with OpenAI"), parameter("query", "intent", "transcription, or left out"),
@@ -130,7 +136,7 @@ func clientSecretsOperation() *huma.Operation {
 	config := &huma.Schema{Type: huma.TypeObject, Description: "GA session object", AdditionalProperties: true}
 	return &huma.Operation{
 		OperationID: "create-realtime-client-secret", Method: http.MethodPost, Path: "/v1/realtime/client_secrets",
-		Tags: []string{"OpenAI's own contract"}, Summary: "Issue a token that opens a session",
+		Tags: []string{tagOpenAI}, Summary: "Issue a token that opens a session",
 		Description: "The config is bound to the token. Errors have OpenAI's shape.",
 		RequestBody: &huma.RequestBody{Content: object(map[string]*huma.Schema{
 			"expires_after": {Type: huma.TypeObject, Properties: map[string]*huma.Schema{"anchor": text, "seconds": number}, Description: "10 to 7200 seconds; 600 if left out"},
@@ -138,7 +144,6 @@ func clientSecretsOperation() *huma.Operation {
 		})},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "The token", Content: object(map[string]*huma.Schema{"value": text, "expires_at": number, "session": config})},
-			"401": {Description: "Wrong key"},
 		},
 	}
 }

@@ -2,6 +2,7 @@ package gateway_test
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,5 +49,33 @@ func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 	r.must(200, "GET", "/docs/style.css", "", "")
 	if yaml := r.must(200, "GET", "/openapi.yaml", "", ""); !strings.Contains(string(yaml.body), "openapi: 3.1.0") {
 		t.Error("no YAML")
+	}
+}
+
+// TestRefusalsAreDescribed: what a client generated from the document may get, it knows.
+func TestRefusalsAreDescribed(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	r.open("one")
+	paths := r.must(200, "GET", "/openapi.json", "", "").field(t, "paths").(map[string]any)
+	for _, row := range []struct{ method, path, route, key, body string }{
+		{"GET", "/realtime/sessions/one/events", "/realtime/sessions/{id}/events", "", ""},
+		{"GET", "/realtime/sessions/none/events", "/realtime/sessions/{id}/events", app, ""},
+		{"GET", "/realtime/sessions/one/relay", "/realtime/sessions/{id}/relay", app, ""},
+		{"GET", "/realtime/broadcasts/1-1/events", "/realtime/broadcasts/{id}/events", app, ""},
+		{"GET", "/v1/realtime", "/v1/realtime", app, ""},
+		{"POST", "/v1/realtime/client_secrets", "/v1/realtime/client_secrets", "", "{}"},
+		{"POST", "/v1/realtime/client_secrets", "/v1/realtime/client_secrets", app, "{"},
+		{"POST", "/realtime/sessions", "/realtime/sessions", app, `{"session_id":"one"}`},
+		{"GET", "/healthz", "/healthz", "", ""},
+		{"GET", "/openapi.yaml", "/openapi.yaml", "", ""},
+	} {
+		a := r.do(row.method, row.path, row.key, row.body)
+		kind, _, _ := strings.Cut(a.Header.Get("Content-Type"), ";")
+		operation := paths[row.route].(map[string]any)[strings.ToLower(row.method)].(map[string]any)
+		response, _ := operation["responses"].(map[string]any)[strconv.Itoa(a.StatusCode)].(map[string]any)
+		content, _ := response["content"].(map[string]any)
+		if content[kind] == nil {
+			t.Errorf("%s %s: %d %s is not described", row.method, row.path, a.StatusCode, kind)
+		}
 	}
 }

@@ -25,8 +25,13 @@ type Health struct {
 	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases were last renewed"`
 }
 
+// Alive is what /healthz says.
+type Alive struct {
+	Status string `json:"status" enum:"ok"`
+}
+
 // healthz says that the process answers.
-func (g *Gateway) healthz(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+func (g *Gateway) healthz(c *gin.Context) { c.JSON(http.StatusOK, Alive{Status: "ok"}) }
 
 // readyz says whether new sessions should come here: 503 while draining, and while the
 // store is away, because nothing can be opened without its lease.
