@@ -273,7 +273,8 @@ func TestRequestsAsJSON(t *testing.T) {
 	}{
 		"not JSON":         {`{"requests":`, 400, "not JSON"},
 		"not UTF-8":        {"{\"endpoint\":\"\xff\"}", 400, "not UTF-8"},
-		"another type":     {`{"endpoint":7}`, 422, "body.endpoint must not be a number"},
+		"another type":     {`{"endpoint":7}`, 422, "body.endpoint cannot be of JSON type number"},
+		"a list":           {`[1]`, 422, "body cannot be of JSON type array"},
 		"both":             {`{"input_file_id":"file-1","requests":[{"body":{}}]}`, 422, "not both"},
 		"no endpoint":      {`{"requests":[{"body":{}}]}`, 422, "endpoint is missing"},
 		"no requests":      {`{"endpoint":"/v1/responses","requests":[]}`, 422, "no requests"},

@@ -34,6 +34,7 @@ func TestEndpointSecretsReachAllNodesAtOnce(t *testing.T) {
 				t.Errorf("after %v: %s", rotate, tested.Raw)
 			}
 		}
+		a.must("POST", "/webhooks/endpoints/"+id+"/rotate-secret", nil)
 		if l := a.must("GET", "/webhooks/endpoints", nil); l.Get("endpoints.#").Int() != 1 || !l.Get("endpoints.0.accepted").Bool() {
 			t.Errorf("list %s", l.Raw)
 		}

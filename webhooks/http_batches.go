@@ -10,6 +10,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -144,8 +145,9 @@ func readJSON(body patientReader, limit int64, into any) error {
 	}
 	err = json.Unmarshal(raw, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		location := "body." + wrong.Field
-		return huma.NewError(422, location+" must not be a "+wrong.Value, &huma.ErrorDetail{Location: location, Message: "must not be a " + wrong.Value})
+		location := strings.TrimSuffix("body."+wrong.Field, ".")
+		message := "cannot be of JSON type " + wrong.Value
+		return huma.NewError(422, location+" "+message, &huma.ErrorDetail{Location: location, Message: message})
 	}
 	if err != nil {
 		return huma.NewError(400, "the body is not JSON: "+err.Error())

@@ -46,10 +46,10 @@ type (
 		}
 	}
 	rotateEndpointInput struct {
-		ID   string `path:"id" maxLength:"256"`
-		Body struct {
+		ID   string    `path:"id" maxLength:"256"`
+		Body *struct { // may be left out
 			KeepOld *bool `json:"keep_old_secret_active_for_24_hours,omitempty" default:"true"`
-		} `required:"false"`
+		}
 	}
 	testEndpointInput struct {
 		ID   string `path:"id" maxLength:"256"`
@@ -158,7 +158,7 @@ func (s *Service) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, e
 
 // rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.
 func (s *Service) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
-	keep := in.Body.KeepOld == nil || *in.Body.KeepOld
+	keep := in.Body == nil || in.Body.KeepOld == nil || *in.Body.KeepOld
 	e, err := s.o.API.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
 	if err != nil {
 		return nil, err

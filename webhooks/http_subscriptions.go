@@ -32,10 +32,10 @@ type (
 		Body fanout.Change
 	}
 	rotateSubscriptionInput struct {
-		ID   string `path:"id" maxLength:"256"`
-		Body struct {
+		ID   string    `path:"id" maxLength:"256"`
+		Body *struct { // may be left out
 			Secret string `json:"secret,omitempty" doc:"whsec_…; made if absent"`
-		} `required:"false"`
+		}
 	}
 	testOutput      struct{ Body fanout.Tried }
 	deliveriesInput struct {
@@ -96,10 +96,14 @@ func (s *Service) deleteSubscription(ctx context.Context, in *idInput) (*struct{
 }
 
 func (s *Service) rotateSubscription(ctx context.Context, in *rotateSubscriptionInput) (*subscriptionOutput, error) {
-	if err := validSecret(in.Body.Secret); err != nil {
+	var given string
+	if in.Body != nil {
+		given = in.Body.Secret
+	}
+	if err := validSecret(given); err != nil {
 		return nil, err
 	}
-	secret, err := s.fanout.Rotate(ctx, in.ID, in.Body.Secret)
+	secret, err := s.fanout.Rotate(ctx, in.ID, given)
 	if err != nil {
 		return nil, err
 	}

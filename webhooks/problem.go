@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/openai/openai-go/v3"
@@ -32,7 +33,7 @@ var statuses = map[error]int{
 func problemOf(err error) huma.StatusError {
 	for sentinel, status := range statuses {
 		if errors.Is(err, sentinel) {
-			return huma.NewError(status, sentinel.Error())
+			return huma.NewError(status, plain(sentinel))
 		}
 	}
 	if known, ok := errors.AsType[huma.StatusError](err); ok {
@@ -53,6 +54,15 @@ func problemOf(err error) huma.StatusError {
 	}
 	slog.Error("webhooks: request failed", "err", err)
 	return huma.NewError(500, "unexpected error")
+}
+
+// plain is a sentinel's text without its package.
+func plain(sentinel error) string {
+	text := sentinel.Error()
+	if pkg, rest, ok := strings.Cut(text, ": "); ok && !strings.Contains(pkg, " ") {
+		return rest
+	}
+	return text
 }
 
 // away reports whether an error is of the network, or of a Redis that is starting, ending or handing over.

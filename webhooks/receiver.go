@@ -20,8 +20,7 @@ import (
 const (
 	largestDelivery   = 1 << 20
 	tolerance         = 5 * time.Minute
-	deliveryTime      = 10 * time.Second // for a body to come in
-	longestSignatures = 4 << 10          // bytes of the webhook-signature header: some 80 signatures
+	longestSignatures = 4 << 10 // bytes of the webhook-signature header: some 80 signatures
 )
 
 var errSignature = errors.New("no accepted secret signed this")
@@ -34,12 +33,13 @@ type Receiver struct {
 	keep    func(context.Context, queue.Item) (added bool, err error)
 	now     func() time.Time
 
+	bodyTime time.Duration  // for a body to come in
 	refusals rate.Sometimes // anybody can cause them, so not every one is logged
 }
 
 // ServeHTTP receives one delivery.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, ok := readDelivery(w, r)
+	body, ok := rc.readDelivery(w, r)
 	if !ok {
 		return
 	}
@@ -73,21 +73,25 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // readDelivery reads the raw body, or refuses it. Anybody may post here: nobody may hold a connection for long.
-func readDelivery(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+func (rc *Receiver) readDelivery(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(deliveryTime)) // a recorder in a test has none
+	_ = control.SetReadDeadline(time.Now().Add(rc.bodyTime)) // a recorder in a test has none
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestDelivery))
-	_ = control.SetReadDeadline(time.Time{}) // it would cancel the request
+	if err == nil {
+		_ = control.SetReadDeadline(time.Time{}) // it would cancel the request
+		return body, true
+	}
+	w.Header().Set("Connection", "close") // what is left of the body is not waited for
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case tooLarge:
 		writeProblem(w, http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB")
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		writeProblem(w, http.StatusRequestTimeout, "the body did not arrive in time")
-	case err != nil:
+	default:
 		writeProblem(w, http.StatusBadRequest, "the body was cut off")
 	}
-	return body, err == nil
+	return nil, false
 }
 
 // verify tries every accepted secret, and once more with fresh ones, since another node may just have got a new one.

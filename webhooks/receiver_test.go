@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -106,6 +108,25 @@ func TestForgeriesAreRefusedAndNotKept(t *testing.T) {
 	}
 	if status, answer := n.do(good()); status != 200 || !answer.Get("duplicate").Bool() {
 		t.Errorf("replay: %d %s", status, answer.Raw)
+	}
+}
+
+// Anybody may begin a delivery. Whoever does not go on is let go, and told why.
+func TestADeliveryThatStopsHalfWayIsLetGo(t *testing.T) {
+	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
+	n.svc.Receiver.SetBodyTime(10 * time.Millisecond)
+	c, err := net.Dial("tcp", strings.TrimPrefix(n.server.URL, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, "POST /webhooks/openai HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadDeadline(time.Now().Add(patience))
+	answer, err := io.ReadAll(c)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "did not arrive in time") {
+		t.Errorf("%q, %v", answer, err)
 	}
 }
 

@@ -80,7 +80,10 @@ func New(o Options) (*Service, error) {
 	s.intake = newIntake(s.inbox.Add)
 	s.changes = live.New(o.Redis, s.bell)
 	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell}
-	s.Receiver = &Receiver{secrets: s.secrets, keep: s.intake.put, now: time.Now, refusals: rate.Sometimes{First: 10, Interval: time.Second}}
+	s.Receiver = &Receiver{
+		secrets: s.secrets, keep: s.intake.put, now: time.Now,
+		bodyTime: 10 * time.Second, refusals: rate.Sometimes{First: 10, Interval: time.Second},
+	}
 	s.fanout = fanout.New(o.Redis, box, s.bell, fanout.Options{
 		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled,
 	})
