@@ -42,8 +42,7 @@ func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err
 // response are answered, asks for the next response. *InvalidError: no such call;
 // ErrExists: it was answered before.
 func (c *Controller) FunctionResult(ctx context.Context, callID, output string) (itemID string, err error) {
-	response, err := c.answer(callID)
-	if err != nil {
+	if err := c.answer(callID); err != nil {
 		return "", err
 	}
 	itemID = NewID("item_")
@@ -52,25 +51,24 @@ func (c *Controller) FunctionResult(ctx context.Context, callID, output string) 
 		c.unanswer(callID)
 		return "", err
 	}
-	if c.callsOpen(response) {
+	if !c.followCall(callID) {
 		return itemID, nil
 	}
 	return itemID, c.respond(ctx)
 }
 
-// answer notes that a function call is being answered and returns the response that made it.
-func (c *Controller) answer(callID string) (response string, err error) {
+// answer notes that a function call is being answered.
+func (c *Controller) answer(callID string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	i := slices.IndexFunc(c.conv.items, func(it *Item) bool { return it.Type == "function_call" && it.CallID == callID })
-	if i < 0 {
-		return "", &InvalidError{Field: "call_id", Detail: "the conversation has no function call with this ID"}
+	if c.conv.call(callID) == nil {
+		return &InvalidError{Field: "call_id", Detail: "the conversation has no function call with this ID"}
 	}
 	if c.conv.answered(callID) {
-		return "", fmt.Errorf("function call %s: %w", callID, ErrExists)
+		return fmt.Errorf("function call %s: %w", callID, ErrExists)
 	}
 	c.conv.answering = append(c.conv.answering, callID)
-	return c.conv.items[i].ResponseID, nil
+	return nil
 }
 
 // unanswer takes back what answer noted.
@@ -80,23 +78,24 @@ func (c *Controller) unanswer(callID string) {
 	c.conv.answering = slices.DeleteFunc(c.conv.answering, func(id string) bool { return id == callID })
 }
 
-// callsOpen reports whether a function call of a response waits for its output.
-func (c *Controller) callsOpen(response string) bool {
+// followCall reports whether the answer to a call makes the next response due. While the
+// call's own response is active more calls may come, and its end decides.
+func (c *Controller) followCall(callID string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.conv.items, func(it *Item) bool {
-		return it.Type == "function_call" && it.ResponseID == response && it.whole() && !c.conv.answered(it.CallID)
-	})
+	it := c.conv.call(callID)
+	if it == nil {
+		return false // deleted meanwhile
+	}
+	if c.turn.active != "" && (it.ResponseID == "" || it.ResponseID == c.turn.active) {
+		c.turn.answered = true
+		return false
+	}
+	return c.conv.follow(it.ResponseID)
 }
 
 // whole reports whether an item was not cut off.
 func (it *Item) whole() bool { return it.Status != "incomplete" && it.Status != "in_progress" }
-
-func (v *conversation) answered(callID string) bool {
-	return slices.Contains(v.answering, callID) || slices.ContainsFunc(v.items, func(it *Item) bool {
-		return it.Type == "function_call_output" && it.CallID == callID
-	})
-}
 
 // Update changes the session's configuration: patch is a part of the GA session object,
 // with or without its type. It returns the effective session after the upstream took it over;

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -352,6 +354,79 @@ func TestFunctionResult(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestFunctionResultBeforeTheNextCall: an application that is quicker than the model gets
+// one response, after all outputs.
+func TestFunctionResultBeforeTheNextCall(t *testing.T) {
+	fx := start(t)
+	c, up := fx.open(session.Spec{})
+	done := make(chan error, 1)
+	says := func(id string) {
+		item := `"item":{"id":"i_` + id + `","type":"function_call","status":"completed","name":"f","call_id":"` + id + `","arguments":"{}"}`
+		send(t, up, `{"type":"conversation.item.done","event_id":"e",`+item+`}`)
+		if id == "call_1" {
+			send(t, up, asked(t, c, up, id, done))
+		}
+		send(t, up, `{"type":"response.output_item.done","event_id":"e","response_id":"r",`+item+`}`)
+	}
+	cl, _ := fx.attach(c, session.Voice())
+	send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r","conversation_id":"c"}}`)
+	want(t, cl, "response.created")
+	says("call_1")
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	says("call_2")
+	send(t, up, `{"type":"response.done","event_id":"e","response":{"id":"r","status":"completed","conversation_id":"c"}}`)
+	send(t, up, asked(t, c, up, "call_2", done)) // the next thing that the upstream is sent: no response before it
+	want(t, up, "response.create")
+	send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r2","conversation_id":"c"}}`)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestFunctionResultsAtOnce: one response follows, however the answers fall.
+func TestFunctionResultsAtOnce(t *testing.T) {
+	fx := start(t)
+	c, up := fx.open(session.Spec{})
+	done := make(chan error, 2)
+	var added []string
+	for _, id := range []string{"call_1", "call_2"} {
+		send(t, up, `{"type":"conversation.item.done","event_id":"e","item":{"id":"i_`+id+`","type":"function_call","status":"completed","name":"f","call_id":"`+id+`","arguments":"{}"}}`)
+		added = append(added, asked(t, c, up, id, done))
+	}
+	for _, e := range added { // both outputs are there before either caller knows
+		send(t, up, e)
+	}
+	want(t, up, "response.create")
+	send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r","conversation_id":"c"}}`)
+	for range 2 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	send(t, up, `{"type":"response.done","event_id":"e","response":{"id":"r","status":"completed","conversation_id":"c"}}`)
+	go func() { done <- c.ClearAudio(context.Background()) }()
+	want(t, up, "input_audio_buffer.clear") // and no second response before it
+	send(t, up, `{"type":"input_audio_buffer.cleared","event_id":"e"}`)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asked gives a call's result, as soon as the session knows of the call, and returns what
+// the upstream answers when it takes it.
+func asked(t *testing.T, c *session.Controller, up *sessiontest.Conn, call string, done chan<- error) string {
+	t.Helper()
+	knows := func(it session.Item) bool { return it.CallID == call }
+	for !slices.ContainsFunc(c.Items(), knows) {
+		runtime.Gosched()
+	}
+	go func() { _, err := c.FunctionResult(context.Background(), call, "42"); done <- err }()
+	item := field(t, want(t, up, "function_call_output", call), "item.id")
+	return `{"type":"conversation.item.added","event_id":"e","item":{"id":"` + item + `","type":"function_call_output","call_id":"` + call + `","output":"42"}}`
 }
 
 func TestEndTellsEverybody(t *testing.T) {

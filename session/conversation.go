@@ -15,6 +15,7 @@ type conversation struct {
 	version int64 // grows with every change
 
 	answering []string // call IDs whose output is on its way or there
+	followed  []string // call IDs whose answers have made the next response due
 
 	live map[string]*spoken // items whose audio or transcript is still coming
 }

@@ -126,7 +126,7 @@ func (c *Controller) freeze() (Snapshot, bool) {
 	c.up.lost = true
 	c.up.out.hold()
 	s := Snapshot{
-		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted,
+		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted || c.turn.answered,
 		Seq: c.history.seq, Era: c.history.era, LogID: c.logID.last(),
 	}
 	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })

@@ -251,10 +251,11 @@ func (c *Controller) observeDone(raw []byte) {
 		c.finishItems(r.ID)
 		c.turn.active = ""
 		c.acks.done("response.done", "", raw)
-		if c.turn.wanted {
+		if follow := c.turn.answered && c.conv.follow(r.ID); c.turn.wanted || follow {
 			c.turn.wanted = false
 			c.sendResponseCreate(NewID(ownPrefix))
 		}
+		c.turn.answered = false
 	}
 	if limit := c.limits().MaxTokens; limit > 0 && c.usage.TotalTokens >= limit {
 		c.endLocked(&LimitError{Limit: "max_tokens", Max: limit})

@@ -170,7 +170,8 @@ func (c *Controller) failResponseLocked() {
 		return
 	}
 	c.turn.active = ""
-	c.turn.wanted = c.turn.wanted || !c.turn.produced
+	c.turn.wanted = c.turn.wanted || c.turn.answered || !c.turn.produced
+	c.turn.answered = false
 	c.finishItems(id)
 	c.cutItems()
 	c.emitLocked(object{"type": "response.done", "response": object{

@@ -8,6 +8,7 @@ import "time"
 type turn struct {
 	active    string    // ID of the active response, "" for none
 	wanted    bool      // the application asked for a response; it is due when the active one ends
+	answered  bool      // a function call of the active one was answered; one is due when it ends, if all are
 	requested time.Time // when a response was last asked for that has not begun; zero: none
 	speaking  bool      // the upstream hears the user speak
 	produced  bool      // the active response has sent something that can be heard or read
@@ -15,7 +16,7 @@ type turn struct {
 
 // cancel notes that nobody wants the response any more, whatever becomes of it.
 func (t *turn) cancel() {
-	t.wanted, t.produced, t.requested = false, true, time.Time{}
+	t.wanted, t.answered, t.produced, t.requested = false, false, true, time.Time{}
 }
 
 // due reports whether a response was asked for a moment ago that has not begun.
