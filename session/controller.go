@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -121,20 +122,25 @@ func (c *Controller) checkTime(now time.Time) time.Duration {
 	c.history.forget(now)
 	next := min(c.node.ResumeWindow, c.checkRenewal(now))
 	if limit := c.limits().IdleSeconds; limit > 0 {
-		left := time.Duration(limit)*time.Second - now.Sub(c.touched)
+		left := span(limit) - now.Sub(c.touched)
 		if left <= 0 {
 			c.endLocked(&LimitError{Limit: "idle_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
 	if limit := c.limits().MaxSeconds; limit > 0 {
-		left := time.Duration(limit)*time.Second - now.Sub(c.created)
+		left := span(limit) - now.Sub(c.created)
 		if left <= 0 {
 			c.endLocked(&LimitError{Limit: "max_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
 	return max(next, time.Millisecond)
+}
+
+// span is a number of seconds, or as many of them as a Duration holds.
+func span(seconds int64) time.Duration {
+	return time.Duration(min(seconds, int64(math.MaxInt64/time.Second))) * time.Second
 }
 
 // limits are the session's own where set, else the node's.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,20 @@ func TestLimitsOfTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestLimitsLongerThanTimeIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		ctl, up := fx.open(session.Spec{Limits: session.Limits{IdleSeconds: math.MaxInt64, MaxSeconds: math.MaxInt64}})
+		cl, left := fx.attach(ctl, session.Voice())
+		time.Sleep(time.Minute)
+		send(t, cl, `{"type":"input_audio_buffer.clear"}`)
+		want(t, up, "clear")
+		cl.Close(session.CloseNormal, "")
+		<-left
+	})
 }
 
 func TestTokenLimit(t *testing.T) {
