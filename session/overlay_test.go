@@ -12,8 +12,8 @@ import (
 	"switchboard/session/sessiontest"
 )
 
-// updated answers an update as the upstream does, with the instructions that now hold.
-func updated(t *testing.T, up *sessiontest.Conn, instructions string) {
+// acknowledged answers an update as the upstream does, with the instructions that now hold.
+func acknowledged(t *testing.T, up *sessiontest.Conn, instructions string) {
 	t.Helper()
 	send(t, up, strings.Replace(strings.Replace(createdFor("sess_1", time.Hour), "session.created", "session.updated", 1), "be kind", instructions, 1))
 }
@@ -22,7 +22,7 @@ func updated(t *testing.T, up *sessiontest.Conn, instructions string) {
 func toldTo(t *testing.T, up *sessiontest.Conn, instructions string) {
 	t.Helper()
 	want(t, up, `"session.update"`, `"session":{"type":"realtime","instructions":"`+instructions+`"}`)
-	updated(t, up, instructions)
+	acknowledged(t, up, instructions)
 }
 
 // publish sends a broadcast to append.
@@ -66,12 +66,12 @@ func TestClientUpdatesUnderABroadcast(t *testing.T) {
 
 		send(t, cl, `{"type":"session.update","session":{"type":"realtime","tool_choice":"none"}}`)
 		want(t, up, "tool_choice")
-		updated(t, up, `be kind\n\nclose at 8`)
+		acknowledged(t, up, `be kind\n\nclose at 8`)
 		want(t, cl, "session.updated")
 
 		send(t, cl, `{"type":"session.update","session":{"type":"realtime","instructions":"be brief"}}`)
 		want(t, up, "be brief")
-		updated(t, up, "be brief")
+		acknowledged(t, up, "be brief")
 		want(t, cl, "session.updated")
 		toldTo(t, up, `be brief\n\nclose at 8`)
 		want(t, cl, "session.updated")
@@ -97,11 +97,11 @@ func TestBroadcastDuringAnUpdate(t *testing.T) {
 		want(t, up, "tool_choice")
 		fx.publish("close at 8")
 		want(t, up, `"instructions":"be kind\n\nclose at 8"`)
-		updated(t, up, "be kind")
+		acknowledged(t, up, "be kind")
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		updated(t, up, `be kind\n\nclose at 8`)
+		acknowledged(t, up, `be kind\n\nclose at 8`)
 	})
 }
 
@@ -133,10 +133,10 @@ func TestWithdrawalOutlivesTheUpstream(t *testing.T) {
 				send(t, second, createdFor("sess_2", time.Hour))
 				if told := want(t, second, `"session.update"`); strings.Contains(told, "close") {
 					// It may have been made ready before the withdrawal came; then it is told behind that.
-					updated(t, second, `be kind\n\nclose at 8`)
+					acknowledged(t, second, `be kind\n\nclose at 8`)
 					want(t, second, `"instructions":"be kind"`)
 				}
-				updated(t, second, "be kind")
+				acknowledged(t, second, "be kind")
 				synctest.Wait()
 				if got := string(c.Record().Session); strings.Contains(got, "close") || !strings.Contains(got, "be kind") {
 					t.Errorf("session %s", got)
