@@ -71,7 +71,7 @@ type (
 )
 
 func (g *Gateway) broadcast(ctx context.Context, in *broadcastInput) (*broadcastOutput, error) {
-	if err := checkLabels(in.Body.Select); err != nil {
+	if err := checkLabels("select", in.Body.Select); err != nil {
 		return nil, err
 	}
 	who := callerOf(ctx).Key.Name

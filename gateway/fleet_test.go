@@ -320,6 +320,9 @@ func TestBroadcastRoutes(t *testing.T) {
 	f.must(403, "POST", "/realtime/broadcasts", app, `{"instructions":"x"}`)
 	f.must(422, "POST", "/realtime/broadcasts", operator, `{"instructions":""}`)
 	f.must(422, "POST", "/realtime/broadcasts", operator, `{"instructions":"x","mode":"shout"}`)
+	if no := f.must(422, "POST", "/realtime/broadcasts", operator, `{"instructions":"x","select":{"a:b":"c"}}`); !strings.Contains(string(no.body), "body.select") {
+		t.Errorf("problem %s", no.body)
+	}
 	made := f.must(202, "POST", "/realtime/broadcasts", operator, `{"instructions":"closing at 8","select":{"team":"t0"}}`)
 	path := made.Header.Get("Location")
 	now := f.settled(path, 2)

@@ -65,7 +65,7 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 
 // specOf turns a request into what the hub opens.
 func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
-	if err := checkLabels(b.Labels); err != nil {
+	if err := checkLabels("labels", b.Labels); err != nil {
 		return session.Spec{}, err
 	}
 	policy, err := g.policy(b.Client.Policy, g.Policies["voice"], "client.policy")
@@ -87,16 +87,16 @@ func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
 	return spec, nil
 }
 
-func checkLabels(labels map[string]string) error {
+func checkLabels(field string, labels map[string]string) error {
 	if len(labels) > 32 {
-		return &session.InvalidError{Field: "labels", Detail: "at most 32"}
+		return &session.InvalidError{Field: field, Detail: "at most 32"}
 	}
 	for k, v := range labels {
 		if k == "" || len(k) > 64 || strings.Contains(k, ":") {
-			return &session.InvalidError{Field: "labels", Detail: "a key must be 1 to 64 bytes without a colon"}
+			return &session.InvalidError{Field: field, Detail: "a key must be 1 to 64 bytes without a colon"}
 		}
 		if len(v) > 256 {
-			return &session.InvalidError{Field: "labels." + k, Detail: "a value must be at most 256 bytes"}
+			return &session.InvalidError{Field: field + "." + k, Detail: "a value must be at most 256 bytes"}
 		}
 	}
 	return nil

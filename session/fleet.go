@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -64,6 +65,10 @@ func (h *Hub) leave(ctx context.Context) {
 	}
 }
 
+// sweepEvery is how often orphans are looked for at least: the last of a lost node's sessions
+// are back within a second of the end of their leases.
+const sweepEvery = 500 * time.Millisecond
+
 // sweepAtOnce bounds what one node claims in one round, so that the others get some.
 const sweepAtOnce = 32
 
@@ -72,7 +77,7 @@ func (h *Hub) sweep(ctx context.Context) {
 	if h.node.Fleet == nil {
 		return
 	}
-	tick := time.NewTicker(h.node.Lease / 12)
+	tick := time.NewTicker(min(h.node.Lease/12, sweepEvery))
 	defer tick.Stop()
 	for {
 		select {
@@ -94,10 +99,14 @@ func (h *Hub) sweepOnce(ctx context.Context) int {
 		h.node.Logger.Warn("orphans not listed", "err", err)
 		return 0
 	}
+	var claims sync.WaitGroup // each is a handful of round trips
 	for _, id := range ids {
-		if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
-			h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
-		}
+		claims.Go(func() {
+			if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
+				h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
+			}
+		})
 	}
+	claims.Wait()
 	return len(ids)
 }

@@ -19,6 +19,7 @@ type outbox struct {
 	lock  sync.Locker
 	limit int           // bytes that may wait
 	stall time.Duration // how long the socket may refuse
+	doubt func() bool   // says, under the lock, that nothing may be written any more
 
 	queue   []queued
 	bytes   int
@@ -86,7 +87,7 @@ func (o *outbox) flush() {
 	for {
 		err := o.conn.Flush()
 		o.lock.Lock()
-		if err != nil || o.closed || o.held {
+		if err != nil || o.closed || o.held || o.doubt() {
 			o.lock.Unlock()
 			return // the reader of this connection will see why
 		}

@@ -53,15 +53,23 @@ func (h *Hub) follow(ctx context.Context) {
 // connections.
 func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
 	h.mu.Lock()
+	if h.closed { // nobody would wait for it
+		h.mu.Unlock()
+		return
+	}
 	h.heard.keep(e)
 	all := make([]*Controller, 0, len(h.running))
 	for _, c := range h.running {
 		all = append(all, c)
 	}
+	g, told := newGathering(h, e, len(all)), make(chan struct{})
+	h.sessions.Go(func() {
+		g.askAll(all)
+		close(told)
+		g.run(context.WithoutCancel(ctx))
+	})
 	h.mu.Unlock()
-	g := newGathering(h, e, len(all))
-	g.askAll(all)
-	h.sessions.Go(func() { g.run(context.WithoutCancel(ctx)) })
+	<-told
 }
 
 // catchUpLocked applies the entries that a session which starts here has not seen.
@@ -79,7 +87,7 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &e.Broadcast
-	late := !b.Sticky && c.created.Truncate(time.Millisecond).After(b.CreatedAt) && !e.Withdrawn
+	late := !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt)
 	if c.refusesLocked() != nil || !b.selects(c.spec.Labels) || late {
 		return false
 	}
@@ -95,6 +103,16 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 		settle(id, err)
 	})
 	return true
+}
+
+// followLag is how long after a broadcast was sent a node may hear of it.
+const followLag = 5 * time.Second
+
+// beganAfter reports whether the session began after a broadcast of that time, of which
+// this node has only just heard. The time is the store's and its clock may be another than
+// the nodes', so that it counts only while the session is so young that it could have.
+func (c *Controller) beganAfter(sent time.Time) bool {
+	return time.Since(c.created) < followLag && c.created.Truncate(time.Millisecond).After(sent)
 }
 
 // sendOverlay tells the upstream what the instructions are now. Without an upstream the
