@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"io"
-	"net/http"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,7 +14,10 @@ func Routes(g *Gateway) gin.RoutesInfo { return g.engine.Routes() }
 func Collector(h Hub) prometheus.Collector { return newStats(h) }
 
 // CloseNodes gives the idle connections to other nodes back.
-func CloseNodes(g *Gateway) { g.nodes.(*http.Transport).CloseIdleConnections() }
+func CloseNodes(g *Gateway) {
+	g.nodes.CloseIdleConnections()
+	g.looks.CloseIdleConnections()
+}
 
 // NewHop is the way to an owner; leave is what happens when this node stops.
 func NewHop(owner io.ReadWriteCloser) (h io.WriteCloser, leave func()) {

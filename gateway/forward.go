@@ -21,6 +21,8 @@ const (
 	ownerWait = 5 * time.Second       // while it is between two nodes
 	ownerPoll = 50 * time.Millisecond // how often to look
 	dialWait  = 2 * time.Second       // for the owner to take the connection
+	lookWait  = 4 * time.Second       // and to begin its answer to what may be asked again
+	doWait    = 30 * time.Second      // or to what may not; its own waits for the upstream end sooner
 )
 
 // movedHeader marks a node's answer that the session does not run there any more.
@@ -115,7 +117,7 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 	var moved error
 	var answer io.Closer
 	proxy := &httputil.ReverseProxy{
-		Transport:     g.nodes,
+		Transport:     g.transportFor(c.Request),
 		FlushInterval: -1,
 		ErrorLog:      nil,
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -167,10 +169,19 @@ func mayHaveArrived(err error) bool {
 	return !errors.Is(err, errMoved) && !(errors.As(err, &failed) && failed.Op == "dial")
 }
 
+// transportFor gives up on a node that is frozen, soon if another may be asked instead.
+func (g *Gateway) transportFor(r *http.Request) *http.Transport {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return g.looks
+	}
+	return g.nodes
+}
+
 // NodeTransport connects nodes with each other: never through a proxy, and giving up soon
 // on one that does not take the connection.
-func NodeTransport() http.RoundTripper {
+func NodeTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.ResponseHeaderTimeout = doWait
 	t.Proxy = nil
 	t.DialContext = (&net.Dialer{Timeout: dialWait, KeepAlive: 15 * time.Second}).DialContext
 	t.MaxIdleConnsPerHost = 64

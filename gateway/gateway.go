@@ -83,8 +83,9 @@ type Gateway struct {
 	api     huma.API
 	origins origins
 
-	nodes     http.RoundTripper // to the other nodes
-	forwarded atomic.Int64      // requests sent to them
+	nodes     *http.Transport // to the other nodes
+	looks     *http.Transport // the same, for requests that change nothing
+	forwarded atomic.Int64    // requests sent to them
 
 	draining atomic.Bool
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
@@ -100,7 +101,8 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL)}
-	g.nodes = NodeTransport()
+	g.nodes, g.looks = NodeTransport(), NodeTransport()
+	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())
 	g.hops, g.hangUp = context.WithCancel(context.Background())
 	if err := g.route(); err != nil {

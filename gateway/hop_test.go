@@ -146,3 +146,17 @@ func TestRequestFollowsAMove(t *testing.T) {
 		t.Errorf("items %s", items.body)
 	}
 }
+
+// A node that is frozen takes connections and answers nothing: what changes nothing is
+// asked where the session is once the lease is over.
+func TestNodeFrozen(t *testing.T) {
+	f := newFleet(t, 1)
+	thaw := make(chan struct{})
+	frozen := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-thaw }))
+	defer frozen.Close()
+	defer close(thaw)
+	if _, err := f.mem.Acquire(t.Context(), "one", frozen.URL, time.Second); err != nil {
+		t.Fatal(err)
+	}
+	f.on(f.nodes[0], 404, "GET", "/realtime/sessions/one", "")
+}
