@@ -15,6 +15,7 @@
 //	records  last known states of objects that live at OpenAI
 //	live     changes as server-sent events
 //	wake     tells all nodes at once that something changed
+//	spool    files on their way to OpenAI
 //	seal     encrypts secrets that are kept in Redis
 //
 // A handler may run more than once for an event and sees events in any order: see [Handler]. docs/webhooks.md is for those who operate it.

@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/tidwall/gjson"
+
+	"switchboard/webhooks/spool"
 )
 
 // ErrNotReady says that a batch has no such file yet.
@@ -159,7 +161,7 @@ func (s *Batches) content(ctx context.Context, fileID string) (io.ReadCloser, er
 
 // inputIndex finds requests by custom_id in a copy of the input file on disk.
 type inputIndex struct {
-	spool *spool
+	lines *spool.File
 	at    map[string]span
 }
 
@@ -175,17 +177,17 @@ func (s *Batches) indexInputs(ctx context.Context, fileID string) (*inputIndex, 
 		return nil, err
 	}
 	defer body.Close()
-	sp, err := newSpool()
+	lines, err := spool.New()
 	if err != nil {
 		return nil, err
 	}
-	x := &inputIndex{spool: sp, at: map[string]span{}}
+	x := &inputIndex{lines: lines, at: map[string]span{}}
 	err = eachLine(body, func(n int, line []byte) (bool, error) {
-		x.at[gjson.GetBytes(line, "custom_id").String()] = span{n, sp.size, len(line)}
-		_, err := sp.Write(line)
+		x.at[gjson.GetBytes(line, "custom_id").String()] = span{n, lines.Size(), len(line)}
+		_, err := lines.Write(line)
 		return true, err
 	})
-	if err = errors.Join(err, sp.rewind()); err != nil {
+	if err = errors.Join(err, lines.Flush()); err != nil {
 		x.close()
 		return nil, err
 	}
@@ -199,8 +201,8 @@ func (x *inputIndex) find(customID string) (line int, request []byte, err error)
 		return 0, nil, nil
 	}
 	request = make([]byte, at.length)
-	_, err = x.spool.file.ReadAt(request, at.offset)
+	_, err = x.lines.ReadAt(request, at.offset)
 	return at.line, request, err
 }
 
-func (x *inputIndex) close() { x.spool.remove() }
+func (x *inputIndex) close() { x.lines.Remove() }

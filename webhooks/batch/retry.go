@@ -3,9 +3,12 @@ package batch
 import (
 	"context"
 	"errors"
+	"io"
 	"maps"
 
 	"github.com/tidwall/gjson"
+
+	"switchboard/webhooks/spool"
 )
 
 // Errors of Retry.
@@ -31,12 +34,12 @@ func (s *Batches) Retry(ctx context.Context, id string) (*Batch, error) {
 	if err != nil {
 		return nil, err
 	}
-	spool, err := newSpool()
+	lines, err := spool.New()
 	if err != nil {
 		return nil, err
 	}
-	defer spool.remove()
-	left, err := s.copyLeft(ctx, b, done, spool)
+	defer lines.Remove()
+	left, err := s.copyLeft(ctx, b, done, lines)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +49,7 @@ func (s *Batches) Retry(ctx context.Context, id string) (*Batch, error) {
 	metadata := map[string]string{}
 	maps.Copy(metadata, b.Metadata)
 	metadata[retryOf] = b.ID
-	return s.submitSpool(ctx, Spec{Endpoint: b.Endpoint, CompletionWindow: b.CompletionWindow, Metadata: metadata}, spool)
+	return s.send(ctx, Spec{Endpoint: b.Endpoint, CompletionWindow: b.CompletionWindow, Metadata: metadata}, lines)
 }
 
 // succeeded lists the custom_ids of requests that were answered well.
@@ -70,7 +73,7 @@ func (s *Batches) succeeded(ctx context.Context, b *Batch) (map[string]bool, err
 }
 
 // copyLeft copies the requests of the input that are not done and counts them.
-func (s *Batches) copyLeft(ctx context.Context, b *Batch, done map[string]bool, to *spool) (left int, err error) {
+func (s *Batches) copyLeft(ctx context.Context, b *Batch, done map[string]bool, to io.Writer) (left int, err error) {
 	body, err := s.content(ctx, b.InputFileID)
 	if err != nil {
 		return 0, err

@@ -12,6 +12,8 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/shared"
+
+	"switchboard/webhooks/spool"
 )
 
 // Spec says how requests are to be run.
@@ -65,33 +67,29 @@ func writeRequests(w io.Writer, endpoint string, requests []Request) error {
 // SubmitFile checks an input file line by line, gives it to OpenAI and makes a batch of it. A file that has anything
 // wrong is refused as a whole with an *InputError, before OpenAI sees any of it.
 func (s *Batches) SubmitFile(ctx context.Context, spec Spec, input io.Reader) (*Batch, error) {
-	spool, err := newSpool()
+	lines, err := spool.New()
 	if err != nil {
 		return nil, err
 	}
-	defer spool.remove()
+	defer lines.Remove()
 	c := newChecker(spec.Endpoint)
-	if err := c.copy(spool, input); err != nil {
+	if err := c.copy(lines, input); err != nil {
 		return nil, err
 	}
 	spec.Endpoint = c.endpoint
-	return s.submitSpool(ctx, spec, spool)
+	return s.send(ctx, spec, lines)
 }
 
-func (s *Batches) submitSpool(ctx context.Context, spec Spec, sp *spool) (*Batch, error) {
-	if err := sp.rewind(); err != nil {
-		return nil, err
-	}
-	file, err := s.api.Files.New(ctx, openai.FileNewParams{
-		File: openai.File(sp.file, "batch.jsonl", "application/jsonl"), Purpose: openai.FilePurposeBatch,
-	})
+// send uploads lines that were checked, and makes a batch of them.
+func (s *Batches) send(ctx context.Context, spec Spec, lines *spool.File) (*Batch, error) {
+	file, err := lines.Send(ctx, s.api, openai.FilePurposeBatch, "batch.jsonl")
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.SubmitUploaded(ctx, spec, file.ID)
+	b, err := s.SubmitUploaded(ctx, spec, file)
 	if err != nil {
-		if _, derr := s.api.Files.Delete(context.WithoutCancel(ctx), file.ID); derr != nil {
-			slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file.ID, "err", derr)
+		if _, derr := s.api.Files.Delete(context.WithoutCancel(ctx), file); derr != nil {
+			slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file, "err", derr)
 		}
 	}
 	return b, err

@@ -2,11 +2,13 @@ package live
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 )
 
 const (
@@ -30,7 +32,7 @@ func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusServiceUnavailable)
-			io.WriteString(w, `{"title":"Service Unavailable","status":503,"detail":"the store is away"}`)
+			json.NewEncoder(w).Encode(huma.NewError(http.StatusServiceUnavailable, "the store is away"))
 			return
 		}
 		last = newest

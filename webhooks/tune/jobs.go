@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"switchboard/webhooks/notify"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/records"
+	"switchboard/webhooks/spool"
 )
 
 // Options tune Jobs.
@@ -66,15 +68,17 @@ type Spec struct {
 	Metadata                                    map[string]string
 }
 
-// Upload gives OpenAI a training file.
+// Upload gives OpenAI a training file, once all of it has come.
 func (s *Jobs) Upload(ctx context.Context, name string, file io.Reader) (id string, err error) {
-	f, err := s.api.Files.New(ctx, openai.FileNewParams{
-		File: openai.File(file, name, "application/jsonl"), Purpose: openai.FilePurposeFineTune,
-	})
+	lines, err := spool.New()
 	if err != nil {
 		return "", err
 	}
-	return f.ID, nil
+	defer lines.Remove()
+	if _, err := io.Copy(lines, file); err != nil {
+		return "", fmt.Errorf("read training file: %w", err)
+	}
+	return lines.Send(ctx, s.api, openai.FilePurposeFineTune, name)
 }
 
 // Submit starts a job.
