@@ -19,15 +19,20 @@ await takePicture("fleet-page.png", "/fleet", async (page, application) => {
   await application("POST", "/realtime/broadcasts", { instructions: "The last ferry today leaves at five." });
 
   await page.locator('[data-id="harbour-hotel-3"] a').click();
+  await page.getByText("1 client attached").waitFor();
   await application("PATCH", "/realtime/sessions/harbour-hotel-3", {
-    instructions: say("I am sorry, I have just heard that the last ferry leaves at five today. The one at a quarter to four goes as planned, and I can hold two seats on it."),
+    instructions: say(
+      "I am sorry, I have just heard that the last ferry leaves at five today. The one at a quarter to four goes as planned, and I can hold two seats on it. Shall I have your luggage brought down to the harbour by three, so that you have the rest of the day for the island?",
+    ),
   });
   await application("POST", "/realtime/sessions/harbour-hotel-3/message", { text: "We would rather take the one at six." });
-  await page.getByTestId("conversation").getByText("quarter to four goes").waitFor();
+  await page.getByTestId("conversation").getByText("goes as planned").waitFor();
   await page.getByText("Answering").waitFor();
 
   async function open(session_id, labels) {
-    await application("POST", "/realtime/sessions", { session_id, labels, config: { instructions: "You are the voice of a small hotel by the harbour." } });
+    const config = { instructions: "You are the voice of a small hotel by the harbour." };
+    const { relay_url, client_secret } = await application("POST", "/realtime/sessions", { session_id, labels, config });
+    await page.evaluate(([url, token]) => void new WebSocket(url, ["realtime", `openai-insecure-api-key.${token}`]), [relay_url, client_secret.value]);
   }
 
   async function answer(id, question, text) {

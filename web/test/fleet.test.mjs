@@ -68,7 +68,7 @@ test("nobody speaks yet, and the page says what to do", async (t) => {
   const page = await openPage(t);
   await page.getByText("Nobody is speaking.").waitFor();
   await page.getByRole("link", { name: "Broadcasts" }).click();
-  await page.getByText("Nothing was told to all.").waitFor();
+  await page.getByText("No broadcast yet.").waitFor();
   assert.equal(await page.title(), "Broadcasts · Switchboard");
 });
 
@@ -189,8 +189,8 @@ test("a broadcast: written by keyboard alone, followed session by session, taken
   await page.keyboard.type("team:told");
   await page.keyboard.press("Tab");
   await page.keyboard.press("Space");
-  assert.equal(await page.getByLabel("Sessions that are opened later too").isChecked(), true);
-  await page.getByRole("button", { name: "Tell sessions with team:told" }).press("Enter");
+  assert.equal(await page.getByLabel("New sessions get it too").isChecked(), true);
+  await page.getByRole("button", { name: "Send to sessions with team:told" }).press("Enter");
 
   await page.getByRole("heading", { name: "Broadcast to sessions with team:told" }).waitFor();
   await page.getByRole("progressbar", { name: "Progress", exact: true }).and(page.locator('[aria-valuetext="2 of 2 sessions changed"]')).waitFor();
@@ -223,7 +223,7 @@ test("a broadcast: written by keyboard alone, followed session by session, taken
     await page.getByRole("link", { name: "← Broadcasts" }).click();
     const told = page.getByTestId("broadcasts").locator("> li", { hasText: "The office closes at four." });
     await told.getByText("Withdrawn").waitFor();
-    assert.match(await told.innerText(), /to sessions with team:told[\s\S]*added to their own[\s\S]*later ones too[\s\S]*by demo/);
+    assert.match(await told.innerText(), /to sessions with team:told[\s\S]*added to their own[\s\S]*new sessions too[\s\S]*by demo/);
   });
 });
 
@@ -315,7 +315,7 @@ describe("accessibility, by axe-core", () => {
         await page.getByText("Instructions it has now").click();
         await look("a session");
         await page.getByRole("link", { name: "Broadcasts" }).click();
-        await page.getByTestId("broadcasts").or(page.getByText("Nothing was told to all.")).first().waitFor();
+        await page.getByTestId("broadcasts").or(page.getByText("No broadcast yet.")).first().waitFor();
         await look("broadcasts");
         await page.getByLabel("Instructions").fill(`Be kind. ${"A".repeat(120)}`);
         await page.getByTestId("submit").click();

@@ -115,8 +115,8 @@ function Facts({ broadcast: b }: { broadcast: BroadcastStatus }) {
           <Ago at={b.withdrawn_at} /> by {b.withdrawn_by}
         </Fact>
       )}
-      <Fact name="Way">{b.mode === "replace" ? "in place of each session's own" : "added to each session's own"}</Fact>
-      <Fact name="Later ones">{b.sticky ? "get it too" : "do not get it"}</Fact>
+      <Fact name="Mode">{b.mode === "replace" ? "in place of each session's own" : "added to each session's own"}</Fact>
+      <Fact name="New sessions">{b.sticky ? "get it too" : "do not get it"}</Fact>
       {Object.entries(b.nodes ?? {}).map(([node, n]) => (
         <Fact key={node} name="Node">
           {nodeName(node)}: {count(n)}

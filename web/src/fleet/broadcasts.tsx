@@ -22,7 +22,7 @@ export function Broadcasts({ store }: { store: Store }) {
     return (
       <>
         <h1 class="visually-hidden">Broadcasts</h1>
-        <Empty title="Nothing was told to all.">
+        <Empty title="No broadcast yet.">
           <p class="lead">
             A broadcast changes the instructions of every live session at once, or of those with some labels. What they answer at the moment is not disturbed; you see session by
             session what became of it, and can take it back.
@@ -65,7 +65,7 @@ function Row({ broadcast: b }: { broadcast: Broadcast }) {
       <p class="row-facts">
         <span>to {audience(b.select)}</span>
         <span>{b.mode === "replace" ? "in place of their own" : "added to their own"}</span>
-        {b.sticky && <span>later ones too</span>}
+        {b.sticky && <span>new sessions too</span>}
         <span>by {b.by}</span>
         <Ago at={b.created_at} />
       </p>
@@ -132,7 +132,7 @@ export function NewBroadcast({ store }: { store: Store }) {
       </div>
       <Segments
         name="mode"
-        legend="Each session's own"
+        legend="Each session's own instructions"
         chosen={mode.value}
         onChoose={(value) => (mode.value = value)}
         choices={[
@@ -143,16 +143,16 @@ export function NewBroadcast({ store }: { store: Store }) {
       <LabelsField
         id="select"
         label="Only sessions with"
-        help="Labels, separated by commas; empty: every session."
+        help="Labels, separated by commas. Left empty, it is for every session."
         labels={select.value}
         onLabels={(labels) => (select.value = labels)}
       />
       <label class="check">
         <input type="checkbox" checked={sticky.value} onChange={(e) => (sticky.value = e.currentTarget.checked)} />
-        Sessions that are opened later too
+        New sessions get it too
       </label>
       <button class="button primary wide" type="submit" data-testid="submit" disabled={sending.value}>
-        {sending.value ? "Sending…" : `Tell ${audience(select.value)}`}
+        {sending.value ? "Sending…" : `Send to ${audience(select.value)}`}
       </button>
     </form>
   );

@@ -39,7 +39,14 @@ export function SessionView({ store, id }: { store: Store; id: string }) {
       <div class="hero">
         <div class="hero-text">
           <Status {...sessionWord(session)} />
-          <p class="figure-caption">{ended ? session.reason : `${plural(session.clients, "client")} attached`}</p>
+          <p class="figure-caption">
+            {ended ? session.reason : `${plural(session.clients, "client")} attached`}
+            {!ended && (
+              <a class="to-form" href="#say">
+                Say something
+              </a>
+            )}
+          </p>
         </div>
         {!ended && <Actions store={store} session={session} again={again} />}
       </div>

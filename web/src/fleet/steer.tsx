@@ -25,7 +25,7 @@ function Say({ store, id }: { store: Store; id: string }) {
       text.value = "";
     });
   return (
-    <TextForm id="say" title="Say something" label="Message" text={text} submit="Say it" send={send}>
+    <TextForm id="say" title="Say something" label="Message" text={text} submit="Say it" primary send={send}>
       <Segments
         name="role"
         legend="As"
@@ -68,11 +68,12 @@ interface TextFormProps {
   text: Signal<string>;
   submit: string;
   help?: string;
+  primary?: boolean;
   send(): Promise<unknown>;
   children?: ComponentChildren;
 }
 
-function TextForm({ id, title, label, text, submit, help, send, children }: TextFormProps) {
+function TextForm({ id, title, label, text, submit, help, primary, send, children }: TextFormProps) {
   const sending = useSignal(false);
   const go = async (event: Event) => {
     event.preventDefault();
@@ -104,7 +105,7 @@ function TextForm({ id, title, label, text, submit, help, send, children }: Text
         )}
       </div>
       {children}
-      <button class="button wide" type="submit" disabled={sending.value}>
+      <button class={`button wide ${primary ? "primary" : ""}`} type="submit" disabled={sending.value}>
         {sending.value ? "Sending…" : submit}
       </button>
     </form>

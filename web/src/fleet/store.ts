@@ -37,9 +37,10 @@ export class Store extends PageStore {
   /** None came. Reports whether it may come later. */
   missed(problem: unknown, what: string): boolean {
     const final = problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500 && problem.status !== 429;
-    this.phase.value = final ? (this.loaded.peek() ? "live" : "idle") : "reconnecting";
-    const told = final || this.loaded.peek() ? undefined : explain(problem, what);
-    this.notice.value = this.missedNotice = final ? explain(problem, what) : told;
+    const signedIn = this.loaded.peek() && !(problem instanceof ApiProblem && problem.status === 401);
+    this.phase.value = !final ? "reconnecting" : signedIn ? "live" : "idle";
+    // That a connection was lost is told by its phase, once there was one.
+    this.notice.value = this.missedNotice = final || !this.loaded.peek() ? explain(problem, what) : undefined;
     return !final;
   }
 

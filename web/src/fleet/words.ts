@@ -10,7 +10,7 @@ export function sessionWord(s: Session): Word {
 }
 
 export function broadcastWord(b: Broadcast): Word {
-  return b.withdrawn_at ? { text: "Withdrawn", tone: "quiet" } : { text: "Stands", tone: "good" };
+  return b.withdrawn_at ? { text: "Withdrawn", tone: "quiet" } : { text: "In force", tone: "good" };
 }
 
 /** In the order in which people want to know. */

@@ -20,7 +20,8 @@ export interface Notice {
 /** A request that was refused; `what` says what the user wanted. */
 export function explain(problem: unknown, what: string): Notice {
   if (!(problem instanceof ApiProblem)) return { tone: "error", title: what, advice: String(problem) };
-  const said = sentence(problem.message);
+  const fields = problem.fields.map(({ location, message }) => `${location}: ${message}`).join("; ");
+  const said = sentence(fields || problem.message);
   switch (problem.status) {
     case 0:
       return { tone: "error", title: "The gateway does not answer", advice: "It may be stopped, or you may be offline. The page goes on when it is back." };
