@@ -231,6 +231,39 @@ describe("what goes wrong is told in plain words", () => {
     await page.getByTestId("notice").getByText("The gateway does not answer").waitFor(patience);
   });
 
+  test("no microphone at all", async (t) => {
+    const page = await openPage(t);
+    await page.evaluate(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("none", "NotFoundError"));
+    });
+    await page.getByTestId("start").click();
+    await page.getByTestId("notice").getByText("No microphone was found").waitFor(patience);
+    assert.equal(await page.evaluate(() => window.switchboard.phase), "idle");
+  });
+
+  test("a question for the microphone that nobody answers can be given up", async (t) => {
+    const page = await openPage(t);
+    await page.evaluate(() => {
+      const { mediaDevices } = navigator;
+      const open = mediaDevices.getUserMedia.bind(mediaDevices);
+      mediaDevices.getUserMedia = async (wanted) => {
+        await new Promise((resolve) => {
+          window.allow = resolve;
+        });
+        window.media = await open(wanted);
+        return window.media;
+      };
+    });
+    await page.getByTestId("start").click();
+    await page.waitForFunction(() => window.allow, null, patience);
+    await page.getByTestId("cancel").click();
+    await page.waitForFunction(() => window.switchboard.phase === "idle" && document.activeElement.id === "start", null, patience);
+    await page.evaluate(() => window.allow());
+    await page.waitForFunction(() => window.media?.getTracks().every((track) => track.readyState === "ended"), null, patience);
+    assert.equal(await page.getByTestId("notice").count(), 0);
+    assert.equal(await page.evaluate(() => window.switchboard.sessionId), "", "no session was opened");
+  });
+
   test("a microphone that may not be used", async (t) => {
     const page = await openPage(t);
     await page.evaluate(() => {

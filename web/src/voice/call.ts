@@ -61,6 +61,8 @@ export class Call {
   private relay: Relay | undefined;
   private clock = new TurnClock();
   private activeResponse: string | undefined;
+  /** The start that is under way; aborted when the user does not want it any more. */
+  private starting = new AbortController();
   /** An answer is to be asked for as soon as the active response is done. */
   private answerWanted = false;
 
@@ -75,13 +77,22 @@ export class Call {
     this.key = key;
     this.reset();
     this.phase.value = "starting";
-    if (settings.answers === "audio" && !(await this.openDevices(settings))) return;
+    const { signal } = (this.starting = new AbortController());
+    if (settings.answers === "audio" && !(await this.openDevices(settings, signal))) return;
     try {
       const created = await createSession(key, sessionConfig(settings), { page: "voice" });
-      this.attach(created);
+      if (signal.aborted) endSession(key, created.session_id).catch(() => undefined);
+      else this.attach(created);
     } catch (problem) {
-      this.stop("idle", explainProblem(problem));
+      if (!signal.aborted) this.stop("idle", explainProblem(problem));
     }
+  }
+
+  /** Gives up a start that takes too long: a question for permission, say, that nobody answers. */
+  cancel(): void {
+    if (this.phase.value !== "starting" || this.relay) return;
+    this.starting.abort();
+    this.stop("idle");
   }
 
   /** Ends the session here and at the gateway. */
@@ -126,9 +137,9 @@ export class Call {
     this.notice.value = undefined;
   }
 
-  private async openDevices(settings: Settings): Promise<boolean> {
+  private async openDevices(settings: Settings, signal: AbortSignal): Promise<boolean> {
     try {
-      this.speaker = await Speaker.open({
+      const speaker = await Speaker.open({
         worklet: this.worklets.player,
         onBegun: (item, latency) => this.beginItem(item, latency),
         onProgress: ({ level, queued, account }) => {
@@ -139,12 +150,14 @@ export class Call {
         },
         onFull: () => this.conversation.note("The answer is longer than ten minutes; the rest of it is not played."),
       });
+      if (signal.aborted) return close(speaker);
+      this.speaker = speaker;
       this.playout = new Playout({
-        output: this.speaker,
+        output: speaker,
         send: (event) => this.send(event),
         onCut: (account) => this.showCut(account),
       });
-      this.microphone = await Microphone.open({
+      const microphone = await Microphone.open({
         worklet: this.worklets.capture,
         deviceId: settings.microphone,
         onFrame: (pcm, level) => this.hearMicrophone(pcm, level),
@@ -156,8 +169,11 @@ export class Call {
           };
         },
       });
+      if (signal.aborted) return close(microphone);
+      this.microphone = microphone;
       return true;
     } catch (error) {
+      if (signal.aborted) return false;
       this.stop("idle", error instanceof WorkletMissing ? explainProblem(new ApiProblem(0, error.message)) : explainMicrophone(error));
       return false;
     }
@@ -344,4 +360,10 @@ export class Call {
       this.notice.value = notice;
     });
   }
+}
+
+/** Nobody waits for this device any more. */
+function close(device: { close(): void }): false {
+  device.close();
+  return false;
 }

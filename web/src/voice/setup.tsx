@@ -49,9 +49,19 @@ export function Setup({ call }: { call: Call }) {
         <CallIcon />
         {starting ? "Connecting…" : "Start"}
       </button>
+      {starting && (
+        <button class="button wide" type="button" data-testid="cancel" onClick={() => cancel(call)}>
+          Cancel
+        </button>
+      )}
       <KeyRow />
     </form>
   );
+}
+
+function cancel(call: Call): void {
+  call.cancel();
+  requestAnimationFrame(() => document.getElementById("start")?.focus());
 }
 
 function Segment({ value, chosen, label }: { value: Settings["answers"]; chosen: string; label: string }) {
