@@ -237,6 +237,9 @@ test("an application's key sees its own sessions, and is told that broadcasts ne
   await page.getByRole("link", { name: "Broadcasts" }).click();
   await page.getByText("Broadcasts need an operator.").waitFor();
   assert.equal(await page.getByLabel("Instructions").count(), 0);
+  await page.reload();
+  await page.getByText("Broadcasts need an operator.").waitFor();
+  assert.equal(await page.getByTestId("notice").count(), 0);
   await page.getByRole("button", { name: "Use another key" }).click();
   await page.getByLabel("API key").fill(gateway.key);
   await page.keyboard.press("Enter");

@@ -26,12 +26,13 @@ function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter />;
   if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
-  return <NewBroadcast store={store} />;
+  return store.operator.value && <NewBroadcast store={store} />;
 }
 
 function Content({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <SessionView key={id} store={store} id={id} /> : <Sessions store={store} />;
-  if (store.operator.value === false) return <OperatorsOnly />;
+  if (store.operator.value === undefined) return null;
+  if (!store.operator.value) return <OperatorsOnly />;
   return id ? <BroadcastView key={id} store={store} id={id} /> : <Broadcasts store={store} />;
 }

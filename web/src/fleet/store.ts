@@ -8,13 +8,15 @@ import { Poll } from "../shared/poll";
 import { explain, type Notice } from "../shared/words";
 import type { Session } from "./types";
 
+const everyMs = 3_000;
+
 export class Store extends PageStore {
   /** Whether the key sees and steers all of the fleet; undefined until the gateway was asked. */
   readonly operator = signal<boolean | undefined>(undefined);
   /** The session that is looked at. */
   readonly session = signal<Session | undefined>(undefined);
 
-  private asking = false;
+  private role: Poll | undefined;
   private missedNotice: Notice | undefined;
 
   override start(key: string): void {
@@ -24,6 +26,8 @@ export class Store extends PageStore {
     this.notice.value = undefined;
     this.loaded.value = false;
     this.phase.value = key ? "starting" : "idle";
+    this.role?.stop();
+    this.role = key ? new Poll((signal) => this.askRole(signal), everyMs) : undefined;
   }
 
   /** An answer came. */
@@ -31,7 +35,6 @@ export class Store extends PageStore {
     this.phase.value = "live";
     this.loaded.value = true;
     if (this.notice.value === this.missedNotice) this.notice.value = undefined;
-    if (this.operator.peek() === undefined && !this.asking) void this.askRole();
   }
 
   /** None came. Reports whether it may come later. */
@@ -40,26 +43,26 @@ export class Store extends PageStore {
     const signedIn = this.loaded.peek() && !(problem instanceof ApiProblem && problem.status === 401);
     this.phase.value = !final ? "reconnecting" : signedIn ? "live" : "idle";
     // That a connection was lost is told by its phase, once there was one.
-    this.notice.value = this.missedNotice = final || !this.loaded.peek() ? explain(problem, what) : undefined;
+    const told = final || !this.loaded.peek() ? explain(problem, what) : undefined;
+    if (told || this.notice.value === this.missedNotice) this.notice.value = told;
+    this.missedNotice = told;
     return !final;
   }
 
-  /** Broadcasts are for operators, so that whoever may list them is one. */
-  private async askRole(): Promise<void> {
-    const key = this.key;
-    this.asking = true;
+  /** Broadcasts are for operators, so that whoever may list them is one. Reports whether to ask again. */
+  private async askRole(signal: AbortSignal): Promise<boolean> {
     try {
-      await this.get("/realtime/broadcasts?limit=1");
-      if (this.key === key) this.operator.value = true;
+      await this.get("/realtime/broadcasts?limit=1", signal);
+      if (!signal.aborted) this.operator.value = true;
     } catch (problem) {
-      if (this.key === key && problem instanceof ApiProblem && problem.status === 403) this.operator.value = false;
-    } finally {
-      this.asking = false;
+      if (signal.aborted) return false;
+      if (!(problem instanceof ApiProblem && problem.status === 403)) return this.missed(problem, "The fleet could not be read");
+      this.operator.value = false;
     }
+    if (!signal.aborted) this.heard();
+    return false;
   }
 }
-
-const everyMs = 3_000;
 
 /** What is at an address, read anew while it is looked at. `gone` is set where there is nothing. */
 export function usePolled<T>(store: Store, what: string, address: () => string) {
