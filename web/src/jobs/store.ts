@@ -5,8 +5,9 @@ import { ApiProblem, call } from "../shared/api";
 import { EventStream, type ServerEvent } from "../shared/event-stream";
 import { PageStore } from "../shared/page-store";
 import { explain } from "../shared/words";
+import { batchBehind, jobBehind } from "./order";
 import type { Batch, Dashboard, InboxChange, Job, Point } from "./types";
-import { batchEnded, jobEnded, sayBatch, sayJob } from "./words";
+import { sayBatch, sayJob } from "./words";
 
 /** The inbox's numbers are read anew at most this often while events come in. */
 const countsEveryMs = 1_500;
@@ -40,10 +41,10 @@ export class Store extends PageStore {
     }
   }
 
-  /** Takes over what an answer said of a batch, unless the stream was faster and told its end. */
+  /** Takes over what an answer said of a batch, unless the stream was faster and told more. */
   putBatch(batch: Batch): void {
     const before = this.batches.value.find((b) => b.id === batch.id);
-    if (before && batchEnded(before) && !batchEnded(batch)) return;
+    if (before && batchBehind(batch, before)) return;
     if (before && before.status !== batch.status) this.said.value = sayBatch(batch);
     this.batches.value = put(this.batches.value, batch);
   }
@@ -51,7 +52,7 @@ export class Store extends PageStore {
   /** The same for a fine-tuning job. */
   putJob(job: Job): void {
     const before = this.jobs.value.find((j) => j.id === job.id);
-    if (before && jobEnded(before) && !jobEnded(job)) return;
+    if (before && jobBehind(job, before)) return;
     if (before && (before.status !== job.status || before.smoke_test?.at !== job.smoke_test?.at)) this.said.value = sayJob(job);
     this.jobs.value = put(this.jobs.value, job);
   }

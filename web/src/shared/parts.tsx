@@ -85,14 +85,16 @@ const focus = (button: HTMLButtonElement | null) => button?.focus();
 /** A button for what cannot be undone: it asks once more. */
 export function Confirm({ name, question, action }: { name: string; question: string; action: () => unknown }) {
   const asking = useSignal(false);
+  const answered = useRef(false); // the focus goes back to where it was
   if (!asking.value) {
     return (
-      <button class="button small danger" type="button" onClick={() => (asking.value = true)}>
+      <button class="button small danger" type="button" ref={answered.current ? focus : null} onClick={() => (asking.value = true)}>
         {name}
       </button>
     );
   }
   const answer = (yes: boolean) => {
+    answered.current = true;
     asking.value = false;
     if (yes) action();
   };
