@@ -181,7 +181,7 @@ func openForm(r *http.Request, body io.Reader) (map[string]string, *lastPart, er
 			return nil, nil, huma.NewError(400, "the form has no field named file")
 		}
 		if part.FormName() == "file" {
-			return fields, &lastPart{part, form}, nil
+			return fields, &lastPart{Part: part, form: form}, nil
 		}
 		value, err := io.ReadAll(io.LimitReader(part, largestField))
 		if err != nil || len(fields) > 20 {
@@ -195,19 +195,23 @@ func openForm(r *http.Request, body io.Reader) (map[string]string, *lastPart, er
 type lastPart struct {
 	*multipart.Part
 	form *multipart.Reader
+	end  error // once it was reached: the form's reader tells it once
 }
 
 func (p *lastPart) Read(b []byte) (int, error) {
+	if p.end != nil {
+		return 0, p.end
+	}
 	n, err := p.Part.Read(b)
 	if err != io.EOF {
 		return n, err
 	}
-	switch next, ferr := p.form.NextPart(); {
-	case ferr == nil:
-		return n, huma.NewError(400, fmt.Sprintf("the form's field %q comes after its file: put the file last", next.FormName()))
-	default:
-		return n, ferr // io.EOF, or where the form was cut off
+	next, end := p.form.NextPart() // io.EOF, or where the form was cut off
+	if end == nil {
+		end = huma.NewError(400, fmt.Sprintf("the form's field %q comes after its file: put the file last", next.FormName()))
 	}
+	p.end = end
+	return n, end
 }
 
 // batchLines streams results or errors. A stream that breaks off breaks the connection, so that nobody takes a part for
