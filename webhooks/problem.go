@@ -19,13 +19,14 @@ import (
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/records"
+	"switchboard/webhooks/tune"
 )
 
 // statuses is the table from sentinel to HTTP status.
 var statuses = map[error]int{
 	queue.ErrNotFound: 404, fanout.ErrNotFound: 404, records.ErrNotFound: 404,
 	batch.ErrNotReady: 409, batch.ErrRunning: 409, batch.ErrNoneLeft: 409, batch.ErrNothingOK: 409,
-	fanout.ErrTooMany: 409, ErrSecret: 422, batch.ErrTooLarge: 413, io.ErrUnexpectedEOF: 400,
+	fanout.ErrTooMany: 409, ErrSecret: 422, tune.ErrNoModel: 409, batch.ErrTooLarge: 413, io.ErrUnexpectedEOF: 400,
 	errBusy: 503, context.DeadlineExceeded: 504,
 }
 

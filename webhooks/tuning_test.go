@@ -81,6 +81,11 @@ func TestJobsThatFailOrAreCancelled(t *testing.T) {
 	cancelled := n.tune(nil)
 	n.must("POST", "/api/fine-tuning/jobs/"+cancelled+"/cancel", nil)
 	n.told("Fine-tuning " + cancelled + " was cancelled.")
+	for path, body := range map[string]any{"/smoke-test": nil, "/mark": map[string]string{"mark": "promoted"}} {
+		if status, p := n.call("POST", "/api/fine-tuning/jobs/"+cancelled+path, body); status != 409 || !strings.Contains(p.Get("detail").Str, "no model") {
+			t.Errorf("%s of a job without a model: %d %s", path, status, p.Raw)
+		}
+	}
 	list := n.must("GET", "/api/fine-tuning/jobs", nil)
 	if list.Get("jobs.#").Int() != 2 || list.Get("jobs.0.id").Str != cancelled {
 		t.Errorf("list %s", list.Raw)

@@ -10,6 +10,8 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/responses"
 	"github.com/openai/openai-go/v3/shared"
+
+	"switchboard/webhooks/queue"
 )
 
 const (
@@ -18,12 +20,18 @@ const (
 	replyTokens  = 300
 )
 
+// ErrNoModel says that a job has made no model that could be tried or marked.
+var ErrNoModel = errors.New("the job has no model: it has not succeeded")
+
 // SmokeTest asks the new model the configured question and keeps its answer. Attempt counts from one; the last one
 // keeps the failure instead of returning it.
 func (s *Jobs) SmokeTest(ctx context.Context, id string, attempt int) error {
 	fetched, err := s.api.FineTuning.Jobs.Get(ctx, id)
 	if err != nil {
 		return err
+	}
+	if fetched.FineTunedModel == "" {
+		return queue.Fatal(ErrNoModel)
 	}
 	start := time.Now()
 	smoke := SmokeTest{Prompt: s.o.Prompt, At: start.UTC()}
@@ -74,6 +82,9 @@ func (s *Jobs) SetMark(ctx context.Context, id string, m ModelMark) (*Job, error
 	j, err := s.Get(ctx, id)
 	if err != nil {
 		return nil, err
+	}
+	if j.FineTunedModel == "" {
+		return nil, ErrNoModel
 	}
 	m.At = time.Now().UTC()
 	if err := s.writeOwn(ctx, id, "mark", m); err != nil {
