@@ -44,6 +44,7 @@ type Fanout struct {
 	bell   *wake.Bell
 	client *http.Client
 	o      Options
+	read   chan struct{} // closed once the subscriptions were read for the first time
 
 	mu   sync.Mutex // guards subs
 	subs map[string]*subscriber
@@ -64,11 +65,18 @@ func New(rdb redis.UniversalClient, box seal.Box, b *wake.Bell, o Options) *Fano
 	if o.Backoff == nil {
 		o.Backoff = queue.Exponential(5*time.Second, 3, 4*time.Hour)
 	}
-	return &Fanout{rdb: rdb, box: box, bell: b, client: newClient(o.Allowed, sendTime), o: o, subs: map[string]*subscriber{}}
+	return &Fanout{rdb: rdb, box: box, bell: b, client: newClient(o.Allowed, sendTime), o: o,
+		read: make(chan struct{}), subs: map[string]*subscriber{}}
 }
 
-// Publish keeps an event for every subscription that wants it. An event of a known ID is kept once.
+// Publish keeps an event for every subscription that wants it. An event of a known ID is kept once. On a node that has
+// just started it waits until the subscriptions were read: nobody knows before who wants it.
 func (f *Fanout) Publish(ctx context.Context, event queue.Item) error {
+	select {
+	case <-f.read:
+	case <-ctx.Done():
+		return fmt.Errorf("publish event: subscriptions are not read yet: %w", ctx.Err())
+	}
 	for _, s := range f.wanting(event.Topic) {
 		if _, err := s.Add(ctx, event); err != nil {
 			return fmt.Errorf("publish event: %w", err)
@@ -77,8 +85,15 @@ func (f *Fanout) Publish(ctx context.Context, event queue.Item) error {
 	return nil
 }
 
-// Wanted reports whether any subscription is for events of that type.
-func (f *Fanout) Wanted(eventType string) bool { return len(f.wanting(eventType)) > 0 }
+// Wanted reports whether any subscription is for events of that type, or may be: before they were read, all are wanted.
+func (f *Fanout) Wanted(eventType string) bool {
+	select {
+	case <-f.read:
+		return len(f.wanting(eventType)) > 0
+	default:
+		return true
+	}
+}
 
 func (f *Fanout) wanting(eventType string) []*queue.Queue {
 	f.mu.Lock()
@@ -99,9 +114,12 @@ func (f *Fanout) Run(ctx context.Context) {
 	defer workers.Wait()
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
+	known := sync.OnceFunc(func() { close(f.read) })
 	for {
 		rung := f.bell.Next(bell)
-		if err := f.reload(ctx, &workers); err != nil && ctx.Err() == nil {
+		if err := f.reload(ctx, &workers); err == nil {
+			known()
+		} else if ctx.Err() == nil {
 			slog.Warn("fanout: subscriptions not refreshed", "err", err)
 		}
 		select {
