@@ -207,8 +207,11 @@ func TestUploadsAreCheckedLineByLine(t *testing.T) {
 	file, _ := w.CreateFormFile("file", "x.jsonl")
 	io.WriteString(file, good)
 	w.Close()
-	if status, b := post(w.FormDataContentType(), &form); status != 201 || b.Get("metadata.a").Str != "b" {
-		t.Fatalf("form: %d %s", status, b.Raw)
+	whole := form.Bytes()
+	for name, body := range map[string][]byte{"as curl ends it": whole, "as browsers do": bytes.TrimRight(whole, "\r\n")} {
+		if status, b := post(w.FormDataContentType(), bytes.NewReader(body)); status != 201 || b.Get("metadata.a").Str != "b" {
+			t.Fatalf("form, %s: %d %s", name, status, b.Raw)
+		}
 	}
 	for name, bad := range map[string]struct{ body, where, says string }{
 		"twice":     {line("a", chat) + "\n" + line("a", chat), "line 2 custom_id", "line 1"},
