@@ -152,4 +152,10 @@ func describeStreams(api huma.API) {
 		op.Tags = []string{tagOf(op.Path)}
 		api.OpenAPI().AddOperation(op)
 	}
+	for _, kind := range []string{"batch", "fine-tuning"} {
+		also := *api.OpenAPI().Paths["/webhooks/openai"].Post
+		also.Path, also.OperationID = also.Path+"/"+kind, also.OperationID+"-"+kind
+		also.Description += " The same receiver as /webhooks/openai."
+		api.OpenAPI().AddOperation(&also)
+	}
 }
