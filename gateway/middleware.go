@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -29,7 +30,7 @@ func (g *Gateway) log(c *gin.Context) {
 		slog.String("method", c.Request.Method), slog.String("route", route), slog.Int("status", c.Writer.Status()),
 		slog.Int64("ms", time.Since(start).Milliseconds()),
 	}
-	if id := session.ID(c.Param("id")); id.Valid() {
+	if id := session.ID(c.Param("id")); id.Valid() && strings.HasPrefix(route, "/realtime/sessions/") {
 		line = append(line, slog.String("session", string(id)))
 	}
 	g.Logger.LogAttrs(c.Request.Context(), level, "request", line...)

@@ -85,6 +85,10 @@ func (g *Gateway) realtimeSpec(c *gin.Context) (session.Spec, error) {
 	if g.draining.Load() {
 		return session.Spec{}, session.ErrDraining
 	}
+	if asksForBeta(c.Request) {
+		return session.Spec{}, &session.UpstreamError{Type: "invalid_request_error", Code: "beta_api_shape_disabled",
+			Message: "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."}
+	}
 	spec := session.Spec{
 		ID: newSessionID(), Key: who.Key.Name, Policy: g.Policies["open"], EndWithClient: true,
 		Model: c.Query("model"), Intent: c.Query("intent"),
@@ -101,6 +105,13 @@ func (g *Gateway) realtimeSpec(c *gin.Context) (session.Spec, error) {
 		return spec, errWrongToken
 	}
 	return grantSpec(spec, who.Grant)
+}
+
+// asksForBeta tells who speaks the protocol that the live API gave up on 2026-05-12: servers
+// said so in a header, browsers in a subprotocol. They would not understand an event.
+func asksForBeta(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("OpenAI-Beta"), "realtime") ||
+		strings.Contains(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), "openai-beta.")
 }
 
 func grantSpec(spec session.Spec, grant *session.Grant) (session.Spec, error) {

@@ -68,6 +68,23 @@ func TestRealtimeSaysWhatTheLiveAPISays(t *testing.T) {
 	}
 }
 
+// Who asks for the beta's events would not understand a word.
+func TestRealtimeRefusesTheBeta(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	for header, value := range map[string]string{"OpenAI-Beta": "realtime=v1", "Sec-WebSocket-Protocol": "openai-beta.realtime-v1"} {
+		p, _, err := r.dial("/v1/realtime?model=gpt-realtime", app, header, value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e := p.until("error")["error"].(map[string]any); e["code"] != "beta_api_shape_disabled" {
+			t.Errorf("%s: %v", header, e)
+		}
+		if c := p.closed(); c.Code != 4000 || c.Reason != "invalid_request_error.beta_api_shape_disabled" {
+			t.Errorf("%s: closed with %v", header, c)
+		}
+	}
+}
+
 func TestRealtimeRefusedByHTTP(t *testing.T) {
 	const path = "/v1/realtime?model=gpt-realtime-2.1"
 	for name, row := range map[string]struct {
