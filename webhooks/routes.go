@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -81,8 +82,11 @@ func (s *Service) Routes(r gin.IRouter, api huma.API, auth func(role string) gin
 func add[I, O any](m mount, role, method, path, id, summary string, do func(context.Context, *I) (*O, error)) {
 	allow := m.auth(role)
 	status := http.StatusOK
-	if method == "DELETE" {
+	switch {
+	case method == "DELETE":
 		status = http.StatusNoContent
+	case strings.HasPrefix(id, "create-"):
+		status = http.StatusCreated
 	}
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: []string{tagOf(path)},
@@ -109,7 +113,7 @@ func tagOf(path string) string {
 		{"/api/batches", "Batches"}, {"/api/fine-tuning", "Fine-tuning"}, {"/webhooks/events", "Inbox"},
 		{"/webhooks/e", "Endpoints"}, {"/webhooks/subscriptions", "Subscriptions"},
 	} {
-		if len(path) >= len(t.prefix) && path[:len(t.prefix)] == t.prefix {
+		if strings.HasPrefix(path, t.prefix) {
 			return t.tag
 		}
 	}

@@ -133,7 +133,7 @@ func TestOutcome(t *testing.T) {
 	o.none("lost", make([]string, 7))
 	o.zero("gone", 3)
 	o.least("tried", 0, 1)
-	if err := o.err(); err == nil || !strings.Contains(err.Error(), "some: tried: 0 of 1") || !strings.Contains(err.Error(), "and 2 more") || !strings.Contains(err.Error(), "gone: 3") {
+	if err := o.err(); err == nil || !strings.Contains(err.Error(), "some: tried: 0, at least 1") || !strings.Contains(err.Error(), "and 2 more") || !strings.Contains(err.Error(), "gone: 3") {
 		t.Errorf("told as %v", err)
 	}
 	var text strings.Builder
