@@ -10,7 +10,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', p .. 'due', '-inf', now, 'LIMIT'
   local key = p .. 'i:' .. id
   if redis.call('EXISTS', key) == 0 then
     redis.call('ZREM', p .. 'due', id)
-  elseif tonumber(redis.call('HGET', key, 'fails')) >= tonumber(ARGV[3]) then
+  elseif tonumber(redis.call('HGET', key, 'fails') or 0) >= tonumber(ARGV[3]) then
     redis.call('ZREM', p .. 'due', id)
     redis.call('HSET', key, 'state', 'dead', 'note', 'every worker that took it was lost')
     redis.call('ZADD', p .. 'dead', redis.call('HGET', key, 'at'), id)
