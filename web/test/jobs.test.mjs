@@ -301,7 +301,7 @@ test("the inbox: a dead letter is seen, understood and replayed; many at once to
     await page.getByLabel("Type").fill("fine_tuning.");
     await page.keyboard.press("Tab");
     await page.getByTestId("events").getByText("fine_tuning.job.cancelled").waitFor();
-    assert.equal(await page.getByTestId("events").getByText("batch.completed").count(), 0);
+    await page.getByTestId("events").getByText("batch.completed").first().waitFor({ state: "detached" }); // the list before may still stand
     await page.getByLabel("Type").fill("nothing.");
     await page.keyboard.press("Tab");
     await page.getByText("Nothing fits the filter").waitFor();
