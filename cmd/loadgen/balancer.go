@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -20,47 +19,36 @@ const (
 // balancer passes every new connection on to a random node that says it is ready, as a
 // load balancer in front of a fleet does. When none is ready it tries them all.
 type balancer struct {
-	listener net.Listener
+	entry    *passage
 	nodes    []string // addresses
 	probe    *http.Client
-	stopped  context.CancelFunc
-	running  sync.WaitGroup
+	watching sync.WaitGroup
 
-	mu sync.Mutex
-	// Guarded by mu.
-	ready map[string]bool
-	open  map[net.Conn]bool
+	mu    sync.Mutex
+	ready map[string]bool // guarded by mu
 }
 
 func newBalancer(nodes []string) (*balancer, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithCancel(context.Background())
 	b := &balancer{
-		listener: l, nodes: nodes, stopped: cancel, ready: make(map[string]bool), open: make(map[net.Conn]bool),
+		nodes: nodes, ready: make(map[string]bool),
 		probe: &http.Client{Timeout: healthTimeout, Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	for _, node := range nodes {
-		b.running.Go(func() { b.watch(ctx, node) })
+	var err error
+	if b.entry, err = newPassage(b.reach); err != nil {
+		return nil, err
 	}
-	b.running.Go(func() { b.accept(ctx) })
+	for _, node := range nodes {
+		b.watching.Go(func() { b.watch(b.entry.ctx, node) })
+	}
 	return b, nil
 }
 
-func (b *balancer) url() string { return "http://" + b.listener.Addr().String() }
+func (b *balancer) url() string { return "http://" + b.entry.address() }
 
 // stop cuts all connections and waits.
 func (b *balancer) stop() {
-	b.stopped()
-	b.listener.Close() // its error would say that it is closed
-	b.mu.Lock()
-	for c := range b.open {
-		c.Close()
-	}
-	b.mu.Unlock()
-	b.running.Wait()
+	b.entry.stop()
+	b.watching.Wait()
 }
 
 // watch asks a node again and again whether it is ready.
@@ -87,40 +75,8 @@ func (b *balancer) watch(ctx context.Context, node string) {
 	}
 }
 
-func (b *balancer) accept(ctx context.Context) {
-	for {
-		c, err := b.listener.Accept()
-		if err != nil {
-			return
-		}
-		b.running.Go(func() { b.pass(ctx, c) })
-	}
-}
-
-// pass joins a client with a node until one of them is gone.
-func (b *balancer) pass(ctx context.Context, client net.Conn) {
-	defer client.Close()
-	node := b.dial(ctx)
-	if node == nil {
-		return
-	}
-	defer node.Close()
-	if !b.keep(ctx, client, node) {
-		return
-	}
-	defer b.drop(client, node)
-	var both sync.WaitGroup
-	for to, from := range map[net.Conn]net.Conn{client: node, node: client} {
-		both.Go(func() {
-			_, _ = io.Copy(to, from) // its end, however it came, is the end of both
-			to.Close()
-			from.Close()
-		})
-	}
-	both.Wait()
-}
-
-func (b *balancer) dial(ctx context.Context) net.Conn {
+// reach opens a connection to a node.
+func (b *balancer) reach(ctx context.Context) net.Conn {
 	for _, node := range b.choice() {
 		c, err := (&net.Dialer{Timeout: nodeTimeout}).DialContext(ctx, "tcp", node)
 		if err == nil {
@@ -143,21 +99,4 @@ func (b *balancer) choice() (nodes []string) {
 		}
 	}
 	return append(nodes, others...)
-}
-
-func (b *balancer) keep(ctx context.Context, conns ...net.Conn) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range conns {
-		b.open[c] = true
-	}
-	return ctx.Err() == nil
-}
-
-func (b *balancer) drop(conns ...net.Conn) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range conns {
-		delete(b.open, c)
-	}
 }

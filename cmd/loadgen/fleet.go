@@ -29,6 +29,7 @@ type layout struct {
 	redis     []string      // more flags of Redis
 	env       []string      // more environment of the nodes
 	lease     time.Duration // in the place of the one asked for, if not 0
+	lines     bool          // each node has a line to Redis of its own, that can be cut
 }
 
 // fleet is several gateway processes with one Redis, a stand-in and a balancer before them.
@@ -50,6 +51,7 @@ type server struct {
 	path               string
 	env, args          []string
 	probe              func(context.Context) error
+	line               *passage // to Redis; nil: there is nothing to cut
 	starts             int
 	child              *child // nil while it does not run
 }
@@ -89,7 +91,7 @@ func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, 
 	}
 	var addresses []string
 	for i := range l.nodes {
-		n, err := f.newNode(i+1, l.env)
+		n, err := f.newNode(i+1, l)
 		if err != nil {
 			return f, err
 		}
@@ -117,6 +119,9 @@ func (f *fleet) stop() error {
 	var all error
 	for _, n := range f.nodes {
 		all = errors.Join(all, n.end((*child).kill))
+		if n.line != nil {
+			n.line.stop()
+		}
 	}
 	return errors.Join(all, f.standIn.end((*child).kill), f.redis.end((*child).kill))
 }
@@ -160,24 +165,40 @@ func upstreamKey(node int) string { return fmt.Sprintf("n%02d-key-of-a-node", no
 // nodeOf is the node that a key as the stand-in shows it belongs to.
 func nodeOf(key string) string { return strings.TrimPrefix(strings.SplitN(key, "-", 2)[0], "n") }
 
-func (f *fleet) newNode(number int, env []string) (*server, error) {
+func (f *fleet) newNode(number int, l layout) (*server, error) {
 	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	return &server{
+	n := &server{
 		dir: f.dir, name: fmt.Sprintf("node%d", number), address: address, path: f.Gateway, probe: answers("http://" + address + "/readyz"),
-		env: append([]string{
-			"REDIS_URL=redis://" + f.redis.address + "/0",
-			"OPENAI_BASE_URL=" + f.standIn.url() + "/v1",
-			"OPENAI_API_KEY=" + upstreamKey(number),
-			"SWITCHBOARD_API_KEYS=ops:operator:" + operatorKey,
-			"SWITCHBOARD_NODE_URL=http://" + address,
-			"SWITCHBOARD_LEASE=" + f.Lease.String(),
-			"SWITCHBOARD_IDLE_SECONDS=0",
-		}, env...),
 		args: []string{"--listen", address},
-	}, nil
+	}
+	redis := f.redis.address
+	if l.lines {
+		if n.line, err = newPassage(f.reachRedis); err != nil {
+			return nil, err
+		}
+		redis = n.line.address()
+	}
+	n.env = append([]string{
+		"REDIS_URL=redis://" + redis + "/0",
+		"OPENAI_BASE_URL=" + f.standIn.url() + "/v1",
+		"OPENAI_API_KEY=" + upstreamKey(number),
+		"SWITCHBOARD_API_KEYS=ops:operator:" + operatorKey,
+		"SWITCHBOARD_NODE_URL=http://" + address,
+		"SWITCHBOARD_LEASE=" + f.Lease.String(),
+		"SWITCHBOARD_IDLE_SECONDS=0",
+	}, l.env...)
+	return n, nil
+}
+
+func (f *fleet) reachRedis(ctx context.Context) net.Conn {
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.redis.address)
+	if err != nil {
+		return nil
+	}
+	return c
 }
 
 // node finds a node by its address.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // owners is the history of who ran which session, as the upstreams saw it.
@@ -72,6 +73,7 @@ func newEpochWatch(address string, c *crowd) *epochWatch {
 
 // watch looks until ctx ends. While Redis is away there is nothing to see.
 func (w *epochWatch) watch(ctx context.Context) {
+	logging.Disable() // each look at a Redis that is away would be a line
 	client := redis.NewClient(&redis.Options{Addr: w.address, MaxRetries: -1, ReadTimeout: time.Second, DialTimeout: time.Second})
 	defer client.Close()
 	for sleep(ctx, 100*time.Millisecond) == nil {

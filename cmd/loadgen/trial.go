@@ -16,7 +16,7 @@ type trialCmd struct {
 	Rolling   rollingTrial   `cmd:"" help:"Restart all nodes in turn under load: nothing is to be lost."`
 	Renewal   renewalTrial   `cmd:"" help:"Talk on for many lives of an upstream session."`
 	Cut       cutTrial       `cmd:"" help:"Cut a client off at random moments: it is to have heard everything."`
-	Owners    ownersTrial    `cmd:"" help:"Freeze and kill nodes and Redis at random: no session is to have two owners."`
+	Owners    ownersTrial    `cmd:"" help:"Freeze and kill nodes and Redis, and cut nodes off from it, at random: no session is to have two owners."`
 	Broadcast broadcastTrial `cmd:"" help:"One broadcast to many sessions: all are to acknowledge it."`
 	Webhooks  webhooksTrial  `cmd:"" help:"Kill a node and Redis under webhook deliveries: none is to be lost."`
 	All       allTrials      `cmd:"" help:"All of them, in modest sizes."`

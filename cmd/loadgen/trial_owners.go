@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ownersTrial freezes and kills nodes and Redis at random.
+// ownersTrial freezes and kills nodes and Redis, and cuts one off from the other, at random.
 type ownersTrial struct {
 	programs
 	Sessions int           `help:"Sessions with voice." default:"20"`
@@ -18,8 +18,10 @@ type ownersTrial struct {
 	Nodes    int           `help:"Gateway processes." default:"3"`
 }
 
-func (t *ownersTrial) name() string   { return "owners" }
-func (t *ownersTrial) layout() layout { return layout{nodes: t.Nodes, simulator: standInVoice} }
+func (t *ownersTrial) name() string { return "owners" }
+func (t *ownersTrial) layout() layout {
+	return layout{nodes: t.Nodes, simulator: standInVoice, lines: true}
+}
 
 // Run is called by the command line.
 func (t *ownersTrial) Run(ctx context.Context) error { return t.report(ctx, t) }
@@ -53,7 +55,9 @@ func (t *ownersTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 	}
 	h := historyOf(c, upstreams)
 	o.figure("sessions, nodes, time", fmt.Sprintf("%d, %d, %s", t.Sessions, t.Nodes, t.For), "")
-	o.figure("freezes and kills of nodes, of Redis", fmt.Sprintf("%d and %d, %d and %d", done["freeze node"], done["kill node"], done["freeze Redis"], done["kill Redis"]), "")
+	for _, what := range disturbances {
+		o.figure(what.name, count(done[what.name]), "")
+	}
 	o.figure("upstreams", count(h.upstreams), "")
 	o.least("changes of owner", h.changes, 1)
 	o.none("two owners at once", h.overlaps)
@@ -64,32 +68,50 @@ func (t *ownersTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 	return nil
 }
 
-// disturb does one thing after the other until stop ends, and puts each right again. It
-// begins with a node that is frozen for longer than its leases last.
+// disturbance is something that happens to a program for a while and is put right again.
+type disturbance struct {
+	name  string
+	redis bool // it happens to Redis, not to a node
+	how   func(*server, context.Context, time.Duration) error
+	most  float64 // leases that it lasts
+}
+
+var disturbances = []disturbance{
+	{"nodes frozen", false, (*server).freeze, 2.5},
+	{"nodes cut off from Redis", false, (*server).cutOff, 2.5},
+	{"nodes killed", false, (*server).fall, 2.5},
+	{"Redis frozen", true, (*server).freeze, 1.5},
+	{"Redis killed", true, (*server).fall, 1.5},
+}
+
+// disturb does one thing after the other until stop ends. It begins with a node that is
+// frozen, and one that is cut off, for longer than their leases last.
 func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[string]int) error {
-	if err := f.nodes[0].freeze(ctx, t.Lease+t.Lease/2); err != nil {
-		return err
-	}
-	done["freeze node"]++
-	for stop.Err() == nil {
-		victim, what, most := f.nodes[rand.IntN(len(f.nodes))], "node", 5*t.Lease/2
-		if rand.IntN(4) == 0 {
-			victim, what, most = f.redis, "Redis", 3*t.Lease/2
+	for n := 0; stop.Err() == nil; n++ {
+		what, victim := disturbances[rand.IntN(len(disturbances))], f.nodes[rand.IntN(len(f.nodes))]
+		lasts := t.Lease/10 + rand.N(time.Duration(what.most*float64(t.Lease)))
+		if n < 2 {
+			what, victim, lasts = disturbances[n], f.nodes[n], t.Lease+t.Lease/2
 		}
-		pause := t.Lease/10 + rand.N(most)
-		how, verb := (*server).freeze, "freeze "
-		if rand.IntN(3) == 0 {
-			how, verb = (*server).fall, "kill "
+		if what.redis {
+			victim = f.redis
 		}
-		done[verb+what]++
-		if err := how(victim, ctx, pause); err != nil {
-			return err
+		done[what.name]++
+		if err := what.how(victim, ctx, lasts); err != nil {
+			return fmt.Errorf("%s: %w", what.name, err)
 		}
 		if sleep(stop, rand.N(t.Lease)) != nil {
 			return nil
 		}
 	}
 	return nil
+}
+
+// cutOff keeps a node from Redis for a while, and what they told each other under way.
+func (s *server) cutOff(ctx context.Context, d time.Duration) error {
+	s.line.block()
+	defer s.line.unblock()
+	return sleep(ctx, d)
 }
 
 // freeze stops a program for a while, as a hypervisor does, and has it go on.
