@@ -45,6 +45,8 @@ func newStats(hub Hub) *stats {
 	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v session.Stats) float64 { return float64(v.HandedOver) })
 	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v session.Stats) float64 { return float64(v.Claimed) })
 	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v session.Stats) float64 { return float64(v.NoticesLost) })
+	one("broadcast_entries_total", "Broadcasts and withdrawals that this node's sessions were told.", counter, func(v session.Stats) float64 { return float64(v.Entries) })
+	one("broadcast_write_seconds_total", "Time in which they were written to the upstreams of all sessions concerned.", counter, func(v session.Stats) float64 { return v.EntryTime.Seconds() })
 	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v session.Stats) float64 { return float64(v.Garbage) })
 	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v session.Stats) float64 { return float64(v.SlowClients) })
 	errs := prometheus.NewDesc("switchboard_upstream_errors_total", "Errors of the upstream's by what they mean.", []string{"class"}, nil)

@@ -52,6 +52,7 @@ func (h *Hub) follow(ctx context.Context) {
 // gathered behind it, so that the next entry need not wait: the order is kept by the
 // connections.
 func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
+	begin := time.Now()
 	h.mu.Lock()
 	if h.closed { // nobody would wait for it
 		h.mu.Unlock()
@@ -70,6 +71,8 @@ func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
 	})
 	h.mu.Unlock()
 	<-told
+	h.node.stats.Entries.Add(1)
+	h.node.stats.EntryTime.Add(int64(time.Since(begin)))
 }
 
 // catchUpLocked applies the entries that a session which starts here has not seen.

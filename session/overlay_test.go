@@ -79,6 +79,9 @@ func TestClientUpdatesUnderABroadcast(t *testing.T) {
 		fx.withdraw(b)
 		toldTo(t, up, "be brief")
 		want(t, cl, "session.updated")
+		if n := fx.hub.Stats().Entries; n != 2 { // the broadcast and its withdrawal
+			t.Errorf("%d entries were told", n)
+		}
 	})
 }
 

@@ -15,6 +15,7 @@ type counters struct {
 	Clients, SlowClients          atomic.Int64
 	Claimed, Renewals, HandedOver atomic.Int64
 	NoticesLost                   atomic.Int64
+	Entries, EntryTime            atomic.Int64 // of the broadcasts' log; ns
 	Errors                        [4]atomic.Int64
 }
 
@@ -34,10 +35,12 @@ type Stats struct {
 	HandedOver  int64    // sessions given to other nodes
 	Claimed     int64    // sessions taken over from nodes that were lost
 	NoticesLost int64    // notices let go because nobody took them
+	Entries     int64    // broadcasts and withdrawals that the sessions here were told
 	Garbage     int64    // upstream messages that were no events
 	SlowClients int64    // clients let go because they stayed behind
 	Errors      [4]int64 // upstream errors by Class
 
+	EntryTime      time.Duration // in which the upstreams of all sessions concerned were written
 	JournalPending int           // changes not yet written
 	JournalDropped int64         // log events let go while the store was away
 	StoreAway      time.Duration // since when the store has refused writes; 0: it works
@@ -52,7 +55,7 @@ func (h *Hub) Stats() Stats {
 		BytesUp: n.BytesUp.Load(), BytesDown: n.BytesDown.Load(),
 		DroppedUp: n.DroppedUp.Load(), DroppedDown: n.DroppedDown.Load(),
 		Refused: n.Refused.Load(), Garbage: n.Garbage.Load(), SlowClients: n.SlowClients.Load(), Renewals: n.Renewals.Load(), HandedOver: n.HandedOver.Load(), Claimed: n.Claimed.Load(), NoticesLost: n.NoticesLost.Load(),
-		LeaseAge: h.node.renewed.age(),
+		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), LeaseAge: h.node.renewed.age(),
 	}
 	for i := range s.Errors {
 		s.Errors[i] = n.Errors[i].Load()

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -62,3 +66,25 @@ func (u observed) has(text string) bool {
 
 func (u observed) first() time.Time { return time.Unix(0, u.Received.FirstNS) }
 func (u observed) last() time.Time  { return time.Unix(0, u.Received.LastNS) }
+
+// metric reads a number that a node tells of itself, one without labels.
+func (s *server) metric(ctx context.Context, name string) (float64, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url()+"/metrics", nil)
+	if err != nil {
+		return 0, err
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	lines := bufio.NewScanner(answer.Body)
+	for lines.Scan() {
+		if value, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s does not tell %s: %w", s.name, name, cmp.Or(lines.Err(), errUntold))
+}
+
+var errUntold = errors.New("no such metric")
