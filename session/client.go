@@ -83,6 +83,9 @@ func (cl *client) join(last string) error {
 		c.leftLocked()
 		return fmt.Errorf("write what was missed: %w", err)
 	}
+	if c.withheld.limit != nil {
+		cl.out.hold()
+	}
 	c.clients = append(c.clients, cl)
 	c.readers.Add(1)
 	c.joined, c.status, c.touched = true, StatusActive, time.Now()

@@ -121,6 +121,7 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	if err != nil {
 		return nil, err
 	}
+	c.kept(ctx)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if base != nil && c.overlay.Based {
@@ -183,6 +184,9 @@ func (c *Controller) ClearAudio(ctx context.Context) error {
 func (c *Controller) addItem(ctx context.Context, item object) error {
 	k := &ack{eventID: NewID(ownPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
 	_, err := c.ask(ctx, k, object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
+	if err == nil {
+		c.kept(ctx)
+	}
 	return err
 }
 

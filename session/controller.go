@@ -51,6 +51,7 @@ type Controller struct {
 	acks       acks
 	usage      Usage
 	history    history
+	withheld   withholding
 	tail       history // input audio that the upstream has not made an item of
 	logID      logID
 	feeds      []*Feed
@@ -215,6 +216,7 @@ func (c *Controller) close() {
 		f.closeLocked(ErrEnded)
 	}
 	c.feeds = nil
+	c.releaseLocked()
 	c.mu.Unlock()
 	for _, cl := range clients {
 		cl.conn.Close(code, text)

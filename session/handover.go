@@ -121,6 +121,7 @@ func (c *Controller) freeze() (Snapshot, bool) {
 	}
 	c.frozen = true
 	c.saveLocked()
+	c.releaseLocked()
 	c.settleClients()
 	c.settleUpstream()
 	c.up.lost = true

@@ -39,13 +39,15 @@ type journal struct {
 	dropped int64
 	added   int64 // changes ever added; written counts up to it
 	written int64
-	waiting []flushWait
+	waiting []wait
 	failing time.Time // since when the store has failed; zero: it works
 }
 
-type flushWait struct {
-	upTo int64
-	done chan struct{}
+// wait is for everything up to a number to be written.
+type wait struct {
+	upTo    int64
+	done    func()
+	patient bool // also while the store does not take writes
 }
 
 func newJournal(store Store, log *slog.Logger, limit int, stale func(ID, int64)) *journal {
@@ -238,45 +240,76 @@ func (j *journal) fail(err error) {
 	if first {
 		j.failing = time.Now()
 	}
+	done := j.doneLocked(func(w wait) bool { return !w.patient })
 	j.mu.Unlock()
 	if first {
 		j.log.Warn("store does not take writes; keeping them", "err", err)
 	}
+	done()
 }
 
 func (j *journal) wrote(upTo int64) {
 	j.mu.Lock()
-	defer j.mu.Unlock()
 	if !j.failing.IsZero() {
 		j.log.Info("store takes writes again", "away", time.Since(j.failing).Round(time.Millisecond))
 		j.failing = time.Time{}
 	}
 	j.written = upTo
-	j.waiting = slices.DeleteFunc(j.waiting, func(w flushWait) bool {
-		if w.upTo > upTo {
-			return false
-		}
-		close(w.done)
-		return true
-	})
+	done := j.doneLocked(func(w wait) bool { return w.upTo <= upTo })
+	j.mu.Unlock()
+	done()
 }
 
-// flush waits until everything added before has been written.
-func (j *journal) flush(ctx context.Context) error {
-	j.mu.Lock()
-	if j.written >= j.added {
-		j.mu.Unlock()
-		return nil
+// doneLocked takes out those whose wait is over, and returns what tells them.
+func (j *journal) doneLocked(over func(wait) bool) (tell func()) {
+	var told []wait
+	j.waiting = slices.DeleteFunc(j.waiting, func(w wait) bool {
+		if over(w) {
+			told = append(told, w)
+			return true
+		}
+		return false
+	})
+	return func() {
+		for _, w := range told {
+			w.done()
+		}
 	}
-	w := flushWait{upTo: j.added, done: make(chan struct{})}
+}
+
+// afterWrite has done called by the journal's goroutine once everything added before has
+// been written, or the store has refused to. false: there is nothing to wait for.
+func (j *journal) afterWrite(done func()) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failing.IsZero() && j.waitLocked(wait{done: done})
+}
+
+// waitLocked adds a wait for what was added so far; false if all of it is written.
+func (j *journal) waitLocked(w wait) bool {
+	if j.written >= j.added {
+		return false
+	}
+	w.upTo = j.added
 	j.waiting = append(j.waiting, w)
-	j.mu.Unlock()
 	select {
 	case j.hurry <- struct{}{}:
 	default:
 	}
+	return true
+}
+
+// flush waits until everything added before has been written.
+func (j *journal) flush(ctx context.Context) error {
+	written := make(chan struct{})
+	j.mu.Lock()
+	waits := j.waitLocked(wait{done: func() { close(written) }, patient: true})
+	j.mu.Unlock()
+	if !waits {
+		return nil
+	}
 	select {
-	case <-w.done:
+	case <-written:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)

@@ -25,8 +25,9 @@ type outbox struct {
 	bytes   int
 	kept    bool      // the connection holds frames back for one write
 	stalled time.Time // since when the socket has refused; zero: it takes
-	held    bool      // there is no connection now
+	held    bool      // nothing may be written now
 	closed  bool
+	flushes bool // the flusher runs
 	flusher sync.WaitGroup
 	dropped *atomic.Int64 // events of audio that were let go
 }
@@ -78,23 +79,23 @@ func (o *outbox) write(f Frame, more bool) error {
 		return err
 	}
 	o.stalled = time.Now()
-	o.flusher.Go(o.flush)
+	o.startFlush()
 	return nil
+}
+
+func (o *outbox) startFlush() {
+	o.flushes = true
+	o.flusher.Go(o.flush)
 }
 
 // flush empties the queue at the socket's pace and ends when all is written.
 func (o *outbox) flush() {
-	for {
+	for more := true; more; {
 		err := o.conn.Flush()
 		o.lock.Lock()
-		if err != nil || o.closed || o.held || o.doubt() {
-			o.lock.Unlock()
-			return // the reader of this connection will see why
-		}
-		if done := o.next(); done {
-			o.lock.Unlock()
-			return
-		}
+		// Of an error the reader of this connection will see why.
+		more = err == nil && !o.closed && !o.held && !o.doubt() && !o.next()
+		o.flushes = more
 		o.lock.Unlock()
 	}
 }
@@ -143,11 +144,22 @@ func (o *outbox) drop(response string) {
 // full reports whether more waits than may.
 func (o *outbox) full() bool { return o.bytes > o.limit }
 
-// hold makes everything wait until takeOver gives it to another outbox.
+// hold makes everything wait until release, or until takeOver gives it to another outbox.
 func (o *outbox) hold() {
 	o.stalled = time.Now()
 	o.kept = false
 	o.held = true
+}
+
+// release writes what has waited since hold, and waits no more.
+func (o *outbox) release() {
+	o.held = false
+	if o.closed || o.flushes || o.doubt() {
+		return
+	}
+	if done := o.next(); !done {
+		o.startFlush()
+	}
 }
 
 // takeOver sends first, and then what waits in old, in its order. What the socket does not

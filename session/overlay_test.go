@@ -79,6 +79,7 @@ func TestClientUpdatesUnderABroadcast(t *testing.T) {
 		fx.withdraw(b)
 		toldTo(t, up, "be brief")
 		want(t, cl, "session.updated")
+		synctest.Wait()
 		if n := fx.hub.Stats().Entries; n != 2 { // the broadcast and its withdrawal
 			t.Errorf("%d entries were told", n)
 		}

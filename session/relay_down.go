@@ -66,16 +66,27 @@ func (c *Controller) fromUpstream(f Frame, more bool) error {
 	if c.up.echoes(h, payload) {
 		return nil
 	}
-	audio := string(h.typ) == typAudioDelta
-	c.toClients(f, audio, h.responseID, more) // before anything that takes time
-	c.history.add(payload, time.Now())
-	if audio {
+	switch audio := string(h.typ) == typAudioDelta; {
+	case audio:
+		c.pass(f, h, true, more)
 		c.hearAudio(h)
-		return nil
+	case lasts(h.typ):
+		c.logEvent(string(h.typ), payload)
+		c.observe(h, payload)
+		c.withholdLocked()
+		c.pass(f, h, false, more)
+	default:
+		c.pass(f, h, false, more) // before anything that takes time
+		c.logEvent(string(h.typ), payload)
+		c.observe(h, payload)
 	}
-	c.logEvent(string(h.typ), payload)
-	c.observe(h, payload)
 	return nil
+}
+
+// pass sends an event to all clients and keeps it for those who come back.
+func (c *Controller) pass(f Frame, h head, audio, more bool) {
+	c.toClients(f, audio, h.responseID, more)
+	c.history.add(f.Payload(), time.Now())
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.

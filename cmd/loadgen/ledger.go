@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// journalTime bounds how long an event that clients have may not be in the store yet: a
-// node that is killed takes it along. Some ten milliseconds as a rule, more while Redis
-// waits for its disk.
+// journalTime bounds how long an item that clients were told of may not be in the store
+// yet, because that was slower than a node waits for it: one that is killed takes it along.
 const journalTime = time.Second
 
 // ledger is how the conversations of the fleet compare with what clients were told.
