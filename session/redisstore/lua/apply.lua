@@ -17,11 +17,22 @@
 local epoch = tonumber(ARGV[1])
 local seen = tonumber(redis.call('GET', KEYS[5]) or 0)
 if epoch < seen then return 0 end
-redis.call('SET', KEYS[5], ARGV[1])
 
-if ARGV[5] ~= '' then
-  redis.call('HSET', KEYS[1], 'status', ARGV[5], 'body', ARGV[6])
+local status = ARGV[5]
+if status ~= '' then
+  redis.call('HSET', KEYS[1], 'status', status, 'body', ARGV[6])
+else
+  status = redis.call('HGET', KEYS[1], 'status')
 end
+
+-- What is written after the end does not live longer than the record.
+local ttl = ARGV[3]
+if ARGV[5] == 'ended' then
+  ttl = ARGV[2]
+elseif status == 'ended' then
+  ttl = math.max(1, redis.call('PTTL', KEYS[1]))
+end
+redis.call('SET', KEYS[5], ARGV[1], 'PX', ttl)
 
 -- Event IDs are "<unix ms>-<n>". Both numbers fit a double.
 local function split(id)
@@ -29,9 +40,12 @@ local function split(id)
   return tonumber(ms), tonumber(n)
 end
 
-local last_ms, last_n = -1, -1
-local newest = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)
-if newest[1] then last_ms, last_n = split(newest[1][1]) end
+local last_ms, last_n
+local function newest()
+  local entry = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
+  if entry then return split(entry[1]) end
+  return -1, -1
+end
 
 local apply = {}
 
@@ -65,6 +79,7 @@ function apply.order(i)
 end
 
 function apply.event(i)
+  if not last_ms then last_ms, last_n = newest() end
   local ms, n = split(ARGV[i])
   if ms > last_ms or (ms == last_ms and n > last_n) then
     redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], ARGV[i], 'type', ARGV[i + 1], 'event', ARGV[i + 2])
@@ -76,12 +91,5 @@ end
 local i = 7
 while ARGV[i] do i = apply[ARGV[i]](i + 1) end
 
--- What is written after the end does not live longer than the record.
-local ttl = ARGV[3]
-if ARGV[5] == 'ended' then
-  ttl = ARGV[2]
-elseif redis.call('HGET', KEYS[1], 'status') == 'ended' then
-  ttl = redis.call('PTTL', KEYS[1])
-end
-for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
+for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ttl) end
 return 1
