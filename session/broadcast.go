@@ -75,15 +75,10 @@ type Outcome struct {
 
 // Overlay is what broadcasts have made of a session's instructions.
 type Overlay struct {
-	Based    bool        `json:"based,omitempty"` // a broadcast has stood: from then on Base holds
-	Base     string      `json:"base,omitempty"`  // the session's own instructions
-	Standing []Broadcast `json:"standing,omitempty"`
-	Seen     string      `json:"seen,omitempty"` // ID of the last entry that was considered
-}
-
-func (o Overlay) clone() Overlay {
-	o.Standing = slices.Clone(o.Standing)
-	return o
+	Based    bool        `json:"based,omitempty"`    // a broadcast has stood: from then on Base holds
+	Base     string      `json:"base,omitempty"`     // the session's own instructions
+	Standing []Broadcast `json:"standing,omitempty"` // records share it: replaced, never changed
+	Seen     string      `json:"seen,omitempty"`     // ID of the last entry that was considered
 }
 
 // text is what the instructions are with all that stands, in order.
@@ -132,7 +127,7 @@ func (o *Overlay) take(e BroadcastEntry, base string) bool {
 	if !o.Based {
 		o.Based, o.Base = true, base
 	}
-	o.Standing = append(slices.Clone(o.Standing), e.Broadcast)
+	o.Standing = append(slices.Clip(o.Standing), e.Broadcast)
 	return true
 }
 

@@ -313,7 +313,7 @@ func (c *Controller) recordLocked() Record {
 		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session,
 		Usage: c.usage, Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
-		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.clone(),
+		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}
 	if c.status == StatusEnded {
 		r.EndedAt, r.Reason, now = c.ended, c.reason.Error(), c.ended

@@ -165,16 +165,28 @@ func (l *leg) adopt(raw []byte) {
 // grow the stack of each of the thousands of readers that a broadcast wakes.
 func (l *leg) use(s gjson.Result) {
 	l.session = json.RawMessage(s.Raw)
-	l.kind, l.says = cmp.Or(s.Get("type").Str, "realtime"), s.Get("instructions").Str
-	if at := s.Get("expires_at").Int(); at > 0 {
-		l.expires = time.Unix(at, 0).UTC()
-	}
-	turns := s.Get("audio.input.turn_detection")
-	creates := turns.Get("create_response")
+	l.kind, l.says = "realtime", ""
+	var turns, format gjson.Result
+	s.ForEach(func(name, v gjson.Result) bool {
+		switch name.Str {
+		case "type":
+			l.kind = cmp.Or(v.Str, l.kind)
+		case "instructions":
+			l.says = v.Str
+		case "expires_at":
+			if at := v.Int(); at > 0 {
+				l.expires = time.Unix(at, 0).UTC()
+			}
+		case "audio":
+			turns, format = v.Get("input.turn_detection"), v.Get("output.format.type")
+		}
+		return true
+	})
 	l.manual = !turns.IsObject()
+	creates := turns.Get("create_response")
 	l.answers = !l.manual && (creates.Type == gjson.Null || creates.Bool())
 	l.rate = 48000 // PCM16 at 24 kHz
-	if f := s.Get("audio.output.format.type").Str; f == "audio/pcmu" || f == "audio/pcma" {
+	if format.Str == "audio/pcmu" || format.Str == "audio/pcma" {
 		l.rate = 8000 // G.711: one byte a sample at 8 kHz
 	}
 }
