@@ -199,6 +199,7 @@ func testOrphansAmongMany(t *testing.T, f Fleet) {
 	wantRenewed(t, f, leases)
 	begin(t, f, "s-lost", nodeA, time.Millisecond)
 	awaitOrphans(t, f, "s-lost")
+	acquire(t, f, "s-lost", nodeB, time.Hour) // or it would be listed again before long
 	expired := time.After(200 * time.Millisecond)
 	for looking := true; looking; {
 		wantOrphans(t, f, 10)
