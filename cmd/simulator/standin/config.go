@@ -215,18 +215,7 @@ type plainDetection struct {
 
 // updated returns c with the members that patch has. The patch has passed its rule.
 func (c *config) updated(patch json.RawMessage) (config, error) {
-	whole, err := json.Marshal(c)
-	if err != nil {
-		return config{}, fmt.Errorf("copy config: %w", err)
-	}
-	var next config
-	if err := json.Unmarshal(whole, &next); err != nil {
-		return config{}, fmt.Errorf("copy config: %w", err)
-	}
-	if t := c.Audio.Input.TurnDetection; t != nil {
-		kept := *t // its JSON leaves out what events do not tell
-		next.Audio.Input.TurnDetection = &kept
-	}
+	next := c.clone()
 	if err := json.Unmarshal(patch, &next); err != nil {
 		return config{}, fmt.Errorf("apply session.update: %w", err)
 	}
@@ -235,6 +224,29 @@ func (c *config) updated(patch json.RawMessage) (config, error) {
 		next.Tools = []json.RawMessage{}
 	}
 	return next, nil
+}
+
+// clone shares nothing with c that decoding into it would overwrite.
+func (c *config) clone() config {
+	next := *c
+	in := &next.Audio.Input
+	next.OutputModalities, next.Include, next.Tools = slices.Clone(c.OutputModalities), slices.Clone(c.Include), slices.Clone(c.Tools)
+	for i := range next.Tools {
+		next.Tools[i] = slices.Clone(next.Tools[i])
+	}
+	for _, raw := range []*json.RawMessage{&next.ToolChoice, &next.Tracing, &next.Truncation, &next.Prompt, &next.Reasoning, &in.NoiseReduction} {
+		*raw = slices.Clone(*raw)
+	}
+	next.Parallel, in.Transcription, in.TurnDetection = copyOf(c.Parallel), copyOf(in.Transcription), copyOf(in.TurnDetection)
+	return next
+}
+
+func copyOf[T any](from *T) *T {
+	if from == nil {
+		return nil
+	}
+	to := *from
+	return &to
 }
 
 // checkUpdate holds the rules that depend on the session's state, not only on the patch.
