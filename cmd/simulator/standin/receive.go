@@ -97,11 +97,12 @@ func (s *session) handle(raw []byte, arrived time.Time) {
 		s.handleAppend(event, len(raw), arrived)
 		return
 	}
-	var members map[string]any
-	if err := json.Unmarshal(raw, &members); err != nil {
+	var decoded any // json decodes into an interface without reflection
+	if err := json.Unmarshal(raw, &decoded); err != nil {
 		s.fail(invalid("invalid_json", "", "We could not parse the JSON body of your event."), "")
 		return
 	}
+	members := decoded.(map[string]any)
 	id, _ := members["event_id"].(string)
 	if e := s.dispatch(members, raw); e != nil {
 		s.fail(e, id)

@@ -27,18 +27,29 @@ func object(f fields, required ...string) rule {
 				return errMissingParameter(join(path, name))
 			}
 		}
-		for _, name := range slices.Sorted(maps.Keys(m)) {
-			check, ok := f[name]
-			if !ok {
-				return errUnknownParameter(join(path, name))
-			}
-			if e := check(m[name], join(path, name)); e != nil {
-				return e
-			}
-		}
-		return nil
+		return f.check(m, path)
 	}
 }
+
+// check reports what is wrong with the first of m's members by name, of those that are wrong.
+func (f fields) check(m map[string]any, path string) (first *apiError) {
+	at := ""
+	for name, v := range m {
+		if first != nil && name > at {
+			continue
+		}
+		check, ok := f[name]
+		if !ok {
+			check = unknown
+		}
+		if e := check(v, join(path, name)); e != nil {
+			first, at = e, name
+		}
+	}
+	return first
+}
+
+func unknown(_ any, path string) *apiError { return errUnknownParameter(path) }
 
 // union picks the rule by the object's member key.
 func union(key string, arms map[string]rule) rule {
