@@ -98,68 +98,95 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 // forward sends a request to the node that runs its session and passes the answer on.
 // errMoved: nothing was written, and what was asked was not done there.
 func (g *Gateway) forward(c *gin.Context, owner string) error {
+	f, err := g.forwarding(c, owner)
+	if err != nil {
+		g.fail(c, err)
+		return nil
+	}
+	defer f.close()
+	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // the owner bounds its answer, a stream has no end
+	g.forwarded.Add(1)
+	proxy := &httputil.ReverseProxy{
+		Transport: g.transportFor(c.Request), FlushInterval: -1,
+		Rewrite: f.rewrite, ModifyResponse: f.accept, ErrorHandler: f.failed,
+	}
+	proxy.ServeHTTP(c.Writer, c.Request)
+	if f.body != nil { // whoever answers in the end reads it, too
+		c.Request.Body = io.NopCloser(bytes.NewReader(f.body))
+	}
+	return f.moved
+}
+
+// forwarding is one request on its way to another node, and what became of it. Its methods
+// are called by the proxy, one after the other.
+type forwarding struct {
+	g      *Gateway
+	c      *gin.Context
+	to     *url.URL
+	body   []byte
+	secret []byte
+
+	answer io.Closer // the owner's, once there is one
+	moved  error     // errMoved, if the request is to be sent to another node
+}
+
+// forwarding reads what it takes to send a request on.
+func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) {
 	to, err := url.Parse(owner)
 	if err != nil {
-		g.fail(c, storeError{err})
-		return nil
+		return nil, storeError{err}
 	}
 	body, err := g.bodyAgain(c.Request)
 	if err != nil {
-		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
-		return nil
+		return nil, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read")
 	}
 	secret, err := g.Secret(c.Request.Context())
 	if err != nil {
-		g.fail(c, storeError{err})
-		return nil
+		return nil, storeError{err}
 	}
-	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // the owner bounds its answer, a stream has no end
-	var moved error
-	var answer io.Closer
-	proxy := &httputil.ReverseProxy{
-		Transport:     g.transportFor(c.Request),
-		FlushInterval: -1,
-		ErrorLog:      nil,
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to)
-			r.Out.Host = r.In.Host // relay_url is made of it
-			r.SetXForwarded()
-			r.Out.Header.Set(nodeHeader, sign(secret, r.Out.Method, r.Out.URL.Path, body, time.Now()))
-		},
-		ModifyResponse: func(r *http.Response) error {
-			if r.Header.Get(movedHeader) != "" {
-				return errMoved
-			}
-			g.letGo(r)
-			answer = r.Body
-			for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
-				c.Writer.Header().Del(name) // the owner has set its own
-			}
-			return nil
-		},
-		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
-			if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-				return
-			}
-			g.Logger.Debug("not forwarded", "to", owner, "error", err)
-			if r.Method == http.MethodPost && mayHaveArrived(err) {
-				g.fail(c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
-				return
-			}
-			moved = errMoved // a node that cannot be reached is looked for again
-		},
+	return &forwarding{g: g, c: c, to: to, body: body, secret: secret}, nil
+}
+
+// rewrite addresses the request to the owner and proves that a node of the fleet sends it.
+func (f *forwarding) rewrite(r *httputil.ProxyRequest) {
+	r.SetURL(f.to)
+	r.Out.Host = r.In.Host // relay_url is made of it
+	r.SetXForwarded()
+	r.Out.Header.Set(nodeHeader, sign(f.secret, r.Out.Method, r.Out.URL.Path, f.body, time.Now()))
+}
+
+// accept lets the owner's answer through, unless it says that the session is not there any more.
+func (f *forwarding) accept(r *http.Response) error {
+	if r.Header.Get(movedHeader) != "" {
+		return errMoved
 	}
-	defer func() {
-		if answer != nil {
-			answer.Close() // the proxy leaves it open where it fails to pass an upgrade on
-		}
-	}()
-	g.forwarded.Add(1)
-	proxy.ServeHTTP(c.Writer, c.Request)
-	if body != nil { // whoever answers in the end reads it, too
-		c.Request.Body = io.NopCloser(bytes.NewReader(body))
+	f.g.letGo(r)
+	f.answer = r.Body
+	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
+		f.c.Writer.Header().Del(name) // the owner has set its own
 	}
-	return moved
+	return nil
+}
+
+// failed has a node looked for again that cannot be reached or has no such session, unless
+// what was asked may have been done.
+func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return
+	}
+	f.g.Logger.Debug("not forwarded", "to", f.to.String(), "error", err)
+	if r.Method == http.MethodPost && mayHaveArrived(err) {
+		f.g.fail(f.c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
+		return
+	}
+	f.moved = errMoved
+}
+
+// close ends the owner's answer, which the proxy leaves open where it fails to pass an upgrade on.
+func (f *forwarding) close() {
+	if f.answer != nil {
+		f.answer.Close()
+	}
 }
 
 // mayHaveArrived reports whether a request that failed like this may have reached the
