@@ -39,6 +39,7 @@ type ending struct {
 	forget func() bool
 }
 
+// Read returns io.EOF where the stream was cut off by its context.
 func (e *ending) Read(p []byte) (int, error) {
 	n, err := e.ReadCloser.Read(p)
 	if err != nil && e.over.Err() != nil {
@@ -47,6 +48,7 @@ func (e *ending) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close ends the stream; it may be called more than once.
 func (e *ending) Close() error {
 	e.forget()
 	return e.ReadCloser.Close()

@@ -38,6 +38,7 @@ type ProblemField struct {
 
 const problemPrefix = "urn:switchboard:problem:"
 
+// Error is the detail: the caller may read it.
 func (p *Problem) Error() string { return p.Detail }
 
 // GetStatus makes a Problem an error that huma writes as it is.
@@ -73,6 +74,7 @@ func refuse(status int, kind, detail string) *Problem {
 // storeError marks an error of the store, whose text is not for the caller.
 type storeError struct{ error }
 
+// Unwrap gives the log and errors.Is the error itself.
 func (e storeError) Unwrap() error { return e.error }
 
 // kinds is the table from an error to what the caller is told. The first match counts.

@@ -81,6 +81,7 @@ type CloseError struct {
 	Reason string // at most 123 bytes
 }
 
+// Error gives the code, and the reason if there is one. It is for logs: the peer wrote the reason.
 func (e *CloseError) Error() string {
 	if e.Reason == "" {
 		return "session: connection closed with code " + strconv.Itoa(e.Code)

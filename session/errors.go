@@ -19,6 +19,7 @@ var (
 // HeldError says who holds the lease that was asked for.
 type HeldError struct{ Lease Lease }
 
+// Error names the session and the node's URL, which is not for callers outside the fleet.
 func (e *HeldError) Error() string {
 	return fmt.Sprintf("session: lease of %s is held by %s", e.Lease.ID, e.Lease.Node)
 }
@@ -29,11 +30,13 @@ type LimitError struct {
 	Max   int64
 }
 
+// Error names the limit and its value; callers may read it.
 func (e *LimitError) Error() string { return fmt.Sprintf("limit %s of %d reached", e.Limit, e.Max) }
 
 // InvalidError names a field of the caller's that is wrong.
 type InvalidError struct{ Field, Detail string }
 
+// Error names the field and says what is wrong with it; callers may read it.
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Detail }
 
 // UpstreamError is an error event, or a refused handshake, of the upstream's.
@@ -46,6 +49,7 @@ type UpstreamError struct {
 	EventID string `json:"event_id,omitempty"` // of the event it answers
 }
 
+// Error gives the code, if there is one, and the upstream's own words.
 func (e *UpstreamError) Error() string {
 	if e.Code == "" {
 		return "upstream: " + e.Message

@@ -198,6 +198,7 @@ type lastPart struct {
 	end  error // once it was reached: the form's reader tells it once
 }
 
+// Read returns io.EOF at the file's end if the form ends there, too.
 func (p *lastPart) Read(b []byte) (int, error) {
 	if p.end != nil {
 		return 0, p.end
@@ -266,6 +267,7 @@ type patientReader struct {
 	control *http.ResponseController
 }
 
+// Read gives the next bytes their own deadline.
 func (p patientReader) Read(b []byte) (int, error) {
 	_ = p.control.SetReadDeadline(time.Now().Add(stalled)) // a recorder in a test has none
 	return p.r.Read(b)
@@ -280,6 +282,7 @@ type endReader struct {
 	control *http.ResponseController
 }
 
+// Read takes the deadline back with the first error, io.EOF among them.
 func (e endReader) Read(b []byte) (int, error) {
 	n, err := e.r.Read(b)
 	if err != nil {
@@ -294,6 +297,7 @@ type patientWriter struct {
 	control *http.ResponseController
 }
 
+// Write gives these bytes their own deadline.
 func (p patientWriter) Write(b []byte) (int, error) {
 	_ = p.control.SetWriteDeadline(time.Now().Add(stalled))
 	return p.w.Write(b)

@@ -23,6 +23,7 @@ func (c count) plus(d count) count {
 	return count{c.passed + d.passed, c.failed + d.failed, c.skipped + d.skipped}
 }
 
+// String names what was skipped only where something was.
 func (c count) String() string {
 	text := fmt.Sprintf("%d passed, %d failed", c.passed, c.failed)
 	if c.skipped > 0 {

@@ -30,6 +30,7 @@ func main() {
 // redisLog takes what go-redis says by itself. It repeats errors that are returned too.
 type redisLog struct{ log *slog.Logger }
 
+// Printf is called by go-redis, from any goroutine.
 func (r redisLog) Printf(_ context.Context, format string, v ...any) {
 	r.log.Debug("redis", "message", fmt.Sprintf(format, v...))
 }

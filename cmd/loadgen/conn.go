@@ -162,6 +162,7 @@ type closed struct {
 	reason string
 }
 
+// Error gives the close code and the reason as the peer sent them.
 func (c *closed) Error() string { return fmt.Sprintf("closed by peer: %d %s", c.code, c.reason) }
 
 // reasonOf is the text of an error event.

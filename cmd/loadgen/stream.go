@@ -228,4 +228,5 @@ func indexOf(events []heard, id string) int {
 	return slices.IndexFunc(events, func(h heard) bool { return h.id == id })
 }
 
+// String is for the report of what went wrong.
 func (h heard) String() string { return h.kind + " " + h.id }

@@ -213,6 +213,7 @@ type refused struct {
 	body   []byte
 }
 
+// Error gives the status and the first 200 bytes of the body.
 func (r *refused) Error() string {
 	return fmt.Sprintf("%d %s: %.200s", r.status, http.StatusText(r.status), r.body)
 }

@@ -19,6 +19,7 @@ type HandshakeError struct {
 	Reason string      // from Accept, or from Dial when a 101 was not right: what is wrong
 }
 
+// Error says what was wrong or, where the peer refused, with which status; never its body.
 func (e *HandshakeError) Error() string {
 	if e.Reason != "" {
 		return "wire: handshake: " + e.Reason

@@ -9,6 +9,7 @@ func Listener(inner net.Listener) net.Listener { return listener{inner} }
 
 type listener struct{ net.Listener }
 
+// Accept waits for the next connection; its errors are those of the inner listener.
 func (l listener) Accept() (net.Conn, error) {
 	nc, err := l.Listener.Accept()
 	if err != nil {

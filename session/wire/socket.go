@@ -44,8 +44,13 @@ type socket struct {
 // error for good.
 type waiting struct{}
 
-func (waiting) Error() string   { return "wire: nothing to read yet" }
-func (waiting) Timeout() bool   { return true }
+// Error is seen by nobody: who reads from a socket takes the error for a pause.
+func (waiting) Error() string { return "wire: nothing to read yet" }
+
+// Timeout and Temporary are what crypto/tls asks for.
+func (waiting) Timeout() bool { return true }
+
+// Temporary is true: the next read may find something.
 func (waiting) Temporary() bool { return true }
 
 var errWait net.Error = waiting{}

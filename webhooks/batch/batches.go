@@ -22,11 +22,13 @@ type Options struct {
 
 // Work keeps work that must be done later, by any node; *queue.Queue is one.
 type Work interface {
+	// AddIn keeps items that are due after delay and tells which of them are new. Errors: of the store.
 	AddIn(ctx context.Context, delay time.Duration, items ...queue.Item) ([]bool, error)
 }
 
 // Changes is told of what pages want to see; *live.Log is one.
 type Changes interface {
+	// Publish adds a change of a kind, with data as JSON. Errors: of the store.
 	Publish(ctx context.Context, kind string, data any) error
 }
 

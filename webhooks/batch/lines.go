@@ -43,6 +43,7 @@ type LineError struct {
 // InputError lists what is wrong with an input file: the first hundred lines.
 type InputError struct{ Lines []LineError }
 
+// Error gives the first line that is wrong and counts the others that are listed.
 func (e *InputError) Error() string {
 	first := e.Lines[0]
 	if len(e.Lines) == 1 {

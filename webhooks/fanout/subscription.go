@@ -39,6 +39,7 @@ var (
 // InvalidError names what is wrong with a subscription.
 type InvalidError struct{ Field, Message string }
 
+// Error names the field and says what is wrong with it; callers may read it.
 func (e *InvalidError) Error() string { return e.Field + ": " + e.Message }
 
 const (

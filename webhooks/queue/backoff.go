@@ -24,6 +24,7 @@ type verdict struct {
 	again bool // not a failure: call again later
 }
 
+// Error is the handler's own error, or when it wants to be called again.
 func (v *verdict) Error() string {
 	if v.err == nil {
 		return "to be called again in " + v.after.String()
@@ -31,6 +32,7 @@ func (v *verdict) Error() string {
 	return v.err.Error()
 }
 
+// Unwrap gives the handler's own error; nil where it did not fail.
 func (v *verdict) Unwrap() error { return v.err }
 
 // Fatal marks an error that trying again cannot mend: the item is dead at once.
