@@ -6,6 +6,7 @@ package web
 
 import (
 	"embed"
+	"io"
 	"io/fs"
 	"net/http"
 	"path"
@@ -34,7 +35,11 @@ var contentTypes = map[string]string{
 	".woff2": "font/woff2",
 }
 
-// Handler serves the pages and their assets, to GET and HEAD. Any other path is not found.
+// notFound is the problem that the gateway answers for any address where there is nothing.
+const notFound = `{"type":"urn:switchboard:problem:not-found","title":"Not Found","status":404,"detail":"there is nothing at this address"}`
+
+// Handler serves the pages and their assets, to GET and HEAD. Any other path is a problem
+// (RFC 9457) with status 404.
 func Handler() http.Handler {
 	return handler(files)
 }
@@ -51,7 +56,9 @@ func handler(files fs.FS) http.Handler {
 		body, err := fs.ReadFile(files, name)
 		switch {
 		case name == "" || err != nil:
-			http.NotFound(w, r)
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.WriteHeader(http.StatusNotFound)
+			_, _ = io.WriteString(w, notFound) // the client is gone
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			w.Header().Set("Allow", "GET, HEAD")
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)

@@ -38,12 +38,12 @@ func TestHandler(t *testing.T) {
 		{"/assets/inter-ABC.woff2", "font/woff2", forever, 200},
 		{"/assets/licenses-ABC.txt", "text/plain; charset=utf-8", forever, 200},
 		{"/assets/mark-ABC.svg", "image/svg+xml", forever, 200},
-		{"/assets/", "text/plain; charset=utf-8", "", 404},
-		{"/assets/none.js", "text/plain; charset=utf-8", "", 404},
-		{"/assets/deep/inside-ABC.txt", "text/plain; charset=utf-8", "", 404},
-		{"/assets/../index.html", "text/plain; charset=utf-8", "", 404},
-		{"/index.html", "text/plain; charset=utf-8", "", 404},
-		{"/dist/index.html", "text/plain; charset=utf-8", "", 404},
+		{"/assets/", "application/problem+json", "", 404},
+		{"/assets/none.js", "application/problem+json", "", 404},
+		{"/assets/deep/inside-ABC.txt", "application/problem+json", "", 404},
+		{"/assets/../index.html", "application/problem+json", "", 404},
+		{"/index.html", "application/problem+json", "", 404},
+		{"/dist/index.html", "application/problem+json", "", 404},
 	}
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {

@@ -120,6 +120,10 @@ func TestDemoRunsASessionAndStops(t *testing.T) {
 			t.Errorf("%s: %d %s", path, status, body)
 		}
 	}
+	_, nothing := call(t, http.DefaultClient, "GET", url+"/nothing", key, "")
+	if _, none := call(t, http.DefaultClient, "GET", url+"/assets/none.js", key, ""); none != nothing {
+		t.Errorf("no asset: %s, no address: %s", none, nothing)
+	}
 	if status, body := call(t, http.DefaultClient, "POST", url+"/realtime/sessions", "sk-mine", `{"session_id":"one"}`); status != 201 {
 		t.Errorf("create with the given key: %d %s", status, body)
 	}
