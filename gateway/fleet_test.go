@@ -162,6 +162,7 @@ func TestAnyRequestToAnyNode(t *testing.T) {
 	if items := f.on(b, 200, "GET", path+"/items", ""); !strings.Contains(string(items.body), "hello") {
 		t.Errorf("items %s", items.body)
 	}
+	f.on(b, 200, "HEAD", path+"/items", "")
 	f.on(b, 201, "POST", path+"/client-secret", "")
 	f.on(b, 200, "DELETE", path, "")
 	var err error

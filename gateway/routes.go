@@ -109,7 +109,7 @@ func (g *Gateway) route() error {
 
 	e.POST(internalSessions+"/:id", g.adopt)
 	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
-	g.api = humagin.NewWithGroup(e, api, apiConfig())
+	g.api = typed(e, api, apiConfig())
 	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
 	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
 	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
@@ -156,13 +156,36 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 	operators := e.Group("", g.authenticate(RoleOperator), g.body)
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = humagin.NewWithGroup(e, operators, sharedConfig(apps))
+	g.api = typed(e, operators, sharedConfig(apps))
 	add(g, http.MethodPost, broadcasts, "create-broadcast", "Change the instructions of all sessions", 202, g.broadcast)
 	add(g, http.MethodGet, broadcasts, "list-broadcasts", "List broadcasts", 200, g.listBroadcasts)
 	add(g, http.MethodGet, broadcasts+"/{id}", "get-broadcast", "See how far a broadcast has come", 200, g.getBroadcast)
 	add(g, http.MethodDelete, broadcasts+"/{id}", "withdraw-broadcast", "Take a broadcast back", 200, g.withdraw)
 	add(g, http.MethodGet, broadcasts+"/{id}/outcomes", "list-outcomes", "See what became of a broadcast in each session", 200, g.outcomes)
 	operators.GET(broadcasts+"/:id/events", g.progress)
+}
+
+// typed serves a group's typed operations. Those that answer a GET answer a HEAD in the same
+// way, and net/http leaves the body out; sockets and streams are no typed operations.
+func typed(e *gin.Engine, group *gin.RouterGroup, c huma.Config) huma.API {
+	return headsToo{humagin.NewWithGroup(e, group, c)}
+}
+
+type headsToo struct{ huma.API }
+
+// Adapter is asked by huma where it adds an operation.
+func (a headsToo) Adapter() huma.Adapter { return headAdapter{a.API.Adapter()} }
+
+type headAdapter struct{ huma.Adapter }
+
+// Handle adds one route, or two.
+func (a headAdapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	a.Adapter.Handle(op, handler)
+	if op.Method == http.MethodGet {
+		head := *op
+		head.Method = http.MethodHead
+		a.Adapter.Handle(&head, handler)
+	}
 }
 
 // sharedConfig describes operations of another group in the same document.
@@ -174,13 +197,14 @@ func sharedConfig(with huma.API) huma.Config {
 
 // routeBeside adds the routes of what stands beside the sessions, described in the same document.
 func (g *Gateway) routeBeside(e *gin.Engine) {
-	api := humagin.NewWithGroup(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(g.api))
+	api := typed(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(g.api))
 	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) })
 }
 
 func apiConfig() huma.Config {
 	c := huma.DefaultConfig("Switchboard", "1")
-	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them."
+	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
+		"What answers a GET answers a HEAD too, but for sockets and streams."
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN
 	c.CreateHooks = nil                                   // no $schema in bodies
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -189,6 +189,31 @@ func TestBadRequests(t *testing.T) {
 	}
 }
 
+// TestHeads: a HEAD is answered as a GET, without the body and whatever the status.
+func TestHeads(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	r.open("one")
+	for _, row := range []struct{ path, key string }{
+		{"/realtime/sessions", app},
+		{"/realtime/sessions", "sk-wrong"},
+		{"/realtime/sessions/one", app},
+		{"/realtime/sessions/none", app},
+		{"/realtime/sessions/one/items", app},
+		{"/realtime/broadcasts", operator},
+		{"/realtime/broadcasts", app},
+		{"/openapi.yaml", ""},
+	} {
+		get, head := r.do("GET", row.path, row.key, ""), r.do("HEAD", row.path, row.key, "")
+		if head.StatusCode != get.StatusCode || head.Header.Get("Content-Type") != get.Header.Get("Content-Type") || len(head.body) > 0 {
+			t.Errorf("%s: HEAD %d %s with %d bytes, GET %d %s", row.path, head.StatusCode, head.Header.Get("Content-Type"), len(head.body),
+				get.StatusCode, get.Header.Get("Content-Type"))
+		}
+	}
+	for _, path := range []string{"/realtime/sessions/one/events", "/realtime/sessions/one/relay", "/v1/realtime"} {
+		r.must(405, "HEAD", path, app, "")
+	}
+}
+
 func TestBodiesAreJSONWhateverTheirType(t *testing.T) {
 	r := newRig(t, standin.Faults{}, nil)
 	r.open("one")
