@@ -9,7 +9,7 @@ import (
 )
 
 func FuzzDecodeStrictTakesJSONOnly(f *testing.F) {
-	for _, seed := range []string{`{}`, ``, `{"session":{"type":"realtime"}}`, `{"expires_after":{"seconds":1}}{}`, `{"x":1}`, `null`} {
+	for _, seed := range []string{`{}`, ``, `{"session":{"type":"realtime"}}`, `{"expires_after":{"seconds":1}}{}`, `{"x":1}`, `null`, `{"session":1,"session":2}`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
@@ -17,6 +17,9 @@ func FuzzDecodeStrictTakesJSONOnly(f *testing.F) {
 		err := decodeStrict(strings.NewReader(body), &r)
 		if err == nil && strings.TrimSpace(body) != "" && !json.Valid([]byte(body)) {
 			t.Errorf("took %q", body)
+		}
+		if at := repeatedKey([]byte(body)); at != "" && !json.Valid([]byte(body)) {
+			t.Errorf("found %q twice in %q, which is no JSON", at, body)
 		}
 		if err != nil && asProblem(err).Status/100 != 4 {
 			t.Errorf("%q: %v is not the caller's fault", body, err)

@@ -96,6 +96,8 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
+	case repeatedKey(raw) != "":
+		g.fail(c, &session.InvalidError{Field: repeatedKey(raw), Detail: "is given twice"})
 	default:
 		patient(c)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
