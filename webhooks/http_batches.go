@@ -73,12 +73,12 @@ func (s *Service) retryBatch(ctx context.Context, in *idInput) (*batchOutput, er
 
 // submission is a batch given as JSON.
 type submission struct {
-	Endpoint         string            `json:"endpoint"`
-	Requests         []batch.Request   `json:"requests"`
-	InputFileID      string            `json:"input_file_id"`
-	CompletionWindow string            `json:"completion_window"`
-	Metadata         map[string]string `json:"metadata"`
-	OutputExpires    int64             `json:"output_expires_after_seconds"`
+	Endpoint         string            `json:"endpoint,omitempty" doc:"Of all requests; left out if they say it"`
+	Requests         []batch.Request   `json:"requests,omitempty" doc:"Or input_file_id"`
+	InputFileID      string            `json:"input_file_id,omitempty" doc:"Of a file that OpenAI has"`
+	CompletionWindow string            `json:"completion_window,omitempty" doc:"24h if left out"`
+	Metadata         map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
+	OutputExpires    int64             `json:"output_expires_after_seconds,omitempty" doc:"From an hour to 30 days; left out: OpenAI's default"`
 }
 
 func (sub *submission) spec() batch.Spec {

@@ -130,14 +130,17 @@ func (s *Service) submitJob(c *gin.Context) {
 	respond(c, j, err)
 }
 
+// jobSubmission is a job given as JSON.
+type jobSubmission struct {
+	Model          string            `json:"model" doc:"The base model"`
+	TrainingFile   string            `json:"training_file" doc:"ID of a file that OpenAI has"`
+	ValidationFile string            `json:"validation_file,omitempty" doc:"The same, to validate with"`
+	Suffix         string            `json:"suffix,omitempty" doc:"Of the new model's name"`
+	Metadata       map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
+}
+
 func (s *Service) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
-	var in struct {
-		Model          string            `json:"model"`
-		TrainingFile   string            `json:"training_file"`
-		ValidationFile string            `json:"validation_file"`
-		Suffix         string            `json:"suffix"`
-		Metadata       map[string]string `json:"metadata"`
-	}
+	var in jobSubmission
 	if err := readJSON(body, largestField, &in); err != nil {
 		return nil, err
 	}

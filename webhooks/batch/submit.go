@@ -26,10 +26,10 @@ type Spec struct {
 
 // Request is one request of a batch, and one line of an input file.
 type Request struct {
-	CustomID string          `json:"custom_id"` // default: request-1, request-2, …
-	Method   string          `json:"method"`    // default: POST
-	URL      string          `json:"url"`       // default: the batch's endpoint
-	Body     json.RawMessage `json:"body"`      // what the endpoint takes
+	CustomID string          `json:"custom_id,omitempty" doc:"request-1, request-2, … if left out"`
+	Method   string          `json:"method,omitempty" doc:"POST, the only one, if left out"`
+	URL      string          `json:"url,omitempty" doc:"The batch's endpoint if left out"`
+	Body     json.RawMessage `json:"body" doc:"What the endpoint takes"`
 }
 
 // SubmitRequests makes a batch of requests. Their endpoint is that of the first one if the Spec does not say it.
