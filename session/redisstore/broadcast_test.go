@@ -134,7 +134,7 @@ func TestLogThatIsFollowedIsKept(t *testing.T) {
 	}
 }
 
-// forgetful loses the answer to what it sends next, once.
+// forgetful loses the answer to what it sends next, and the connection with it, once.
 type forgetful struct {
 	net.Conn
 	lose *atomic.Bool
@@ -143,6 +143,7 @@ type forgetful struct {
 func (c forgetful) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err == nil && c.lose.CompareAndSwap(true, false) {
+		c.Close() // or who reads again waits for the rest
 		return 0, io.EOF
 	}
 	return n, err
