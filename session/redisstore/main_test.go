@@ -63,7 +63,11 @@ func suites(t *testing.T, url string) {
 	})
 }
 
+// The suites wait at the same time, for times to live and for fsync. The tests that take Redis
+// away run before them: clients of theirs look for it for another second.
+
 func TestOnEmbedded(t *testing.T) {
+	t.Parallel()
 	s, err := embedded.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +76,12 @@ func TestOnEmbedded(t *testing.T) {
 	suites(t, s.URL())
 }
 
-func TestOnRedis(t *testing.T) { suites(t, redistest.Start(t).URL) }
+func TestOnRedis(t *testing.T) {
+	t.Parallel()
+	suites(t, redistest.Start(t).URL)
+}
 
-func TestOnCluster(t *testing.T) { suites(t, redistest.StartCluster(t).URL) }
+func TestOnCluster(t *testing.T) {
+	t.Parallel()
+	suites(t, redistest.StartCluster(t).URL)
+}
