@@ -85,13 +85,16 @@ var disturbances = []disturbance{
 }
 
 // disturb does one thing after the other until stop ends. It begins with a node that is
-// frozen, and one that is cut off, for longer than their leases last.
-func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[string]int) error {
+// frozen, and one that is cut off, for longer than the leases last that they have.
+func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[string]int) (err error) {
 	for n := 0; stop.Err() == nil; n++ {
 		what, victim := disturbances[rand.IntN(len(disturbances))], f.nodes[rand.IntN(len(f.nodes))]
 		lasts := t.Lease/10 + rand.N(time.Duration(what.most*float64(t.Lease)))
 		if n < 2 {
-			what, victim, lasts = disturbances[n], f.nodes[n], t.Lease+t.Lease/2
+			what, lasts = disturbances[n], t.Lease+t.Lease/2
+			if victim, err = f.owner(ctx); err != nil {
+				return err
+			}
 		}
 		if what.redis {
 			victim = f.redis
@@ -105,6 +108,20 @@ func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[stri
 		}
 	}
 	return nil
+}
+
+// owner is a node that runs a session.
+func (f *fleet) owner(ctx context.Context) (*server, error) {
+	where, err := f.whereabouts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, url := range where {
+		if n := f.node(url); n != nil {
+			return n, nil
+		}
+	}
+	return nil, fmt.Errorf("no node runs a session: %v", where)
 }
 
 // cutOff keeps a node from Redis for a while, and what they told each other under way.
