@@ -14,6 +14,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
+	"switchboard/session/sessiontest"
 )
 
 func publishAndWithdraw(ctx context.Context, s *redisstore.Store) error {
@@ -57,7 +58,7 @@ func subscribed(t *testing.T, ctx context.Context, s *redisstore.Store, client r
 		entries, err := s.Follow(ctx, after)
 		done <- followed{entries, err}
 	}()
-	eventually(t, "Follow waits", func() bool {
+	sessiontest.Eventually(t, "Follow waits", func() bool {
 		n, err := client.PubSubNumSub(t.Context(), "gw:{bc}:log").Result()
 		return err == nil && n["gw:{bc}:log"] == 1
 	})
@@ -72,7 +73,7 @@ func TestFollowLeavesWhileItWaits(t *testing.T) {
 	if got := <-done; !errors.Is(got.err, context.Canceled) {
 		t.Fatalf("left with %v", got.err)
 	}
-	eventually(t, "its connection is closed", func() bool {
+	sessiontest.Eventually(t, "its connection is closed", func() bool {
 		return client.PubSubNumSub(t.Context(), "gw:{bc}:log").Val()["gw:{bc}:log"] == 0
 	})
 }
@@ -105,7 +106,7 @@ func TestFollowFailsWithoutRedis(t *testing.T) {
 		t.Fatalf("followed %v without Redis", got.entries)
 	}
 	server.Restart()
-	eventually(t, "Redis is reached again", func() bool { return client.Ping(t.Context()).Err() == nil })
+	sessiontest.Eventually(t, "Redis is reached again", func() bool { return client.Ping(t.Context()).Err() == nil })
 	want := publish(t, s)
 	if entries, err := s.Follow(t.Context(), last); err != nil || len(entries) != 1 || entries[0].ID != want.ID {
 		t.Fatalf("followed %v, %v", entries, err)

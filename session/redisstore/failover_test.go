@@ -72,7 +72,7 @@ func TestSentinelFailover(t *testing.T) {
 	master.Kill()
 	said("meanwhile")
 
-	eventually(t, "the replica takes over", func() bool {
+	sessiontest.Eventually(t, "the replica takes over", func() bool {
 		items, err := s.Items(t.Context(), "s-1")
 		return err == nil && len(items) == 2 && items[0].ID == "before" && items[1].ID == "meanwhile"
 	})

@@ -8,6 +8,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
+	"switchboard/session/sessiontest"
 )
 
 // What finds orphans may be out of order: then no lease is given out that it would not
@@ -58,7 +59,7 @@ func TestNothingIsLookedAtForEver(t *testing.T) {
 			apply(t, s, record)
 		}
 	}
-	eventually(t, "nothing is left to look at", func() bool {
+	sessiontest.Eventually(t, "nothing is left to look at", func() bool {
 		if ids, err := s.Orphans(t.Context(), 10); err != nil || len(ids) > 0 {
 			t.Fatalf("orphans %v, %v", ids, err)
 		}

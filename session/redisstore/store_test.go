@@ -16,22 +16,8 @@ import (
 	"switchboard/session"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
+	"switchboard/session/sessiontest"
 )
-
-// eventually waits until done: for a time to live to pass, or for a server to be back.
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	poll := time.NewTicker(10 * time.Millisecond)
-	defer poll.Stop()
-	late := time.After(30 * time.Second)
-	for !done() {
-		select {
-		case <-poll.C:
-		case <-late:
-			t.Fatalf("did not happen: %s", what)
-		}
-	}
-}
 
 // changes are one of each kind for a session.
 func changes(id session.ID, status session.Status) []session.Change {
@@ -120,7 +106,7 @@ func TestThousandSessionsLeaveNothing(t *testing.T) {
 		}
 		apply(t, s, batch...)
 	}
-	eventually(t, "nothing is left", func() bool { return len(server.Keys()) == 0 })
+	sessiontest.Eventually(t, "nothing is left", func() bool { return len(server.Keys()) == 0 })
 }
 
 func TestListForgetsWhatIsGone(t *testing.T) {
@@ -217,7 +203,7 @@ func awayAndBack(t *testing.T, server *redistest.Server, leave func()) {
 	}
 	server.Restart()
 	// The client looks once a second whether it can connect again.
-	eventually(t, "Redis is reached again", func() bool {
+	sessiontest.Eventually(t, "Redis is reached again", func() bool {
 		owner, err := s.Owner(t.Context(), id)
 		return err == nil && owner == lease
 	})
@@ -295,7 +281,7 @@ func TestEpochGrowsThoughRedisForgets(t *testing.T) {
 	}
 	server.Flush()
 	var taken session.Lease
-	eventually(t, "a greater epoch", func() bool {
+	sessiontest.Eventually(t, "a greater epoch", func() bool {
 		taken, err = s.Acquire(t.Context(), "s-1", "http://b", time.Hour)
 		return err == nil && taken.Epoch > old.Epoch
 	})

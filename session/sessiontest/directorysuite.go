@@ -66,7 +66,7 @@ func wantRenewed(t *testing.T, d session.Directory, leases []session.Lease, lost
 
 func expire(t *testing.T, d session.Directory, id session.ID) {
 	t.Helper()
-	eventually(t, "the lease expires", func() bool {
+	Eventually(t, "the lease expires", func() bool {
 		_, err := d.Owner(t.Context(), id)
 		return errors.Is(err, session.ErrNotFound)
 	})

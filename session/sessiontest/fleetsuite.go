@@ -73,7 +73,7 @@ func testSilentNode(t *testing.T, f Fleet) {
 	lasting := session.Node{URL: nodeB, Started: created}
 	must(t, f.Announce(t.Context(), lasting, time.Hour))
 	must(t, f.Announce(t.Context(), session.Node{URL: nodeA, Started: created}, 20*time.Millisecond))
-	eventually(t, "the silent node is gone", func() bool {
+	Eventually(t, "the silent node is gone", func() bool {
 		nodes, err := f.Nodes(t.Context())
 		must(t, err)
 		return len(nodes) == 1
@@ -136,7 +136,7 @@ func wantOrphans(t *testing.T, f session.Fleet, limit int, want ...session.ID) {
 func awaitOrphans(t *testing.T, f session.Fleet, want ...session.ID) {
 	t.Helper()
 	var got []session.ID
-	eventually(t, fmt.Sprint("orphans ", want), func() bool {
+	Eventually(t, fmt.Sprint("orphans ", want), func() bool {
 		some, err := f.Orphans(t.Context(), 10)
 		must(t, err)
 		got = append(got, some...)

@@ -44,7 +44,7 @@ func testGrantExpiry(t *testing.T, g session.Grants) {
 		wantInvalid(t, g.PutGrant(t.Context(), "ek_1", session.Grant{}, ttl), "ttl")
 	}
 	must(t, g.PutGrant(t.Context(), "ek_1", session.Grant{Key: "shop"}, 20*time.Millisecond))
-	eventually(t, "the grant expires", func() bool {
+	Eventually(t, "the grant expires", func() bool {
 		_, err := g.Grant(t.Context(), "ek_1")
 		return errors.Is(err, session.ErrNotFound)
 	})

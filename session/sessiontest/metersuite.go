@@ -65,7 +65,7 @@ func testLimitRace(t *testing.T, m session.Meter) {
 
 func testOpenExpiry(t *testing.T, m session.Meter) {
 	must(t, m.Open(t.Context(), "k", "s-1", 1, 20*time.Millisecond))
-	eventually(t, "a session that was not closed counts no more", func() bool {
+	Eventually(t, "a session that was not closed counts no more", func() bool {
 		return m.Open(t.Context(), "k", "s-2", 1, time.Hour) == nil
 	})
 	wantLimit(t, m.Open(t.Context(), "k", "s-1", 1, time.Hour), 1)

@@ -19,8 +19,9 @@ func record(id session.ID) session.Record {
 	}
 }
 
-// eventually waits until done: for what happens when a time to live has passed.
-func eventually(t *testing.T, what string, done func() bool) {
+// Eventually waits until done, and fails the test if that takes half a minute: for a time to
+// live to pass, or for a server to be back.
+func Eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
