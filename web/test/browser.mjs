@@ -1,5 +1,6 @@
 // Chromium with a recorded voice as its microphone.
 
+import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -29,6 +30,21 @@ export async function startBrowser(plan) {
   });
   return {
     browser,
+    /** Opens an empty page for a test, and holds at its end that the page threw nothing and broke no policy. */
+    async open(t, options) {
+      const context = await browser.newContext(options);
+      const page = await context.newPage();
+      const errors = [];
+      page.on("pageerror", (error) => errors.push(String(error)));
+      page.on("console", (message) => {
+        if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
+      });
+      t.after(async () => {
+        await context.close();
+        assert.deepEqual(errors, [], "the page throws nothing and breaks no policy");
+      });
+      return page;
+    },
     async close() {
       await browser.close();
       await rm(folder, { recursive: true, force: true });

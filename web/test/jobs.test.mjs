@@ -58,18 +58,8 @@ async function until(ask, wanted) {
 
 /** Opens a place of the page through the network that can fail. */
 async function openPage(t, site, { key = site.gateway.key, at = "", ...options } = {}) {
-  const context = await chromium.browser.newContext(options);
-  const page = await context.newPage();
+  const page = await chromium.open(t, options);
   page.setDefaultTimeout(patience.timeout);
-  const errors = [];
-  page.on("pageerror", (error) => errors.push(String(error)));
-  page.on("console", (message) => {
-    if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
-  });
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(errors, [], "the page throws nothing and breaks no policy");
-  });
   await page.goto(`${site.network.origin}/jobs${key ? `#key=${key}` : ""}`);
   if (key) await page.getByTestId("phase").getByText("Live").waitFor();
   if (at) await page.evaluate((at) => (location.hash = at), at);

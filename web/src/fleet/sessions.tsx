@@ -1,5 +1,5 @@
 import { signal } from "@preact/signals";
-import { Ago, Empty, Segments, Status, Title } from "../shared/parts";
+import { Ago, Empty, Filter, Segments, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
 import type { Labels } from "./labels";
 import { LabelsField } from "./labels-field";
@@ -123,10 +123,7 @@ export function LabelList({ labels = {} }: { labels: Labels | undefined }) {
 
 export function SessionFilter() {
   return (
-    <form class="form" id="filter" tabIndex={-1} aria-labelledby="filter-title" onSubmit={(e) => e.preventDefault()}>
-      <h2 class="side-title" id="filter-title">
-        Filter
-      </h2>
+    <Filter>
       <Segments
         name="status"
         legend="Status"
@@ -152,6 +149,6 @@ export function SessionFilter() {
           filter.labels.value = labels;
         }}
       />
-    </form>
+    </Filter>
   );
 }

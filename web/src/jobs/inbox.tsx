@@ -1,5 +1,5 @@
 import { type Signal, signal, useSignal, useSignalEffect } from "@preact/signals";
-import { Ago, Confirm, Empty, Segments, Status, Title } from "../shared/parts";
+import { Ago, Confirm, Empty, Filter, Segments, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
 import { addressOf } from "./route";
 import type { Store } from "./store";
@@ -197,10 +197,7 @@ const categories = ["batch.", "fine_tuning.", "response.", "realtime.", "eval.",
 
 export function InboxFilter() {
   return (
-    <form class="form" id="filter" tabIndex={-1} aria-labelledby="filter-title" onSubmit={(e) => e.preventDefault()}>
-      <h2 class="side-title" id="filter-title">
-        Filter
-      </h2>
+    <Filter>
       <Segments
         name="state"
         legend="What became of it"
@@ -247,6 +244,6 @@ export function InboxFilter() {
           An exact type, or a category with its dot, like <code>batch.</code>
         </p>
       </div>
-    </form>
+    </Filter>
   );
 }

@@ -112,6 +112,18 @@ export function Confirm({ name, question, action }: { name: string; question: st
   );
 }
 
+/** What a list is filtered by; each part of it is applied when it is changed. */
+export function Filter({ children }: { children: ComponentChildren }) {
+  return (
+    <form class="form" id="filter" tabIndex={-1} aria-labelledby="filter-title" onSubmit={(e) => e.preventDefault()}>
+      <h2 class="side-title" id="filter-title">
+        Filter
+      </h2>
+      {children}
+    </form>
+  );
+}
+
 export interface Choice<T extends string> {
   value: T;
   label: string;
