@@ -89,7 +89,7 @@ CLIENTS := $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcar
 test-go: web bin/tally $(CLIENTS) ## Go tests, under the race detector
 	@.ci/needs redis-server=redis-server gcc=gcc,libc6-dev curl=curl
 	@echo "== go test -race"
-	@CGO_ENABLED=1 go test -race -vet=off -json ./... | $(TALLY) $(COUNTS)/go
+	@CGO_ENABLED=1 go test -race -vet=off -parallel 4 -json ./... | $(TALLY) $(COUNTS)/go
 
 .PHONY: test-web
 test-web: web bin/tally ## Unit tests of the pages
