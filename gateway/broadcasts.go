@@ -148,15 +148,15 @@ const progressPoll = 200 * time.Millisecond
 
 // progress streams how far a broadcast has come, whenever that changes.
 func (g *Gateway) progress(c *gin.Context) {
-	ctx, cancel := context.WithCancel(c.Request.Context())
-	defer cancel()
-	defer context.AfterFunc(g.streams, cancel)()
 	id := c.Param("id")
-	now, err := g.Broadcasts.Broadcast(ctx, id)
+	now, err := g.Broadcasts.Broadcast(c.Request.Context(), id)
 	if err != nil {
 		g.fail(c, broadcastError(err))
 		return
 	}
+	ctx, cancel := context.WithCancel(c.Request.Context())
+	defer cancel()
+	defer context.AfterFunc(g.streams, cancel)()
 	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer)}
 	s.open()
 	tick := time.NewTicker(progressPoll)

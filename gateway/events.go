@@ -27,11 +27,10 @@ const (
 var eventID = regexp.MustCompile(`^[0-9]{1,19}(-[0-9]{1,19})?$`)
 
 // events streams a session's log: what was missed since Last-Event-ID, then what happens.
+// A node that stops answers, too, and then ends the stream: of any status but 200 an
+// EventSource would not come back.
 func (g *Gateway) events(c *gin.Context) {
-	ctx, cancel := context.WithCancel(c.Request.Context())
-	defer cancel()
-	defer context.AfterFunc(g.streams, cancel)()
-
+	ctx := c.Request.Context()
 	f, after, err := g.eventSource(c)
 	if err != nil {
 		g.fail(c, err)
@@ -58,6 +57,9 @@ func (g *Gateway) events(c *gin.Context) {
 			return // the client comes back with what it has
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.streams, cancel)()
 	s.follow(ctx, feed)
 }
 

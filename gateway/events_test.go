@@ -136,11 +136,24 @@ func TestEventsOfAnEndedSession(t *testing.T) {
 	}
 }
 
+// A node that stops ends its streams, and answers those who come back before it is gone
+// with what they missed: an EventSource takes any status but 200 for the end of all.
 func TestDrainEndsEventStreams(t *testing.T) {
 	r := newRig(t, standin.Faults{}, nil)
 	r.open("one")
 	next, _ := r.follow("one", "")
+	r.must(200, "POST", "/realtime/sessions/one/message", app, `{"text":"x","respond":false}`)
+	made := r.must(202, "POST", "/realtime/broadcasts", operator, `{"instructions":"x"}`).Header.Get("Location")
 	r.gateway.Drain()
 	for next("").LastEventID != "" {
+	}
+	next, _ = r.follow("one", "0")
+	if next("conversation.item.added").LastEventID == "" {
+		t.Error("the past was not told")
+	}
+	for next("").LastEventID != "" {
+	}
+	if got := r.must(200, "GET", made+"/events", operator, ""); !strings.Contains(string(got.body), "event: progress") {
+		t.Errorf("progress %q", got.body)
 	}
 }

@@ -55,9 +55,12 @@ var outcomes = []string{
 }
 
 // Broadcast returns how far a broadcast has come; ErrNotFound if the log does not have it.
-func (m *Memory) Broadcast(_ context.Context, id string) (session.BroadcastStatus, error) {
+func (m *Memory) Broadcast(ctx context.Context, id string) (session.BroadcastStatus, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return session.BroadcastStatus{}, ctx.Err() // as one that is asked over a network
+	}
 	e, err := m.publishedLocked(id)
 	if err != nil {
 		return session.BroadcastStatus{}, err

@@ -176,9 +176,12 @@ func (m *Memory) Items(_ context.Context, id session.ID) ([]session.Item, error)
 }
 
 // Events implements [session.Store].
-func (m *Memory) Events(_ context.Context, id session.ID, after string, limit int) ([]session.LoggedEvent, error) {
+func (m *Memory) Events(ctx context.Context, id session.ID, after string, limit int) ([]session.LoggedEvent, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // as one that is asked over a network
+	}
 	s, err := m.knownLocked(id)
 	if err != nil {
 		return nil, err
