@@ -20,7 +20,7 @@ func CloseNodes(g *Gateway) {
 }
 
 // NewHop is the way to an owner; leave is what happens when this node stops.
-func NewHop(owner io.ReadWriteCloser) (h io.WriteCloser, leave func()) {
-	way := &hop{ReadWriteCloser: owner, gone: func() {}, forget: func() bool { return true }}
+func NewHop(owner io.ReadWriteCloser) (h io.ReadWriteCloser, leave func()) {
+	way := newHop(owner, func() {})
 	return way, way.leave
 }

@@ -79,7 +79,7 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 		t.Fatal(err)
 	}
 	g, err := gateway.New(gateway.Options{
-		Hub: m.hub, Node: m.url, Directory: mem, Secret: secret, Broadcasts: mem,
+		Hub: m.hub, Node: m.url, Directory: mem, Silence: 50 * time.Millisecond, Secret: secret, Broadcasts: mem,
 		Store: mem, Grants: mem, Keys: keys, Logger: log, Model: "gpt-realtime-2.1",
 	})
 	if err != nil {

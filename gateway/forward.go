@@ -160,7 +160,7 @@ func (f *forwarding) accept(r *http.Response) error {
 	if r.Header.Get(movedHeader) != "" {
 		return errMoved
 	}
-	f.g.letGo(r)
+	f.g.letGo(r, session.ID(f.c.Param("id")), f.to.String())
 	f.answer = r.Body
 	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
 		f.c.Writer.Header().Del(name) // the owner has set its own

@@ -47,6 +47,10 @@ type Options struct {
 	Directory session.Directory
 	Secret    Secret
 
+	// Silence is how long a node may say nothing to a client that is forwarded there until it is
+	// looked whether the session goes on elsewhere; 0: 5 seconds.
+	Silence time.Duration
+
 	Broadcasts Broadcasts // nil: there are no routes for them
 
 	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
@@ -131,6 +135,7 @@ func (o *Options) complete() error {
 	o.BodyBytes = orDefault(o.BodyBytes, 1<<20)
 	o.BodyTime = orDefault(o.BodyTime, 15*time.Second)
 	o.FrameBytes = orDefault(o.FrameBytes, 16<<20)
+	o.Silence = orDefault(o.Silence, 5*time.Second)
 	o.TokenTTL = orDefault(o.TokenTTL, 10*time.Minute)
 	o.ResumeTTL = orDefault(o.ResumeTTL, 24*time.Hour)
 	return nil

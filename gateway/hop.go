@@ -18,31 +18,36 @@ const hopWait = 2 * time.Second
 
 // letGo makes what is forwarded without an end, end when this node stops: an event stream
 // at once, as its own do, and a socket with 1012 once the node's own sessions have moved.
-func (g *Gateway) letGo(r *http.Response) {
+// Both end, too, when the session goes on elsewhere and the owner is not able to say so.
+func (g *Gateway) letGo(r *http.Response, id session.ID, owner string) {
 	socket, upgraded := r.Body.(io.ReadWriteCloser)
 	switch {
 	case r.StatusCode == http.StatusSwitchingProtocols && upgraded:
 		g.clients.Add(1) // its end is waited for as that of a client of this node's own
-		h := &hop{ReadWriteCloser: socket, gone: g.clients.Done}
+		h := newHop(socket, g.clients.Done)
 		h.forget = context.AfterFunc(g.hops, h.leave)
+		h.vigil = g.keepVigil(id, owner, func() { socket.Close() })
 		r.Body = h
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream"):
 		body := r.Body
-		r.Body = &ending{ReadCloser: body, over: g.streams, forget: context.AfterFunc(g.streams, func() { body.Close() })}
+		hangUp := func() { body.Close() }
+		r.Body = &ending{ReadCloser: body, forget: context.AfterFunc(g.streams, hangUp), vigil: g.keepVigil(id, owner, hangUp)}
 	}
 }
 
-// ending is an event stream that ends as if it were over when its context does.
+// ending is an event stream that ends as if it were over, whatever ends it: who reads it
+// comes back with the last ID, and an event that was cut is none.
 type ending struct {
 	io.ReadCloser
-	over   context.Context
 	forget func() bool
+	vigil  *vigil
 }
 
 // Read returns io.EOF where the stream was cut off by its context.
 func (e *ending) Read(p []byte) (int, error) {
 	n, err := e.ReadCloser.Read(p)
-	if err != nil && e.over.Err() != nil {
+	e.vigil.heard()
+	if err != nil {
 		err = io.EOF
 	}
 	return n, err
@@ -51,23 +56,65 @@ func (e *ending) Read(p []byte) (int, error) {
 // Close ends the stream; it may be called more than once.
 func (e *ending) Close() error {
 	e.forget()
+	e.vigil.end()
 	return e.ReadCloser.Close()
 }
 
 // hop is the way to the owner of a forwarded WebSocket. It passes bytes on as they come
-// and knows no more of them than where the client's frames end, so that this node can put
-// a close frame behind one: the owner answers it with the same code, behind one of its own.
+// and knows no more of them than where frames end, so that this node can put a close frame
+// behind one: to the owner, which answers it with the same code, when this node stops, and to
+// the client when the owner is lost.
 type hop struct {
 	io.ReadWriteCloser
 	gone   func()      // told once that it is closed
 	forget func() bool // keeps leave from being called
+	vigil  *vigil      // over the owner
 	once   sync.Once
+	left   chan struct{} // closed when the client sends no more
+	leaves sync.Once     // closes left
+
+	// Of the goroutine that reads.
+	answer framing
+	last   []byte // what is left of the frame that tells the client that the owner is lost
+	lost   bool
 
 	mu sync.Mutex
 	// Guarded by mu.
 	frames  framing
 	leaving bool
-	closed  bool // the close frame is sent: what the client sends now is for nobody
+	closed  bool // the close frame is sent, or the owner is lost: what the client sends now is for nobody
+}
+
+func newHop(owner io.ReadWriteCloser, gone func()) *hop {
+	return &hop{ReadWriteCloser: owner, gone: gone, forget: func() bool { return true }, left: make(chan struct{})}
+}
+
+// Read passes on what the owner sends. One that is lost without a word is answered for:
+// its client is to come back. It is given time to see that, as its own close frame would.
+func (h *hop) Read(p []byte) (int, error) {
+	for !h.lost {
+		n, err := h.ReadWriteCloser.Read(p)
+		h.vigil.heard()
+		h.answer.pass(p[:n])
+		if n > 0 || err == nil {
+			return n, nil
+		}
+		h.lost = true
+		if h.answer.closed || !h.answer.between() {
+			return 0, err
+		}
+		h.last = binary.BigEndian.AppendUint16([]byte{0x88, 2}, session.CloseMoved)
+	}
+	if len(h.last) > 0 {
+		n := copy(p, h.last)
+		h.last = h.last[n:]
+		return n, nil
+	}
+	select {
+	case <-h.left:
+	case <-time.After(hopWait):
+	}
+	return 0, io.ErrUnexpectedEOF
 }
 
 // Write passes on what the client sent.
@@ -83,13 +130,17 @@ func (h *hop) Write(p []byte) (int, error) {
 	}
 	h.frames.pass(p[:n])
 	if _, err := h.ReadWriteCloser.Write(p[:n]); err != nil {
-		return 0, err
+		h.closed = true
+		h.ReadWriteCloser.Close() // who reads answers for the owner
+		return len(p), nil
 	}
-	return len(p), h.closeLocked()
+	h.closeLocked()
+	return len(p), nil
 }
 
 // CloseWrite passes on that the client sends no more.
 func (h *hop) CloseWrite() error {
+	h.leaves.Do(func() { close(h.left) })
 	if half, ok := h.ReadWriteCloser.(interface{ CloseWrite() error }); ok {
 		return half.CloseWrite()
 	}
@@ -99,8 +150,10 @@ func (h *hop) CloseWrite() error {
 // Close is called when both ends are gone, or were given up.
 func (h *hop) Close() error {
 	err := h.ReadWriteCloser.Close()
+	h.leaves.Do(func() { close(h.left) })
 	h.once.Do(func() {
 		h.forget()
+		h.vigil.end()
 		h.gone()
 	})
 	return err
@@ -112,25 +165,25 @@ func (h *hop) leave() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.leaving = true
-	_ = h.closeLocked() // an owner that is gone is seen by who reads
+	h.closeLocked()
 }
 
 // closeLocked sends the close frame if this is the place for it.
-func (h *hop) closeLocked() error {
+func (h *hop) closeLocked() {
 	if !h.leaving || h.closed || !h.frames.between() {
-		return nil
+		return
 	}
 	h.closed = true
 	frame := []byte{0x88, 0x82, 0, 0, 0, 0, 0, 0} // a close frame of two bytes, masked with zeros
 	binary.BigEndian.PutUint16(frame[6:], session.CloseMoved)
-	_, err := h.ReadWriteCloser.Write(frame)
-	return err
+	_, _ = h.ReadWriteCloser.Write(frame) // an owner that is gone is seen by who reads
 }
 
 // framing follows where frames end in a stream of them (RFC 6455 §5.2).
 type framing struct {
-	head []byte // what has come of the next frame's header
-	left uint64 // bytes of payload until the frame's end
+	head   []byte // what has come of the next frame's header
+	left   uint64 // bytes of payload until the frame's end
+	closed bool   // one of them was a close frame
 }
 
 // between reports whether the last byte was the last of a frame.
@@ -181,6 +234,7 @@ func (f *framing) step(p []byte) int {
 	case 127:
 		length = binary.BigEndian.Uint64(f.head[2:])
 	}
+	f.closed = f.closed || f.head[0]&0xf == 8
 	f.head, f.left = f.head[:0], length
 	return 1
 }

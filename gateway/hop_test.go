@@ -160,3 +160,61 @@ func TestNodeFrozen(t *testing.T) {
 	}
 	f.on(f.nodes[0], 404, "GET", "/realtime/sessions/one", "")
 }
+
+// A node that is frozen, or cut off, says nothing to whom it has; once another has the
+// session they are sent to come back, and an event stream ends.
+func TestNodeLostWithoutAWord(t *testing.T) {
+	f := newFleet(t, 1)
+	a := f.nodes[0]
+	thaw := make(chan struct{})
+	var lease session.Lease
+	frozen := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") {
+			w.Header().Set("Content-Type", "text/event-stream")
+			_ = http.NewResponseController(w).Flush()
+			if _, err := f.mem.Transfer(r.Context(), lease, "http://elsewhere", time.Hour); err != nil {
+				t.Error(err)
+			}
+		} else if c, err := websocket.Accept(w, r, nil); err == nil {
+			defer c.CloseNow()
+		}
+		<-thaw
+	}))
+	defer frozen.Close()
+	defer close(thaw)
+	var err error
+	if lease, err = f.mem.Acquire(t.Context(), "one", frozen.URL, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	c := f.attach(a, "one", "")
+	defer c.CloseNow()
+	f.url = a.url
+	if got := f.must(200, "GET", "/realtime/sessions/one/events", app, ""); len(got.body) > 0 {
+		t.Errorf("the stream said %q", got.body)
+	}
+	var closed websocket.CloseError
+	if _, _, err := c.Read(t.Context()); !errors.As(err, &closed) || closed.Code != session.CloseMoved {
+		t.Errorf("the client saw %v", err)
+	}
+}
+
+// An owner whose connection breaks is answered for behind the frame that it sent last.
+func TestHopAnswersForALostOwner(t *testing.T) {
+	whole := ws.MustCompileFrame(ws.NewTextFrame([]byte("hello")))
+	bye := ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "")))
+	moved := ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(session.CloseMoved, "")))
+	for name, row := range map[string]struct{ sent, want []byte }{
+		"between frames":    {whole, append(bytes.Clone(whole), moved...)},
+		"before the first":  {nil, moved},
+		"inside a frame":    {whole[:3], whole[:3]},
+		"behind a farewell": {bye, bye},
+	} {
+		owner := &sink{}
+		owner.Write(row.sent)
+		h, _ := gateway.NewHop(owner)
+		go h.Close() // as the client that has seen the end
+		if got, _ := io.ReadAll(h); !bytes.Equal(got, row.want) {
+			t.Errorf("%s: %x, want %x", name, got, row.want)
+		}
+	}
+}
