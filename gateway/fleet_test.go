@@ -291,6 +291,18 @@ func TestNodeStopsAndItsClientsGoOn(t *testing.T) {
 	c.CloseNow()
 }
 
+// Whoever was told that a session is open finds it in the list of any node.
+func TestSessionIsListedAtOnce(t *testing.T) {
+	f := newFleet(t, 2)
+	for i := range 5 {
+		f.on(f.nodes[i%2], 201, "POST", "/realtime/sessions", fmt.Sprintf(`{"session_id":"s%d"}`, i))
+		list := f.on(f.nodes[1-i%2], 200, "GET", "/realtime/sessions", "")
+		if n := len(list.field(t, "sessions").([]any)); n != i+1 {
+			t.Errorf("%d sessions listed of %d", n, i+1)
+		}
+	}
+}
+
 func TestNodesProveThemselves(t *testing.T) {
 	f := newFleet(t, 1)
 	m := f.nodes[0]

@@ -55,6 +55,7 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 	if err != nil { // without its token the session is of no use to the caller
 		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), "not created"))
 	}
+	g.flush(ctx) // every node lists it from now on, and runs it on if this one is lost
 	out := &createOutput{Location: "/realtime/sessions/" + string(rec.ID)}
 	out.Body = Created{
 		SessionID: rec.ID, Status: session.StatusCreated, ClientSecret: secret,
