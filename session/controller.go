@@ -38,6 +38,7 @@ type Controller struct {
 	up         *leg
 	frozen     bool      // it is on its way to another node: nothing goes in or out
 	flaps      int       // legs in a row that were lost soon
+	flapping   time.Time // since when
 	swapping   bool      // another leg is being made ready
 	renewAt    time.Time // from when the leg is replaced at a quiet moment
 	renewBy    time.Time // and by when at any

@@ -128,10 +128,10 @@ func (c *Controller) lostLocked(l *leg, why error) {
 	l.lost = true
 	l.out.hold()
 	l.conn.Close(CloseNormal, "")
-	if time.Since(l.opened) > stableLife || errors.Is(why, errExpiring) {
-		c.flaps = 0
+	if c.flaps == 0 || time.Since(l.opened) > stableLife || errors.Is(why, errExpiring) {
+		c.flaps, c.flapping = 0, time.Now()
 	}
-	if c.flaps++; fatal(why) || c.flaps > maxFlaps {
+	if c.flaps++; fatal(why) || time.Since(c.flapping) > recoverWait {
 		c.endLocked(why)
 		return
 	}
@@ -141,12 +141,9 @@ func (c *Controller) lostLocked(l *leg, why error) {
 	c.readers.Go(c.recover)
 }
 
-// An upstream that accepts and then closes, again and again, is given up: after so many
-// legs in a row that did not live this long.
-const (
-	maxFlaps   = 3
-	stableLife = 5 * time.Second
-)
+// stableLife is how long a leg must live to be a success: an upstream that accepts and
+// then closes, again and again, is treated as one that does not accept.
+const stableLife = 5 * time.Second
 
 // fatal reports whether an upstream that ended like this would refuse the next one too.
 func fatal(why error) bool {
@@ -191,13 +188,16 @@ func (c *Controller) cutItems() {
 	}
 }
 
-// recoverWait bounds how long a session lives without an upstream.
+// recoverWait bounds how long a session lives without an upstream, or with none that stays.
 const recoverWait = 30 * time.Second
 
 // recover makes another leg in the place of one that was lost, with back-off.
 func (c *Controller) recover() {
 	began := time.Now()
-	for attempt := 0; ; attempt++ {
+	c.mu.Lock()
+	attempt := max(c.flaps-1, 0)
+	c.mu.Unlock()
+	for ; attempt == 0 || c.backOff(attempt-1); attempt++ {
 		c.mu.Lock()
 		config, items := c.replayLocked()
 		c.mu.Unlock()
@@ -211,12 +211,17 @@ func (c *Controller) recover() {
 			c.end(fmt.Errorf("recover upstream: %w", err))
 			return
 		}
-		pause := min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)
-		select {
-		case <-c.life.Done():
-			return
-		case <-time.After(pause/2 + jitter(pause/2)):
-		}
+	}
+}
+
+// backOff waits behind an attempt that failed; false when the session is over.
+func (c *Controller) backOff(attempt int) bool {
+	pause := min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)
+	select {
+	case <-c.life.Done():
+		return false
+	case <-time.After(pause/2 + jitter(pause/2)):
+		return true
 	}
 }
 
