@@ -45,8 +45,17 @@ func Connect(address string) (redis.UniversalClient, error) {
 	// Both are for managed services, and cost a round trip for each connection.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	return redis.NewUniversalClient(opts), nil
+	if !opts.IsClusterMode {
+		return redis.NewUniversalClient(opts), nil
+	}
+	cluster := opts.Cluster()
+	cluster.ClusterStateReloadInterval = clusterReload
+	return redis.NewClusterClient(cluster), nil
 }
+
+// clusterReload is how old the map of a cluster may be. That a master is gone is not told by
+// it: until the map is read again, its slots are asked for where it was.
+const clusterReload = time.Second
 
 // parse does by hand what net/url does, which refuses several hosts and quotes the
 // password in its errors.

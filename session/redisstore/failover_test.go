@@ -89,6 +89,25 @@ func TestSentinelFailover(t *testing.T) {
 	said("after")
 }
 
+// The master of a cluster is lost, and its replica takes over: that is known within moments,
+// not when the client happens to read the cluster's map again.
+func TestClusterFailover(t *testing.T) {
+	master := redistest.StartCluster(t)
+	replica := redistest.StartClusterReplica(t, master)
+	s := redisstore.New(connect(t, master.URL), redisstore.Options{})
+	lease, err := s.Acquire(t.Context(), "s-1", "http://a", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the replica has it", func() bool { return len(replica.Keys()) == len(master.Keys()) })
+	master.Kill()
+	replica.TakeOver()
+	eventually(t, "the new master is asked", func() bool {
+		lost, err := s.Renew(t.Context(), []session.Lease{lease}, time.Minute)
+		return err == nil && len(lost) == 0
+	})
+}
+
 // hear reads the next event, which must hold part.
 func hear(t *testing.T, c *sessiontest.Conn, part string) {
 	t.Helper()

@@ -68,6 +68,50 @@ func StartCluster(t testing.TB) *Server {
 	return s
 }
 
+// StartClusterReplica adds a node to a cluster of one that has what master has. Call TakeOver
+// when master is gone: with it went the majority that would have chosen.
+func StartClusterReplica(t testing.TB, master *Server) *Server {
+	t.Helper()
+	s := prepare(t, "redis+cluster", "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--repl-diskless-sync-delay", "0")
+	host, port, _ := net.SplitHostPort(master.Addr)
+	id := master.ask("CLUSTER", "MYID")
+	bus := master.args[len(master.args)-1]
+	s.ready = func() bool {
+		switch nodes := s.ask("CLUSTER", "NODES"); {
+		case !strings.Contains(nodes, id):
+			s.ask("CLUSTER", "MEET", host, port, bus)
+		case !strings.Contains(nodes, "slave "+id):
+			s.ask("CLUSTER", "REPLICATE", id)
+		default:
+			return strings.Contains(s.ask("INFO", "replication"), "master_link_status:up") &&
+				master.mapped() == 2
+		}
+		return false
+	}
+	s.Restart()
+	return s
+}
+
+// mapped is how many nodes the map of a cluster names for its first slots.
+func (s *Server) mapped() int {
+	client := s.client()
+	defer client.Close()
+	slots, err := client.Do(context.Background(), "CLUSTER", "SLOTS").Slice()
+	if err != nil || len(slots) == 0 {
+		return 0
+	}
+	first, _ := slots[0].([]any)
+	return len(first) - 2 // behind the first and the last slot
+}
+
+// TakeOver makes a replica of a cluster the master.
+func (s *Server) TakeOver() {
+	s.t.Helper()
+	if answer := s.ask("CLUSTER", "FAILOVER", "TAKEOVER"); answer != "OK" {
+		s.t.Fatalf("CLUSTER FAILOVER: %s", answer)
+	}
+}
+
 // StartReplica runs a Redis that has what master has, and whatever it is told from then on.
 func StartReplica(t testing.TB, master *Server) *Server {
 	t.Helper()
