@@ -15,7 +15,7 @@ const (
 	applyTimeout = 5 * time.Second
 
 	// journalPause is how long changes gather after a write, unless somebody waits for
-	// them: versions of the same record become one.
+	// them or an item is complete: versions of the same record become one.
 	journalPause = 20 * time.Millisecond
 )
 
@@ -60,9 +60,27 @@ func newJournal(store Store, log *slog.Logger, limit int, stale func(ID, int64))
 	}
 }
 
-// add takes one change.
+// add takes one change. What was said is written at once: a node that is killed takes
+// along what is not.
 func (j *journal) add(c Change) {
+	j.put(c)
+	ring(j.wake)
+	if c.Item != nil && c.Item.whole() {
+		ring(j.hurry)
+	}
+}
+
+func ring(waiting chan struct{}) {
+	select {
+	case waiting <- struct{}{}:
+	default:
+	}
+}
+
+// put adds a change, or puts it in the place of an older version.
+func (j *journal) put(c Change) {
 	j.mu.Lock()
+	defer j.mu.Unlock()
 	j.added++
 	if key := versionKey(c); key != "" {
 		if i, ok := j.newest[key]; ok {
@@ -70,7 +88,6 @@ func (j *journal) add(c Change) {
 				c.Order = j.pending[i].Order
 			}
 			j.pending[i] = c
-			j.mu.Unlock()
 			return
 		}
 		j.newest[key] = len(j.pending)
@@ -82,11 +99,6 @@ func (j *journal) add(c Change) {
 	if c.Event != nil {
 		j.bytes += len(c.Event.Raw)
 		j.makeRoomLocked()
-	}
-	j.mu.Unlock()
-	select {
-	case j.wake <- struct{}{}:
-	default:
 	}
 }
 
@@ -292,10 +304,7 @@ func (j *journal) waitLocked(w wait) bool {
 	}
 	w.upTo = j.added
 	j.waiting = append(j.waiting, w)
-	select {
-	case j.hurry <- struct{}{}:
-	default:
-	}
+	ring(j.hurry)
 	return true
 }
 

@@ -270,6 +270,22 @@ func (a *away) Orphans(ctx context.Context, limit int) ([]session.ID, error) {
 	return a.Memory.Orphans(ctx, limit)
 }
 
+// What was said is in the store before any time passes: a node may be killed.
+func TestItemsAreWrittenAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		_, up := fx.open(session.Spec{ID: "s"})
+		for i := range 5 {
+			send(t, up, fmt.Sprintf(`{"type":"conversation.item.done","event_id":"e%d","item":{"id":"item_%d","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"x"}]}}`, i, i))
+			synctest.Wait()
+			if items, err := fx.mem.Items(t.Context(), "s"); err != nil || len(items) != i+1 {
+				t.Errorf("%d items of %d, %v", len(items), i+1, err)
+			}
+		}
+	})
+}
+
 // The store may be away for half a minute: relaying goes on, and what happened meanwhile
 // is there afterwards, in order.
 func TestStoreAwayAndBack(t *testing.T) {
