@@ -88,7 +88,7 @@ var kinds = []struct {
 	{session.ErrNotFound, 404, "session-not-found", "there is no such session", 0},
 	{session.ErrExists, 409, "session-exists", "a session with this ID exists or existed", 0},
 	{session.ErrEnded, 410, "session-ended", "the session has ended", 0},
-	{session.ErrLeaseLost, 503, "session-elsewhere", "another node has taken the session over", 1},
+	{session.ErrLeaseLost, 503, "session-elsewhere", "the session's node was lost or has changed; another runs it on within moments", 1},
 	{session.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
 	{session.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
 	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},

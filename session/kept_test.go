@@ -52,7 +52,7 @@ func TestClientsAreToldWhatIsKept(t *testing.T) {
 		takes time.Duration
 		fails bool
 		told  time.Duration // at the latest: a write may have begun without the item
-		kept  int // items that the store has by then
+		kept  int           // items that the store has by then
 	}{
 		"a store as they are": {takes: 3 * time.Millisecond, told: 6 * time.Millisecond, kept: 1},
 		"a slow one":          {takes: time.Second, told: 500 * time.Millisecond},
