@@ -18,6 +18,7 @@ type leg struct {
 	conn    Conn // nil for the place of one that is yet to come
 	out     outbox
 	lost    bool
+	spent   bool // because its time was over
 	opened  time.Time
 	session json.RawMessage // the API session, as last reported; the rest is read from it
 	kind    string          // of session: "realtime" or "transcription"

@@ -125,10 +125,10 @@ func (c *Controller) lostLocked(l *leg, why error) {
 		return
 	}
 	c.settleClients() // what is kept back there may be in the leg's memory
-	l.lost = true
+	l.lost, l.spent = true, errors.Is(why, errExpiring)
 	l.out.hold()
 	l.conn.Close(CloseNormal, "")
-	if c.flaps == 0 || time.Since(l.opened) > stableLife || errors.Is(why, errExpiring) {
+	if c.flaps == 0 || time.Since(l.opened) > stableLife || l.spent {
 		c.flaps, c.flapping = 0, time.Now()
 	}
 	if c.flaps++; fatal(why) || time.Since(c.flapping) > recoverWait {
@@ -233,8 +233,11 @@ func (c *Controller) recovered(l *leg) {
 		return
 	}
 	reason := reasonLost
-	if c.up.conn == nil {
+	switch {
+	case c.up.conn == nil:
 		reason = reasonMoved
+	case c.up.spent:
+		reason = reasonExpiring
 	}
 	c.swapLocked(l, reason)
 	if c.turn.wanted {

@@ -231,7 +231,7 @@ func TestRenewalIsForcedAtTheEnd(t *testing.T) {
 		for i := range 4 { // what was not yet an item, then what came meanwhile
 			want(t, second, fmt.Sprintf(`"n":%d`, i))
 		}
-		want(t, cl, "renewed")
+		want(t, cl, "renewed", `"reason":"expiring"`)
 	})
 }
 

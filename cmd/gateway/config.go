@@ -45,7 +45,7 @@ type config struct {
 
 	RedisURL string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Better given by the environment."`
 	Keep     time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long an ended session can be looked at."`
-	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"How long a session is this node's without renewal: Redis may be away for most of it."`
+	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"How long a session is this node's without renewal: Redis may be away for most of it. At least 5s."`
 
 	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model of REST sessions whose config names none."`
 	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Transcribes the user's speech in REST sessions whose config does not speak of it; empty is none."`
