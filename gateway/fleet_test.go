@@ -68,7 +68,7 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 	}
 	m := &member{url: "http://" + l.Addr().String()}
 	secret := gateway.Secret(func(context.Context) ([]byte, error) { return []byte(fleetSecret), nil })
-	client := &http.Client{Transport: gateway.NodeTransport()}
+	client := &http.Client{Transport: gateway.NodeTransport(nil)}
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
 	m.hub = session.NewHub(session.HubOptions{
 		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem,

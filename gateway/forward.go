@@ -174,7 +174,9 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return
 	}
-	f.g.Logger.Debug("not forwarded", "to", f.to.String(), "error", err)
+	if !errors.Is(err, errMoved) {
+		f.g.Logger.Info("not forwarded", "to", f.to.String(), "error", err)
+	}
 	if r.Method == http.MethodPost && mayHaveArrived(err) {
 		f.g.fail(f.c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
 		return
@@ -202,17 +204,6 @@ func (g *Gateway) transportFor(r *http.Request) *http.Transport {
 		return g.looks
 	}
 	return g.nodes
-}
-
-// NodeTransport connects nodes with each other: never through a proxy, and giving up soon
-// on one that does not take the connection.
-func NodeTransport() *http.Transport {
-	t := http.DefaultTransport.(*http.Transport).Clone()
-	t.ResponseHeaderTimeout = doWait
-	t.Proxy = nil
-	t.DialContext = (&net.Dialer{Timeout: dialWait, KeepAlive: 15 * time.Second}).DialContext
-	t.MaxIdleConnsPerHost = 64
-	return t
 }
 
 // bodyAgain returns a request's body and leaves it to be read once more.

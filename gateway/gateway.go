@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"io"
 	"log/slog"
 	"net/http"
@@ -46,6 +47,9 @@ type Options struct {
 	Node      string
 	Directory session.Directory
 	Secret    Secret
+
+	// Certificate is what this node shows, if it serves https; see NodeTransport.
+	Certificate *x509.Certificate
 
 	// Silence is how long a node may say nothing to a client that is forwarded there until it is
 	// looked whether the session goes on elsewhere; 0: 5 seconds.
@@ -105,7 +109,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL)}
-	g.nodes, g.looks = NodeTransport(), NodeTransport()
+	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())
 	g.hops, g.hangUp = context.WithCancel(context.Background())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,7 +61,8 @@ type config struct {
 
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
-	demoKey string // made by --demo
+	demoKey string            // made by --demo
+	shown   *x509.Certificate // the certificate that TLSCert is, read by run
 }
 
 // Validate is called by kong; its error is the one line that the user sees.

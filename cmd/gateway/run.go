@@ -37,6 +37,9 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer listener.Close()
+	if certificate != nil {
+		c.shown = certificate.Leaf
+	}
 	base := c.scheme() + "://" + reachable(listener.Addr())
 	if c.Demo {
 		d, err := startDemo(ctx, &c, base, certificate, log)
@@ -116,7 +119,7 @@ func newNode(c config, base string, log *slog.Logger) (*node, error) {
 	hub := session.NewHub(session.HubOptions{
 		Node: name, Notify: tell(jobs, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store,
-		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(), Timeout: 10 * time.Second}, secret),
+		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
 		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		KeyLimits: func(string) session.KeyLimits { return limits },
@@ -142,7 +145,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, jobs *webho
 		return nil, err
 	}
 	return gateway.New(gateway.Options{
-		Node: name, Directory: store, Secret: secret, Broadcasts: store,
+		Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: jobs.Routes, Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
