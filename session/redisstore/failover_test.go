@@ -99,10 +99,10 @@ func TestClusterFailover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the replica has it", func() bool { return len(replica.Keys()) == len(master.Keys()) })
+	sessiontest.Eventually(t, "the replica has it", func() bool { return len(replica.Keys()) == len(master.Keys()) })
 	master.Kill()
 	replica.TakeOver()
-	eventually(t, "the new master is asked", func() bool {
+	sessiontest.Eventually(t, "the new master is asked", func() bool {
 		lost, err := s.Renew(t.Context(), []session.Lease{lease}, time.Minute)
 		return err == nil && len(lost) == 0
 	})
