@@ -28,9 +28,9 @@ func (g *gathering) ask(c *Controller) bool {
 	return concerned
 }
 
-// askers is how many goroutines tell the sessions of a node. The acknowledgements wake
-// thousands, between which one alone would wait for its turn again and again.
-const askers = 8
+// askers is how many goroutines tell the sessions of a node: so many that each is done
+// before it would have to wait for its turn behind all that the first answers have woken.
+const askers = 128
 
 // askAll lets sessions consider the entry, and returns when all have been told.
 func (g *gathering) askAll(all []*Controller) {
