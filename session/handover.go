@@ -26,8 +26,9 @@ type Snapshot struct {
 	Wanted  bool              `json:"wanted,omitempty"`  // a response is to be asked for
 }
 
-// handoverAtOnce is how many sessions are on their way to other nodes at a time.
-const handoverAtOnce = 32
+// handoverAtOnce is how many sessions are on their way to other nodes at a time: more do
+// not arrive sooner, and their clients wait for each other's.
+const handoverAtOnce = 8
 
 // handOverAll gives every session to another node, each at a quiet moment, until ctx is
 // done; what is left then is ended by the caller.
