@@ -27,10 +27,11 @@ func decodeStrict(r io.Reader, into any) error {
 	if at := unknownKey(raw, reflect.TypeOf(into)); at != "" {
 		return &session.InvalidError{Field: at, Detail: "unknown parameter"}
 	}
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(raw, into)); ok {
+	err = json.Unmarshal(raw, into)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &session.InvalidError{Field: orDefault(wrong.Field, "body"), Detail: "has the wrong type"}
 	}
-	return nil
+	return err
 }
 
 // unknownKey says where raw has a key for which a type, of structs and maps, has no field;
