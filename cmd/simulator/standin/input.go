@@ -120,7 +120,7 @@ func (s *session) appendAudio(encoded string) *apiError {
 	}
 	buf := audioBuffers.Get().(*[]byte)
 	defer func() {
-		if cap(*buf) <= eventBufferKept {
+		if cap(*buf) <= readBufferKept {
 			audioBuffers.Put(buf)
 		}
 	}()

@@ -32,22 +32,14 @@ const (
 )
 
 func (o *outbox) text(payload []byte) {
-	o.frames = appendFrame(o.buffer(), payload)
+	o.frames = appendFrame(o.frames, payload)
 	o.events++
 	o.bytes += int64(len(payload))
 }
 
 func (o *outbox) ping() {
-	o.frames = append(o.buffer(), opPing, 4)
+	o.frames = append(o.frames, opPing, 4)
 	o.frames = binary.BigEndian.AppendUint32(o.frames, rand.Uint32())
-}
-
-// buffer is what the next frame goes behind.
-func (o *outbox) buffer() []byte {
-	if o.frames == nil {
-		return *frameBuffers.Get().(*[]byte)
-	}
-	return o.frames
 }
 
 func appendFrame(b, payload []byte) []byte {
@@ -110,25 +102,30 @@ func (s *session) flush() {
 
 // write empties the outbox and then, if the session is ending, ends it.
 func (s *session) write() {
+	spare := frameBuffers.Get().(*[]byte)
 	for {
 		s.mu.Lock()
-		frames := s.out.frames
-		if len(frames) == 0 || s.closed {
+		if len(s.out.frames) == 0 || s.closed {
 			break
 		}
-		s.out.frames = nil
+		var frames []byte
+		frames, s.out.frames = s.out.frames, (*spare)[:0]
 		s.mu.Unlock()
 		if !s.send(frames) {
 			s.drop("connection lost") // and stays writing, so that nobody tries again
 			return
 		}
-		release(frames)
+		*spare = frames
 	}
+	unused := s.out.frames
+	s.out.frames = nil
 	how := s.ending
 	// An ending session stays writing, so that nothing follows the close frame.
 	s.out.writing = how != nil && !s.closed
 	closed := s.closed
 	s.mu.Unlock()
+	release(*spare)
+	release(unused)
 	if how != nil && !closed {
 		s.hangUp(*how)
 	}
@@ -164,22 +161,19 @@ func (s *session) send(frames []byte) bool {
 // emit sends an event: its type, a new event_id, and the members of v, which encodes as
 // an object. The caller holds mu.
 func (s *session) emit(eventType string, v any) {
-	buf := eventBuffers.Get().(*bytes.Buffer)
-	defer recycle(buf)
-	buf.Reset()
-	b := append(buf.AvailableBuffer(), `{"type":"`...)
+	b := make([]byte, 0, 512)
+	b = append(b, `{"type":"`...)
 	b = append(b, eventType...)
 	b = append(b, `","event_id":"`...)
-	b = append(appendID(b, "event_"), '"')
-	buf.Write(b)
-	members := buf.Len()
-	if err := encode(buf, v); err != nil || buf.Len() <= members+len("{}") {
-		buf.Truncate(members)
-		buf.WriteByte('}')
+	b = appendID(b, "event_")
+	b = append(b, '"')
+	if members, err := marshal(v); err == nil && len(members) > 2 {
+		b = append(b, ',')
+		b = append(b, members[1:]...)
 	} else {
-		buf.Bytes()[members] = ','
+		b = append(b, '}')
 	}
-	s.post(buf.Bytes())
+	s.post(b)
 }
 
 // post sends one whole event, with what the faults make of it. The caller holds mu.
@@ -217,19 +211,12 @@ func (s *session) fail(e *apiError, eventID string) {
 // marshal is json.Marshal without the escaping of <, > and &, which the API does not do.
 func marshal(v any) ([]byte, error) {
 	var buf bytes.Buffer
-	err := encode(&buf, v)
-	return buf.Bytes(), err
-}
-
-// encode appends what marshal returns.
-func encode(buf *bytes.Buffer, v any) error {
-	enc := json.NewEncoder(buf)
+	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return err
+		return nil, err
 	}
-	buf.Truncate(buf.Len() - len("\n"))
-	return nil
+	return bytes.TrimRight(buf.Bytes(), "\n"), nil
 }
 
 // hangUp closes the socket as how says. It waits up to 5 s for the peer's close frame.

@@ -20,17 +20,10 @@ const readLimit = 32 << 20
 // appendLimit is the most audio one append may carry.
 const appendLimit = 15 << 20
 
-// eventBuffers hold one event each, received or sent.
-var eventBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var readBuffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
-// eventBufferKept is the largest buffer that goes back to the pool.
-const eventBufferKept = 64 << 10
-
-func recycle(buf *bytes.Buffer) {
-	if buf.Cap() <= eventBufferKept {
-		eventBuffers.Put(buf)
-	}
-}
+// readBufferKept is the largest buffer that goes back to the pool.
+const readBufferKept = 64 << 10
 
 // read handles messages until the socket ends. No buffer is held while it waits.
 func (s *session) read(ctx context.Context) error {
@@ -49,8 +42,12 @@ func (s *session) read(ctx context.Context) error {
 }
 
 func (s *session) receive(kind websocket.MessageType, r io.Reader) error {
-	buf := eventBuffers.Get().(*bytes.Buffer)
-	defer recycle(buf)
+	buf := readBuffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= readBufferKept {
+			readBuffers.Put(buf)
+		}
+	}()
 	buf.Reset()
 	if _, err := buf.ReadFrom(r); err != nil {
 		return err
