@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -34,7 +35,9 @@ func (s *unhurried) Apply(ctx context.Context, changes []session.Change) ([]sess
 // startUnhurried is a node whose writes take as long as that from the call of slow on.
 func startUnhurried(t *testing.T, takes time.Duration, fails bool) (fx *fixture, slow func()) {
 	store := &unhurried{Memory: sessiontest.NewMemory()}
-	fx = start(t, func(o *session.HubOptions) { o.Store, o.Directory, o.Meter = store, store, store })
+	fx = start(t, func(o *session.HubOptions) {
+		o.Store, o.Directory, o.Meter, o.ClientQueue = store, store, store, 64<<10
+	})
 	fx.mem = store.Memory
 	return fx, func() {
 		time.Sleep(time.Second) // what was begun is written
@@ -97,6 +100,30 @@ func TestNobodyWaitsForAStoreThatIsAway(t *testing.T) {
 		begun := time.Now()
 		send(t, up, `{"type":"response.done","event_id":"e_response","response":{"id":"r","status":"completed","conversation_id":"conv"}}`)
 		want(t, cl, "e_response")
+		if took := time.Since(begun); took != 0 {
+			t.Errorf("told after %v", took)
+		}
+	})
+}
+
+// More than half of what may wait for a client is not withheld: it would be let go as one
+// that stays behind.
+func TestLittleIsWithheld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx, slow := startUnhurried(t, time.Second, false)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Open())
+		slow()
+		begun := time.Now()
+		send(t, up, itemDone)
+		for range 100 {
+			send(t, up, `{"type":"response.output_audio.delta","event_id":"e_audio","response_id":"r","item_id":"j","delta":"`+strings.Repeat("A", 2000)+`"}`)
+		}
+		want(t, cl, "e_done")
+		for range 100 {
+			want(t, cl, "e_audio")
+		}
 		if took := time.Since(begun); took != 0 {
 			t.Errorf("told after %v", took)
 		}

@@ -92,6 +92,9 @@ func (c *Controller) pass(f Frame, h head, audio, more bool) {
 // toClients relays one frame to all clients; one that is too slow is let go.
 func (c *Controller) toClients(f Frame, audio bool, response []byte, more bool) {
 	for _, cl := range c.clients {
+		if cl.out.bytes > cl.out.limit/2 {
+			c.releaseLocked() // it is not the client that stays behind
+		}
 		if err := cl.out.send(f, audio, response, more); err != nil {
 			cl.leaveLocked(err)
 		}
