@@ -43,7 +43,7 @@ type ending struct {
 	vigil  *vigil
 }
 
-// Read returns io.EOF where the stream was cut off by its context.
+// Read returns io.EOF whatever has ended the stream.
 func (e *ending) Read(p []byte) (int, error) {
 	n, err := e.ReadCloser.Read(p)
 	e.vigil.heard()
