@@ -32,10 +32,14 @@ func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err
 		"id": itemID, "type": "message", "role": m.Role,
 		"content": []object{{"type": kind, "text": m.Text}},
 	})
-	if err != nil || !m.Respond {
+	if err != nil {
 		return itemID, err
 	}
-	return itemID, c.respond(ctx)
+	if m.Respond {
+		err = c.respond(ctx)
+	}
+	c.kept(ctx)
+	return itemID, err
 }
 
 // FunctionResult answers a function call of the model's and, once all calls of its
@@ -51,10 +55,11 @@ func (c *Controller) FunctionResult(ctx context.Context, callID, output string) 
 		c.unanswer(callID)
 		return "", err
 	}
-	if !c.followCall(callID) {
-		return itemID, nil
+	if c.followCall(callID) {
+		err = c.respond(ctx)
 	}
-	return itemID, c.respond(ctx)
+	c.kept(ctx)
+	return itemID, err
 }
 
 // answer notes that a function call is being answered.
@@ -184,9 +189,6 @@ func (c *Controller) ClearAudio(ctx context.Context) error {
 func (c *Controller) addItem(ctx context.Context, item object) error {
 	k := &ack{eventID: NewID(ownPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
 	_, err := c.ask(ctx, k, object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
-	if err == nil {
-		c.kept(ctx)
-	}
 	return err
 }
 

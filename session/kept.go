@@ -29,8 +29,7 @@ type withholding struct {
 // changed so far is in the store.
 func (c *Controller) withholdLocked() {
 	w := &c.withheld
-	w.last++
-	mine := w.last
+	mine := w.last + 1
 	written := func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -38,7 +37,11 @@ func (c *Controller) withholdLocked() {
 			c.releaseLocked()
 		}
 	}
-	if len(c.clients) == 0 || !c.node.journal.afterWrite(written) || w.limit != nil {
+	if len(c.clients) == 0 || !c.node.journal.afterWrite(written) {
+		return
+	}
+	w.last = mine
+	if w.limit != nil {
 		return
 	}
 	c.settleClients()

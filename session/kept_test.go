@@ -32,18 +32,20 @@ func (s *unhurried) Apply(ctx context.Context, changes []session.Change) ([]sess
 	return s.Memory.Apply(ctx, changes)
 }
 
-// startUnhurried is a node whose writes take as long as that from the call of slow on.
-func startUnhurried(t *testing.T, takes time.Duration, fails bool) (fx *fixture, slow func()) {
+// startUnhurried is a node with a session and a client, whose writes take as long as that
+// once all of this is written.
+func startUnhurried(t *testing.T, takes time.Duration, fails bool) (fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 	store := &unhurried{Memory: sessiontest.NewMemory()}
 	fx = start(t, func(o *session.HubOptions) {
 		o.Store, o.Directory, o.Meter, o.ClientQueue = store, store, store, 64<<10
 	})
 	fx.mem = store.Memory
-	return fx, func() {
-		time.Sleep(time.Second) // what was begun is written
-		store.takes.Store(int64(takes))
-		store.fails.Store(fails)
-	}
+	c, up = fx.openFor(time.Hour)
+	cl, _ = fx.attach(c, session.Open())
+	time.Sleep(time.Second)
+	store.takes.Store(int64(takes))
+	store.fails.Store(fails)
+	return fx, c, up, cl
 }
 
 const itemDone = `{"type":"conversation.item.done","event_id":"e_done","item":{"id":"i","type":"message","role":"user","status":"completed","content":[{"type":"input_text","text":"hello"}]}}`
@@ -63,11 +65,8 @@ func TestClientsAreToldWhatIsKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				fx, slow := startUnhurried(t, tc.takes, tc.fails)
+				fx, c, up, cl := startUnhurried(t, tc.takes, tc.fails)
 				defer fx.stop()
-				c, up := fx.openFor(time.Hour)
-				cl, _ := fx.attach(c, session.Open())
-				slow()
 				begun := time.Now()
 				send(t, up, itemDone)
 				send(t, up, `{"type":"response.output_audio.delta","event_id":"e_audio","response_id":"r","item_id":"j","delta":"AAAA"}`)
@@ -90,11 +89,8 @@ func TestClientsAreToldWhatIsKept(t *testing.T) {
 // While the store is known to be away nobody waits for it.
 func TestNobodyWaitsForAStoreThatIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fx, slow := startUnhurried(t, 50*time.Millisecond, true)
+		fx, _, up, cl := startUnhurried(t, 50*time.Millisecond, true)
 		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
-		slow()
 		send(t, up, itemDone)
 		want(t, cl, "e_done")
 		begun := time.Now()
@@ -110,11 +106,8 @@ func TestNobodyWaitsForAStoreThatIsAway(t *testing.T) {
 // that stays behind.
 func TestLittleIsWithheld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fx, slow := startUnhurried(t, time.Second, false)
+		fx, _, up, cl := startUnhurried(t, time.Second, false)
 		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
-		slow()
 		begun := time.Now()
 		send(t, up, itemDone)
 		for range 100 {
@@ -133,11 +126,8 @@ func TestLittleIsWithheld(t *testing.T) {
 // What a client was not told yet it is told before the session ends, or moves on.
 func TestNothingIsWithheldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fx, slow := startUnhurried(t, time.Second, false)
+		fx, c, up, cl := startUnhurried(t, time.Second, false)
 		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
-		slow()
 		send(t, up, itemDone)
 		synctest.Wait()
 		late, _ := fx.attach(c, session.Open()) // waits with the others
@@ -153,10 +143,8 @@ func TestNothingIsWithheldAtTheEnd(t *testing.T) {
 // Who asked for an item is answered once the store has it.
 func TestCallersAreAnsweredWhatIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fx, slow := startUnhurried(t, 3*time.Millisecond, false)
+		fx, c, up, _ := startUnhurried(t, 3*time.Millisecond, false)
 		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		slow()
 		done := make(chan error, 1)
 		go func() {
 			_, err := c.Message(t.Context(), session.Message{Text: "hello"})

@@ -146,7 +146,9 @@ func (o *outbox) full() bool { return o.bytes > o.limit }
 
 // hold makes everything wait until release, or until takeOver gives it to another outbox.
 func (o *outbox) hold() {
-	o.stalled = time.Now()
+	if o.stalled.IsZero() {
+		o.stalled = time.Now()
+	}
 	o.kept = false
 	o.held = true
 }

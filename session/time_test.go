@@ -117,19 +117,34 @@ func TestSlowClientIsLetGo(t *testing.T) {
 	}
 }
 
+// What is withheld meanwhile, until it is kept, gives nobody more time.
 func TestStalledClientIsLetGoInTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t, func(o *session.HubOptions) { o.StallLimit = 5 * time.Second })
-		defer fx.stop()
-		c, up := fx.open(session.Spec{})
-		slow, left := fx.attach(c, session.Voice())
-		slow.Stall()
-		for range 8 {
-			send(t, up, `{"type":"marker"}`)
-			time.Sleep(time.Second)
-		}
-		<-left
-	})
+	for name, events := range map[string][]string{
+		"nothing is withheld":  {`{"type":"marker"}`},
+		"something again, too": {`{"type":"marker"}`, itemDone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := start(t, func(o *session.HubOptions) { o.StallLimit = 5 * time.Second })
+				defer fx.stop()
+				c, up := fx.open(session.Spec{})
+				slow, left := fx.attach(c, session.Voice())
+				slow.Stall()
+				for range 8 {
+					for _, e := range events {
+						send(t, up, e)
+					}
+					time.Sleep(time.Second)
+				}
+				select {
+				case <-left:
+				default:
+					t.Error("it is still there")
+					slow.Drop()
+				}
+			})
+		})
+	}
 }
 
 // Audio of a response that was cancelled is not kept for a client that is behind;
