@@ -18,6 +18,7 @@ var policyType = typeOf[session.Policy]()
 
 func typeOf[T any]() reflect.Type { return reflect.TypeFor[T]() }
 
+// What is asked of sessions, and answered.
 type (
 	idInput struct {
 		ID session.ID `path:"id" doc:"The session's ID"`
@@ -49,6 +50,10 @@ type (
 			Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
 		}
 	}
+)
+
+// What steers one, and the answers to that.
+type (
 	updateInput struct {
 		ID   session.ID      `path:"id" doc:"The session's ID"`
 		Body json.RawMessage `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
