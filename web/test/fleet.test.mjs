@@ -52,6 +52,18 @@ async function session(t, session_id, labels = {}, key = gateway.key) {
   t.after(() => rest("DELETE", `/realtime/sessions/${session_id}`, undefined, key));
 }
 
+/** Lets requests to an address through at once, and their answers when they are released. */
+async function hold(page, address) {
+  let release;
+  const released = new Promise((resolve) => (release = resolve));
+  await page.route(address, async (route) => {
+    const response = await route.fetch();
+    await released;
+    await route.fulfill({ response });
+  });
+  return { release };
+}
+
 const row = (page, id) => page.locator(`[data-testid="sessions"] [data-id="${id}"]`);
 
 test("nobody speaks yet, and the page says what to do", async (t) => {
@@ -204,10 +216,15 @@ test("a broadcast: written by keyboard alone, followed session by session, taken
     await page.goBack();
   });
 
-  await t.test("taken back, after being asked once more", async () => {
+  await t.test("taken back, after being asked once more; an answer that comes late undoes nothing", async () => {
+    const answer = await hold(page, "**/realtime/broadcasts/*");
     await page.getByRole("button", { name: "Withdraw" }).click();
     await page.getByRole("group", { name: "Take this broadcast back?" }).getByRole("button", { name: "Withdraw" }).click();
-    await page.getByTestId("withdrawal").getByText("3 of 3 sessions changed").waitFor();
+    const all = page.getByTestId("withdrawal").getByText("3 of 3 sessions changed");
+    await all.waitFor();
+    answer.release();
+    await page.getByRole("status").getByText("The broadcast is withdrawn").waitFor();
+    assert.ok(await all.isVisible());
     await page.getByRole("button", { name: "Withdraw" }).waitFor({ state: "detached" });
     assert.equal((await rest("GET", "/realtime/sessions/told-1")).session.instructions, "Be brief.");
     await page.getByRole("link", { name: "← Broadcasts" }).click();
