@@ -108,14 +108,19 @@ func TestErrorClasses(t *testing.T) {
 	for code, class := range map[string]session.Class{
 		"response_cancel_not_active": session.Benign, "input_audio_buffer_commit_empty": session.Benign,
 		"rate_limit_exceeded": session.Turn, "unknown_parameter": session.Turn, "server_error": session.Turn,
-		"session_expired": session.Session, "invalid_model": session.Session,
+		"session_expired": session.Session, "invalid_model": session.Session, "model_not_found": session.Session,
 		"invalid_api_key": session.Account, "insufficient_quota": session.Account,
 	} {
 		if got := (&session.UpstreamError{Code: code}).Class(); got != class {
 			t.Errorf("%s is of class %d, want %d", code, got, class)
 		}
 	}
-	if (&session.UpstreamError{Status: 401}).Class() != session.Account || (&session.UpstreamError{Status: 503}).Class() != session.Turn {
-		t.Error("refused handshakes are sorted wrongly")
+	for status, class := range map[int]session.Class{
+		401: session.Account, 403: session.Account, 400: session.Session, 404: session.Session,
+		408: session.Turn, 429: session.Turn, 500: session.Turn, 503: session.Turn,
+	} {
+		if got := (&session.UpstreamError{Status: status}).Class(); got != class {
+			t.Errorf("a handshake refused with %d is of class %d, want %d", status, got, class)
+		}
 	}
 }

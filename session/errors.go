@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"net/http"
 )
 
 // Sentinels that callers branch on.
@@ -74,13 +75,19 @@ func (e *UpstreamError) Class() Class {
 	case "response_cancel_not_active", "conversation_already_has_active_response",
 		"input_audio_buffer_commit_empty", "item_truncate_invalid_item_id", "item_delete_invalid_item_id", "decision_already_made":
 		return Benign
-	case "session_expired", "call_id_not_found", "invalid_model", "missing_model", "beta_api_shape_disabled":
+	case "session_expired", "call_id_not_found", "invalid_model", "missing_model", "model_not_found", "beta_api_shape_disabled":
 		return Session
 	case "invalid_api_key", "insufficient_quota", "account_deactivated", "billing_hard_limit_reached":
 		return Account
 	}
-	if e.Status == 401 || e.Status == 403 {
+	switch e.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
 		return Account
+	case http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
+		return Turn // may do better in a moment
+	}
+	if e.Status >= 400 && e.Status < 500 {
+		return Session
 	}
 	return Turn
 }

@@ -150,6 +150,27 @@ func TestRecoveryIsGivenUp(t *testing.T) {
 	})
 }
 
+func TestRecoveryEndsWhereNoneWouldDoBetter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, left := fx.attach(c, session.Voice())
+		begun := time.Now()
+		up.Drop()
+		up = <-fx.ends
+		up.Send(`{"type":"error","event_id":"e","error":{"type":"invalid_request_error","code":"model_not_found","message":"The model does not exist or you do not have access to it.","event_id":null}}`)
+		up.Close(1011, "") // as after any trouble: only the code says that it is for good
+		if _, err := cl.Read(); err == nil {
+			t.Error("the client is still told something")
+		}
+		if d := time.Since(begun); d > time.Second {
+			t.Errorf("given up after %v", d)
+		}
+		<-left
+	})
+}
+
 func TestUpstreamThatClosesAgainAndAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := start(t)
