@@ -22,14 +22,16 @@ const (
 	ownerPoll = 50 * time.Millisecond // how often to look
 	dialWait  = 2 * time.Second       // for the owner to take the connection
 	lookWait  = 4 * time.Second       // and to begin its answer to what may be asked again
-	doWait    = 30 * time.Second      // or to what may not; its own waits for the upstream end sooner
+	doWait    = 30 * time.Second      // or to what may not, unless it is known to be lost before; its own waits for the upstream end sooner
 )
 
 // movedHeader marks a node's answer that the session does not run there any more.
 const movedHeader = "Switchboard-Moved"
 
-// errMoved says that a request has to be sent to another node.
-var errMoved = errors.New("the session has moved")
+var (
+	errMoved = errors.New("the session has moved")           // the request has to be sent to another node
+	errLost  = errors.New("the session's node says nothing") // and another has the session now
+)
 
 // owned lets a request go on that can be answered here, and sends one for a session that
 // runs elsewhere to the node that runs it, in one hop. A session that nobody runs is
@@ -104,13 +106,15 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 		return nil
 	}
 	defer f.close()
+	r, done := f.watched(owner)
+	defer done()
 	_ = http.NewResponseController(c.Writer).SetWriteDeadline(time.Time{}) // the owner bounds its answer, a stream has no end
 	g.forwarded.Add(1)
 	proxy := &httputil.ReverseProxy{
 		Transport: g.transportFor(c.Request), FlushInterval: -1,
 		Rewrite: f.rewrite, ModifyResponse: f.accept, ErrorHandler: f.failed,
 	}
-	proxy.ServeHTTP(c.Writer, c.Request)
+	proxy.ServeHTTP(c.Writer, r)
 	if f.body != nil { // whoever answers in the end reads it, too
 		c.Request.Body = io.NopCloser(bytes.NewReader(f.body))
 	}
@@ -147,6 +151,18 @@ func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) 
 	return &forwarding{g: g, c: c, to: to, body: body, secret: secret}, nil
 }
 
+// watched gives up waiting for an owner that is lost. One that was asked for no more than a
+// look is given up on sooner, and what it answers without an end has a vigil of its own.
+func (f *forwarding) watched(owner string) (*http.Request, func()) {
+	r := f.c.Request
+	if f.g.transportFor(r) == f.g.looks {
+		return r, func() {}
+	}
+	ctx, lose := context.WithCancelCause(r.Context())
+	v := f.g.keepVigil(session.ID(f.c.Param("id")), owner, func() { lose(errLost) })
+	return r.WithContext(ctx), func() { v.end(); lose(nil) }
+}
+
 // rewrite addresses the request to the owner and proves that a node of the fleet sends it.
 func (f *forwarding) rewrite(r *httputil.ProxyRequest) {
 	r.SetURL(f.to)
@@ -171,7 +187,7 @@ func (f *forwarding) accept(r *http.Response) error {
 // failed has a node looked for again that cannot be reached or has no such session, unless
 // what was asked may have been done.
 func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+	if errors.Is(err, context.Canceled) && f.c.Request.Context().Err() != nil {
 		return
 	}
 	if !errors.Is(err, errMoved) {

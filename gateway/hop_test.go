@@ -198,6 +198,28 @@ func TestNodeLostWithoutAWord(t *testing.T) {
 	}
 }
 
+// What may have been done by a node that is lost is not waited for any longer.
+func TestNodeLostWithAPostInHand(t *testing.T) {
+	f := newFleet(t, 1)
+	thaw := make(chan struct{})
+	var lease session.Lease
+	frozen := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if _, err := f.mem.Transfer(r.Context(), lease, "http://elsewhere", time.Hour); err != nil {
+			t.Error(err)
+		}
+		<-thaw
+	}))
+	defer frozen.Close()
+	defer close(thaw)
+	var err error
+	if lease, err = f.mem.Acquire(t.Context(), "one", frozen.URL, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if problem := f.on(f.nodes[0], 502, "POST", "/realtime/sessions/one/message", `{"text":"hello"}`); !strings.Contains(string(problem.body), "node-lost") {
+		t.Errorf("the problem is %s", problem.body)
+	}
+}
+
 // An owner whose connection breaks is answered for behind the frame that it sent last.
 func TestHopAnswersForALostOwner(t *testing.T) {
 	whole := ws.MustCompileFrame(ws.NewTextFrame([]byte("hello")))
