@@ -42,10 +42,17 @@ type ClientOptions struct {
 	TTL    int           `json:"ttl,omitempty" minimum:"10" maximum:"7200" doc:"Seconds until when the token must have been used first; 600 if left out"`
 }
 
-// ParsePolicies reads policies by name from one JSON object with known fields only.
+// ParsePolicies reads policies by name from one JSON object with known fields only, none twice.
 func ParsePolicies(r io.Reader) (map[string]session.Policy, error) {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, err
+	}
+	if at := repeatedKey(raw); at != "" {
+		return nil, &session.InvalidError{Field: at, Detail: "is given twice"}
+	}
 	policies := map[string]session.Policy{}
-	if err := decodeStrict(r, &policies); err != nil {
+	if err := decodeStrict(bytes.NewReader(raw), &policies); err != nil {
 		return nil, err
 	}
 	for name, p := range policies {

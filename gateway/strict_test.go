@@ -30,6 +30,7 @@ func TestParsePoliciesIsStrict(t *testing.T) {
 		`{"quiet":{"Events":[]}}`:                "quiet.Events: unknown parameter",
 		`{"quiet":{"events":["a"],"x":1}}`:       "quiet.x: unknown parameter",
 		`{"quiet":[]}`:                           "body: has the wrong type",
+		`{"quiet":{},"quiet":{}}`:                "quiet: is given twice",
 	} {
 		_, err := ParsePolicies(strings.NewReader(file))
 		said := ""
