@@ -28,7 +28,7 @@ func (d dialer) Dial(context.Context, session.DialRequest) (session.Conn, error)
 // lease and epoch, and nobody else gets it.
 func TestSentinelFailover(t *testing.T) {
 	master := redistest.Start(t)
-	redistest.StartReplica(t, master)
+	replica := redistest.StartReplica(t, master)
 	sentinel := redistest.StartSentinel(t, master)
 	s := redisstore.New(connect(t, sentinel.URL), redisstore.Options{})
 	upstreams := make(dialer, 1)
@@ -69,6 +69,7 @@ func TestSentinelFailover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	sessiontest.Eventually(t, "the replica has it", func() bool { return replica.HasAllOf(master) })
 	master.Kill()
 	said("meanwhile")
 
@@ -99,7 +100,7 @@ func TestClusterFailover(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sessiontest.Eventually(t, "the replica has it", func() bool { return len(replica.Keys()) == len(master.Keys()) })
+	sessiontest.Eventually(t, "the replica has it", func() bool { return replica.HasAllOf(master) })
 	master.Kill()
 	replica.TakeOver()
 	sessiontest.Eventually(t, "the new master is asked", func() bool {

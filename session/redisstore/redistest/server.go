@@ -72,7 +72,7 @@ func StartCluster(t testing.TB) *Server {
 // when master is gone: with it went the majority that would have chosen.
 func StartClusterReplica(t testing.TB, master *Server) *Server {
 	t.Helper()
-	s := prepare(t, "redis+cluster", "--cluster-enabled", "yes", "--cluster-port", freePort(t), "--repl-diskless-sync-delay", "0")
+	s := prepare(t, "redis+cluster", "--cluster-enabled", "yes", "--cluster-port", freePort(t))
 	host, port, _ := net.SplitHostPort(master.Addr)
 	id := master.ask("CLUSTER", "MYID")
 	bus := master.args[len(master.args)-1]
@@ -116,7 +116,7 @@ func (s *Server) TakeOver() {
 func StartReplica(t testing.TB, master *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
-	s := prepare(t, "redis", "--replicaof", host, port, "--repl-diskless-sync-delay", "0")
+	s := prepare(t, "redis", "--replicaof", host, port)
 	s.ready = func() bool { return strings.Contains(s.ask("INFO", "replication"), "master_link_status:up") }
 	s.Restart()
 	return s
@@ -136,7 +136,12 @@ func StartSentinel(t testing.TB, master *Server) *Server {
 		t.Fatal(err)
 	}
 	s.args = append([]string{file, "--sentinel"}, s.args[:4]...)
-	s.ready = func() bool { return strings.Contains(s.ask("SENTINEL", "CKQUORUM", "main"), "OK 1") }
+	s.ready = func() bool {
+		_, has, _ := strings.Cut(master.ask("INFO", "replication"), "connected_slaves:")
+		replicas, _, _ := strings.Cut(has, "\r\n")
+		return strings.Contains(s.ask("SENTINEL", "CKQUORUM", "main"), "OK 1") &&
+			strings.Contains(s.ask("INFO", "sentinel"), ",slaves="+replicas+",")
+	}
 	s.Restart()
 	return s
 }
@@ -151,7 +156,7 @@ func prepare(t testing.TB, scheme string, more ...string) *Server {
 	s.URL = scheme + "://" + s.Addr
 	s.args = append([]string{
 		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(),
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
 	}, more...)
 	t.Cleanup(s.Kill)
 	return s
@@ -249,6 +254,17 @@ func (s *Server) Keys() []string {
 		s.t.Fatal(err)
 	}
 	return keys
+}
+
+// HasAllOf reports whether a replica has taken over everything that master was told.
+func (s *Server) HasAllOf(master *Server) bool {
+	at := func(s *Server) string {
+		_, rest, _ := strings.Cut(s.ask("INFO", "replication"), "\r\nmaster_repl_offset:")
+		offset, _, _ := strings.Cut(rest, "\r\n")
+		return offset
+	}
+	offset := at(master)
+	return offset != "" && at(s) == offset
 }
 
 // ask returns the answer to one command, or the error's text.
