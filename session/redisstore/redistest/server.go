@@ -156,7 +156,7 @@ func prepare(t testing.TB, scheme string, more ...string) *Server {
 	s.URL = scheme + "://" + s.Addr
 	s.args = append([]string{
 		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(),
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
 	}, more...)
 	t.Cleanup(s.Kill)
 	return s
