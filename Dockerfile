@@ -15,13 +15,16 @@ RUN go mod download
 COPY cmd cmd
 COPY gateway gateway
 COPY session session
+COPY webhooks webhooks
 COPY web/*.go web/dist-missing.html web/
 COPY --from=web /src/web/dist web/dist
 RUN CGO_ENABLED=0 go build -tags=nomsgpack -trimpath -ldflags='-s -w' -o /out/switchboard ./cmd/gateway
+# Uploads are checked in a temporary file.
+RUN mkdir -m 1777 /out/tmp
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /out/switchboard /switchboard
+COPY --from=build /out /
 COPY LICENSE /LICENSE
 # Nobody: a number, so that Kubernetes sees that it is not root.
 USER 65532:65532
