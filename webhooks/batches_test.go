@@ -380,3 +380,13 @@ func TestBatchesAreShownWhileOpenAIIsAway(t *testing.T) {
 		t.Errorf("list: %d %s", status, p.Raw)
 	}
 }
+
+// A node without a place for temporary files is at fault itself: no Redis that comes back will mend it.
+func TestUploadWithoutATemporaryFolder(t *testing.T) {
+	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
+	t.Setenv("TMPDIR", "/nonexistent")
+	body := map[string]any{"endpoint": "/v1/chat/completions", "requests": requests(1, question)}
+	if status, p := n.call("POST", "/api/batches", body); status != 500 {
+		t.Errorf("%d %s", status, p.Raw)
+	}
+}

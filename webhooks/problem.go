@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -66,8 +67,12 @@ func plain(sentinel error) string {
 	return text
 }
 
-// away reports whether an error is of the network, or of a Redis that is starting, ending or handing over.
+// away reports whether an error is of the network, or of a Redis that is starting, ending or handing over. An error of
+// a file passes for one of the network, too.
 func away(err error) bool {
+	if _, file := errors.AsType[*fs.PathError](err); file {
+		return false
+	}
 	_, network := errors.AsType[net.Error](err)
 	_, refused := errors.AsType[redis.Error](err)
 	return network || refused || errors.Is(err, io.EOF) || errors.Is(err, redis.ErrPoolTimeout)
