@@ -256,7 +256,9 @@ func errorsOf(method, path string) []int {
 	case path == sessions && method == http.MethodPost:
 		return append(list, 400, 409, 413, 429, 502, 503, 504)
 	case method == http.MethodPost || method == http.MethodPatch:
-		return append(list, 400, 409, 410, 413, 503, 504)
+		return append(list, 400, 409, 410, 413, 502, 503, 504)
+	case method == http.MethodDelete && path != sessions+"/{id}":
+		return append(list, 409, 503)
 	}
 	return append(list, 503)
 }
