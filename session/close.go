@@ -2,12 +2,11 @@ package session
 
 import "errors"
 
-// Close codes that the gateway gives its clients. 1012 and 1013 mean: come back; codes
-// from 4000 mean: the session is over or not for you.
+// Close codes that a session gives its clients. 1012 and 1013 mean: come back; codes from
+// 4000 mean: the session is over or not for you. Package wire adds those of its protocol.
 const (
 	CloseNormal   = 1000 // the session was ended on request
 	CloseExpired  = 1001 // the upstream's maximum duration, as the upstream itself says it
-	CloseProtocol = 1002
 	CloseNotUTF8  = 1007
 	CloseUpstream = 1011 // the upstream failed
 	CloseMoved    = 1012 // this node hands the session over: attach again

@@ -39,11 +39,6 @@ func errorEvent(id string, no *refusal) []byte {
 	return marshal(object{"type": "error", "event_id": id, "error": e})
 }
 
-// ErrorEvent wraps an error object into a server event of type error.
-func ErrorEvent(e any) []byte {
-	return marshal(object{"type": "error", "event_id": NewID("event_"), "error": e})
-}
-
 // upstreamError decodes an error event.
 func upstreamError(raw []byte) *UpstreamError {
 	var ev struct{ Error UpstreamError }

@@ -1,5 +1,5 @@
-// Command gateway is the Switchboard server. `gateway --help` lists its settings,
-// docs/configuration.md explains them, and `gateway --demo` runs it with nothing else.
+// Command gateway is the Switchboard server, bin/switchboard once built. --help lists its
+// settings, docs/configuration.md explains them, and --demo runs it with nothing else.
 package main
 
 import (
@@ -37,8 +37,5 @@ func (r redisLog) Printf(_ context.Context, format string, v ...any) {
 
 // options are kong's, for the program and its tests.
 func options() []kong.Option {
-	return []kong.Option{
-		kong.Name("gateway"),
-		kong.Description("Switchboard: a realtime voice session gateway."),
-	}
+	return []kong.Option{kong.Description("Switchboard: a realtime voice session gateway.")}
 }
