@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -22,6 +24,15 @@ func TestMetricsAreWellNamedAndCount(t *testing.T) {
 	for _, line := range []string{"switchboard_sessions 1", "switchboard_clients 1", "go_goroutines ", "process_open_fds "} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no %q", line)
+		}
+	}
+	page, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (switchboard_\w+) `).FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(string(page), "`"+m[1]+"`") {
+			t.Errorf("docs/api.md does not tell of %s", m[1])
 		}
 	}
 }
