@@ -17,7 +17,7 @@ const taskCategory = "task."
 var errNoID = errors.New("the event names no object")
 
 // register is the one place where types meet handlers.
-func (s *Service) register() {
+func (s *Office) register() {
 	s.router.Handle("batch.", withID("id", s.batches.Fetch))
 	s.router.Handle("fine_tuning.", withID("id", s.jobs.Fetch))
 	s.router.Handle("file.", withID("id", s.onFile))
@@ -53,7 +53,7 @@ func withID(field string, do func(context.Context, string) error) Handler {
 	}
 }
 
-func (s *Service) onFile(ctx context.Context, id string) error {
+func (s *Office) onFile(ctx context.Context, id string) error {
 	f, err := s.o.API.Files.Get(ctx, id)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func (s *Service) onFile(ctx context.Context, id string) error {
 	})
 }
 
-func (s *Service) onCall(ctx context.Context, e Event) error {
+func (s *Office) onCall(ctx context.Context, e Event) error {
 	id := e.Data.Get("call_id").Str
 	if id == "" {
 		return queue.Fatal(errNoID)
@@ -77,7 +77,7 @@ func (s *Service) onCall(ctx context.Context, e Event) error {
 	return s.o.CallIncoming(ctx, id, e)
 }
 
-func (s *Service) onSafety(ctx context.Context, e Event) error {
+func (s *Office) onSafety(ctx context.Context, e Event) error {
 	n := notify.Notice{Kind: e.Type, Subject: e.Data.Get("id").Str}
 	_, err := s.inbox.Add(ctx, n.Item(e.ID))
 	return err
@@ -89,7 +89,7 @@ const (
 )
 
 // discover keeps one task in the inbox, for all nodes, that looks for batches and jobs which were made elsewhere.
-func (s *Service) discover(ctx context.Context) {
+func (s *Office) discover(ctx context.Context) {
 	if s.o.Discover <= 0 {
 		return
 	}
@@ -102,7 +102,7 @@ func (s *Service) discover(ctx context.Context) {
 	every(ctx, s.o.Discover, ensure)
 }
 
-func (s *Service) onDiscover(ctx context.Context, _ Event) error {
+func (s *Office) onDiscover(ctx context.Context, _ Event) error {
 	if err := errors.Join(s.batches.Discover(ctx), s.jobs.Discover(ctx)); err != nil {
 		slog.Warn("webhooks: jobs made elsewhere were not looked for", "err", err)
 	}

@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 // node is one gateway-like server with a stand-in behind it.
 type node struct {
 	t      *testing.T
-	svc    *webhooks.Service
+	office *webhooks.Office
 	server *httptest.Server
 	stand  *standin.Server
 	api    *httptest.Server // the stand-in's address
@@ -79,11 +79,11 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	jobs.RetryFirst = 20 * time.Millisecond
 	n.stand = standin.New(standin.Options{Jobs: jobs})
 	n.api = httptest.NewServer(n.stand)
-	n.svc = newService(t, rdb, cfg, n.api.URL, t.Name())
-	n.svc.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow)
+	n.office = newOffice(t, rdb, cfg, n.api.URL, t.Name())
+	n.office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); n.svc.Run(ctx) }()
+	go func() { defer close(done); n.office.Run(ctx) }()
 	t.Cleanup(func() {
 		n.stand.Close()
 		cancel()
@@ -94,16 +94,16 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	return n
 }
 
-func newService(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string) *webhooks.Service {
+func newOffice(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string) *webhooks.Office {
 	t.Helper()
-	svc, err := webhooks.New(webhooks.Options{
+	office, err := webhooks.New(webhooks.Options{
 		Config: cfg, Redis: rdb, Node: name,
 		API: openai.NewClient(option.WithBaseURL(api+"/v1/"), option.WithAPIKey("sk-test"), option.WithMaxRetries(0)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return svc
+	return office
 }
 
 // allow stands for the gateway's authentication: the key is the role.
@@ -229,7 +229,7 @@ func (n *node) deliver(id, body string) (int, gjson.Result) {
 	return n.do(signed(n.t, n.server.URL+"/webhooks/openai", testSecret, id, time.Now(), []byte(body)))
 }
 
-// logBook keeps what the service logs.
+// logBook keeps what the office logs.
 type logBook struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

@@ -46,7 +46,7 @@ type (
 	}
 )
 
-func (s *Service) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
+func (s *Office) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
 	var out batchListOutput
 	var err error
 	out.Body.Batches, out.Body.Next, err = s.batches.List(ctx, in.After, in.Limit)
@@ -56,17 +56,17 @@ func (s *Service) listBatches(ctx context.Context, in *pageInput) (*batchListOut
 	return &out, err
 }
 
-func (s *Service) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Office) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Get(ctx, in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Service) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Office) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Cancel(ctx, in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Service) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Office) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Retry(ctx, in.ID)
 	return &batchOutput{b}, err
 }
@@ -89,7 +89,7 @@ func (sub *submission) spec() batch.Spec {
 }
 
 // submitBatch takes a batch as JSON, as a form with a file, or as the lines themselves.
-func (s *Service) submitBatch(c *gin.Context) {
+func (s *Office) submitBatch(c *gin.Context) {
 	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	body := patientReader{http.MaxBytesReader(c.Writer, c.Request.Body, largestUpload), http.NewResponseController(c.Writer)}
 	var b *batch.Batch
@@ -118,7 +118,7 @@ func respond(c *gin.Context, created any, err error) {
 	c.JSON(http.StatusCreated, created)
 }
 
-func (s *Service) submitJSON(ctx context.Context, body patientReader) (*batch.Batch, error) {
+func (s *Office) submitJSON(ctx context.Context, body patientReader) (*batch.Batch, error) {
 	var sub submission
 	if err := readJSON(body, largestJSON, &sub); err != nil {
 		return nil, err
@@ -155,7 +155,7 @@ func readJSON(body patientReader, limit int64, into any) error {
 	return nil
 }
 
-func (s *Service) submitForm(r *http.Request, body patientReader) (*batch.Batch, error) {
+func (s *Office) submitForm(r *http.Request, body patientReader) (*batch.Batch, error) {
 	fields, file, err := openForm(r, body)
 	if err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func (p *lastPart) Read(b []byte) (int, error) {
 
 // batchLines streams results or errors. A stream that breaks off breaks the connection, so that nobody takes a part for
 // the whole.
-func (s *Service) batchLines(c *gin.Context) {
+func (s *Office) batchLines(c *gin.Context) {
 	kind := batch.Results
 	if c.FullPath() == "/api/batches/:id/errors" {
 		kind = batch.Errors

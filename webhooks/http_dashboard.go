@@ -40,7 +40,7 @@ type subscribersCount struct {
 }
 
 // dashboard reads Redis only, so that it is quick and works while OpenAI is away.
-func (s *Service) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
+func (s *Office) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
 	var out dashboardOutput
 	b := &out.Body
 	var err error
@@ -63,7 +63,7 @@ func (s *Service) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput,
 	return &out, s.dashboardInbox(ctx, &out)
 }
 
-func (s *Service) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
+func (s *Office) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
 	b := &out.Body
 	if b.Inbox.Kept, b.Inbox.Waiting, b.Inbox.Dead, err = s.inbox.Count(ctx); err != nil {
 		return err

@@ -70,7 +70,7 @@ type (
 	}
 )
 
-func (s *Service) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
+func (s *Office) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
 	var out endpointsOutput
 	out.Body.Endpoints = []Endpoint{}
 	accepted, err := s.secrets.endpoints(ctx)
@@ -93,14 +93,14 @@ func viewEndpoint(e sdk.WebhookEndpoint) Endpoint {
 	}
 }
 
-func (s *Service) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
+func (s *Office) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
 	accepted, err := s.secrets.endpoints(ctx)
 	view := viewEndpoint(e)
 	view.Accepted = accepted[e.ID]
 	return &endpointOutput{view}, err
 }
 
-func (s *Service) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
+func (s *Office) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
 	e, err := s.o.API.Webhooks.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (s *Service) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput
 
 // createEndpoint hands the new secret to the receivers of all nodes. If that fails the endpoint is deleted again, since
 // its secret could not be had a second time.
-func (s *Service) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
+func (s *Office) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
 	e, err := s.o.API.Webhooks.New(ctx, sdk.WebhookNewParams{Name: in.Body.Name, URL: in.Body.URL, EventTypes: in.Body.Types})
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func withoutSecret(e *sdk.WebhookEndpointWithSecret) sdk.WebhookEndpoint {
 	}
 }
 
-func (s *Service) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
+func (s *Office) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
 	p := sdk.WebhookUpdateParams{EventTypes: in.Body.Types}
 	if in.Body.Name != "" {
 		p.Name = openai.String(in.Body.Name)
@@ -147,7 +147,7 @@ func (s *Service) updateEndpoint(ctx context.Context, in *updateEndpointInput) (
 }
 
 // deleteEndpoint forgets the secret of an endpoint that OpenAI no longer knows as well.
-func (s *Service) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
+func (s *Office) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
 	_, err := s.o.API.Webhooks.Delete(ctx, in.ID)
 	refused, ok := errors.AsType[*openai.Error](err)
 	if gone := ok && refused.StatusCode == 404; err != nil && !gone {
@@ -157,7 +157,7 @@ func (s *Service) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, e
 }
 
 // rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.
-func (s *Service) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
+func (s *Office) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
 	keep := in.Body == nil || in.Body.KeepOld == nil || *in.Body.KeepOld
 	e, err := s.o.API.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *Service) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (
 	return s.viewAccepted(ctx, withoutSecret(e))
 }
 
-func (s *Service) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
+func (s *Office) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
 	r, err := s.o.API.Webhooks.Test(ctx, in.ID, sdk.WebhookTestParams{EventType: sdk.WebhookTestParamsEventType(in.Body.Type)})
 	if err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func (s *Service) testEndpoint(ctx context.Context, in *testEndpointInput) (*tes
 	return &out, nil
 }
 
-func (s *Service) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
+func (s *Office) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
 	list, err := s.o.API.Webhooks.EventTypes.List(ctx)
 	if err != nil {
 		return nil, err

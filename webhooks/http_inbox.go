@@ -98,20 +98,20 @@ func replayItem(ctx context.Context, q *queue.Queue, id string) (*replayOutput, 
 	return &out, err
 }
 
-func (s *Service) listEvents(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
+func (s *Office) listEvents(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
 	return listQueue(ctx, s.inbox, in.filter())
 }
 
-func (s *Service) getEvent(ctx context.Context, in *idInput) (*eventOutput, error) {
+func (s *Office) getEvent(ctx context.Context, in *idInput) (*eventOutput, error) {
 	return getItem(ctx, s.inbox, in.ID)
 }
 
-func (s *Service) replayEvent(ctx context.Context, in *idInput) (*replayOutput, error) {
+func (s *Office) replayEvent(ctx context.Context, in *idInput) (*replayOutput, error) {
 	return replayItem(ctx, s.inbox, in.ID)
 }
 
 // replayEvents replays those that are named, or all that are selected.
-func (s *Service) replayEvents(ctx context.Context, in *replayInput) (*replayOutput, error) {
+func (s *Office) replayEvents(ctx context.Context, in *replayInput) (*replayOutput, error) {
 	var out replayOutput
 	var err error
 	if len(in.Body.IDs) > 0 {
@@ -136,7 +136,7 @@ func (s *Service) replayEvents(ctx context.Context, in *replayInput) (*replayOut
 const mostReplayed = 10_000
 
 // selectEvents finds IDs first, since replaying changes the lists that are read.
-func (s *Service) selectEvents(ctx context.Context, f queue.Filter) ([]string, error) {
+func (s *Office) selectEvents(ctx context.Context, f queue.Filter) ([]string, error) {
 	var ids []string
 	for len(ids) < mostReplayed {
 		page, err := s.inbox.List(ctx, f)

@@ -50,7 +50,7 @@ type (
 	}
 )
 
-func (s *Service) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
+func (s *Office) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
 	var out jobListOutput
 	var err error
 	out.Body.Jobs, out.Body.Next, err = s.jobs.List(ctx, in.After, in.Limit)
@@ -60,17 +60,17 @@ func (s *Service) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, 
 	return &out, err
 }
 
-func (s *Service) getJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+func (s *Office) getJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	j, err := s.jobs.Get(ctx, in.ID)
 	return &jobOutput{j}, err
 }
 
-func (s *Service) cancelJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+func (s *Office) cancelJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	j, err := s.jobs.Cancel(ctx, in.ID)
 	return &jobOutput{j}, err
 }
 
-func (s *Service) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOutput, error) {
+func (s *Office) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOutput, error) {
 	var out jobEventsOutput
 	var err error
 	out.Body.Events, out.Body.Next, err = s.jobs.Events(ctx, in.ID, in.After, in.Limit)
@@ -80,14 +80,14 @@ func (s *Service) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOu
 	return &out, err
 }
 
-func (s *Service) jobCheckpoints(ctx context.Context, in *idInput) (*checkpointsOutput, error) {
+func (s *Office) jobCheckpoints(ctx context.Context, in *idInput) (*checkpointsOutput, error) {
 	var out checkpointsOutput
 	var err error
 	out.Body.Checkpoints, err = s.jobs.Checkpoints(ctx, in.ID)
 	return &out, err
 }
 
-func (s *Service) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, error) {
+func (s *Office) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, error) {
 	var out metricsOutput
 	var err error
 	out.Body.Points, err = s.jobs.Metrics(ctx, in.ID)
@@ -95,7 +95,7 @@ func (s *Service) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, 
 }
 
 // retestJob makes the smoke test again, at once, and answers with its outcome.
-func (s *Service) retestJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+func (s *Office) retestJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	if s.o.SmokePrompt == "" {
 		return nil, huma.NewError(409, "no smoke prompt is configured")
 	}
@@ -108,13 +108,13 @@ func (s *Service) retestJob(ctx context.Context, in *idInput) (*jobOutput, error
 // lastAttempt has a failing smoke test kept instead of tried again.
 const lastAttempt = 1 << 10
 
-func (s *Service) markJob(ctx context.Context, in *markInput) (*jobOutput, error) {
+func (s *Office) markJob(ctx context.Context, in *markInput) (*jobOutput, error) {
 	j, err := s.jobs.SetMark(ctx, in.ID, tune.ModelMark{Mark: in.Body.Mark, By: in.Body.By, Note: in.Body.Note})
 	return &jobOutput{j}, err
 }
 
 // submitJob starts a job from JSON that names uploaded files, or from a form with the training file.
-func (s *Service) submitJob(c *gin.Context) {
+func (s *Office) submitJob(c *gin.Context) {
 	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	body := patientReader{http.MaxBytesReader(c.Writer, c.Request.Body, largestUpload), http.NewResponseController(c.Writer)}
 	var j *tune.Job
@@ -139,7 +139,7 @@ type jobSubmission struct {
 	Metadata       map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
 }
 
-func (s *Service) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
+func (s *Office) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
 	var in jobSubmission
 	if err := readJSON(body, largestField, &in); err != nil {
 		return nil, err
@@ -152,7 +152,7 @@ func (s *Service) submitJobJSON(ctx context.Context, body patientReader) (*tune.
 	})
 }
 
-func (s *Service) submitJobForm(r *http.Request, body patientReader) (*tune.Job, error) {
+func (s *Office) submitJobForm(r *http.Request, body patientReader) (*tune.Job, error) {
 	fields, file, err := openForm(r, body)
 	if err != nil {
 		return nil, err

@@ -105,8 +105,8 @@ func TestDrainEndsTheStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	n.svc.Drain()
-	n.svc.Drain()
+	n.office.Drain()
+	n.office.Drain()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Error(err)
 	}

@@ -127,9 +127,9 @@ func checkHeaders(h http.Header) error {
 }
 
 func verifyWith(secrets []Secret, body []byte, h http.Header, now time.Time) error {
-	service := sdk.NewWebhookService()
+	verifier := sdk.NewWebhookService()
 	for _, s := range secrets {
-		err := service.VerifySignatureWithToleranceAndTime(body, h, tolerance, now, option.WithWebhookSecret(string(s)))
+		err := verifier.VerifySignatureWithToleranceAndTime(body, h, tolerance, now, option.WithWebhookSecret(string(s)))
 		if err == nil {
 			return nil
 		}

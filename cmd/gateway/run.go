@@ -92,7 +92,7 @@ func reachable(a net.Addr) string {
 type node struct {
 	client  redis.UniversalClient
 	hub     *session.Hub
-	jobs    *webhooks.Service
+	office  *webhooks.Office
 	gateway *gateway.Gateway
 	log     *slog.Logger
 }
@@ -109,7 +109,7 @@ func newNode(c config, base string, log *slog.Logger) (*node, error) {
 		return nil, fmt.Errorf("--redis-url: %w", err)
 	}
 	name := cmp.Or(c.NodeURL, base)
-	jobs, err := newJobs(c, client, name)
+	office, err := newOffice(c, client, name)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -117,21 +117,21 @@ func newNode(c config, base string, log *slog.Logger) (*node, error) {
 	secret := gateway.Secret(store.ClusterSecret).Once()
 	limits := session.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
 	hub := session.NewHub(session.HubOptions{
-		Node: name, Notify: tell(jobs, log), Dialer: dialer,
+		Node: name, Notify: tell(office, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
 		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		KeyLimits: func(string) session.KeyLimits { return limits },
 	})
-	g, err := newGateway(c, hub, store, jobs, name, secret, log)
+	g, err := newGateway(c, hub, store, office, name, secret, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &node{client: client, hub: hub, jobs: jobs, gateway: g, log: log}, nil
+	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *session.Hub, store *redisstore.Store, jobs *webhooks.Service, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
+func newGateway(c config, hub *session.Hub, store *redisstore.Store, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
 	keys, err := c.keys()
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, jobs *webho
 	}
 	return gateway.New(gateway.Options{
 		Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
-		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: jobs.Routes, Web: web.Handler(), Logger: log,
+		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: office.Routes, Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
@@ -182,10 +182,10 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
 	hubContext, stopHub := context.WithCancel(context.WithoutCancel(ctx))
-	jobsContext, stopJobs := context.WithCancel(context.WithoutCancel(ctx))
+	officeContext, stopOffice := context.WithCancel(context.WithoutCancel(ctx))
 	failed := make(chan error, 1)
-	var running, jobs sync.WaitGroup
-	jobs.Go(func() { n.jobs.Run(jobsContext) })
+	var running, working sync.WaitGroup
+	working.Go(func() { n.office.Run(officeContext) })
 	drained := make(chan struct{})
 	running.Go(func() {
 		defer close(drained)
@@ -200,7 +200,7 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 		n.log.Info("stopping", "sessions", n.hub.Stats().Sessions)
 	}
 	n.gateway.Drain()
-	n.jobs.Drain()
+	n.office.Drain()
 	stopHub()
 	<-drained
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -210,8 +210,8 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 		_ = server.Close() // whatever is left
 	}
 	running.Wait()
-	stopJobs() // last: requests and sessions hand their events over to it
-	jobs.Wait()
+	stopOffice() // last: requests and sessions hand their events over to it
+	working.Wait()
 	n.gateway.Wait()
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)

@@ -95,10 +95,10 @@ func (p *peer) ask(t *testing.T, q question) (a answer) {
 	return a
 }
 
-// serve runs a service and returns its address.
-func serve(t *testing.T) (*webhooks.Service, string) {
+// serve runs an office and returns its address.
+func serve(t *testing.T) (*webhooks.Office, string) {
 	t.Helper()
-	svc, err := webhooks.New(webhooks.Options{
+	office, err := webhooks.New(webhooks.Options{
 		Config: webhooks.Config{Secrets: []webhooks.Secret{secret}, AllowNetworks: []string{"127.0.0.0/8"}, Workers: 1},
 		Redis:  redistest.Mini(t), API: openai.NewClient(),
 	})
@@ -108,13 +108,13 @@ func serve(t *testing.T) (*webhooks.Service, string) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	open := func(string) gin.HandlerFunc { return func(*gin.Context) {} }
-	svc.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open)
+	office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open)
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); svc.Run(ctx) }()
+	go func() { defer close(done); office.Run(ctx) }()
 	t.Cleanup(func() { server.Close(); cancel(); <-done })
-	return svc, server.URL
+	return office, server.URL
 }
 
 func TestDeliveriesOfOtherLibrariesAreAccepted(t *testing.T) {

@@ -11,17 +11,18 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/upstream"
 	"switchboard/webhooks"
 )
 
-// newJobs makes what stands beside the sessions: webhooks, batches, fine-tuning jobs.
-func newJobs(c config, rdb redis.UniversalClient, node string) (*webhooks.Service, error) {
+// newOffice makes what stands beside the sessions: webhooks, batches, fine-tuning jobs.
+func newOffice(c config, rdb redis.UniversalClient, node string) (*webhooks.Office, error) {
 	return webhooks.New(webhooks.Options{Config: c.Jobs, Redis: rdb, API: c.openAI(), Node: node})
 }
 
 // openAI is the client of OpenAI's REST API. It would look into the environment for what is not said here.
 func (c *config) openAI() openai.Client {
-	base := cmp.Or(c.OpenAIBaseURL, "https://api.openai.com/v1")
+	base := cmp.Or(c.OpenAIBaseURL, upstream.DefaultBaseURL)
 	options := []option.RequestOption{option.WithBaseURL(strings.TrimSuffix(base, "/") + "/"), option.WithAPIKey(c.OpenAIKey)}
 	if c.OpenAIOrganization != "" {
 		options = append(options, option.WithOrganization(c.OpenAIOrganization))
@@ -33,9 +34,9 @@ func (c *config) openAI() openai.Client {
 }
 
 // tell passes what happens in sessions on to subscribers.
-func tell(jobs *webhooks.Service, log *slog.Logger) func(context.Context, session.Notice) {
+func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, session.Notice) {
 	return func(ctx context.Context, n session.Notice) {
-		if err := jobs.Publish(context.WithoutCancel(ctx), n.Type, n); err != nil {
+		if err := office.Publish(context.WithoutCancel(ctx), n.Type, n); err != nil {
 			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "error", err)
 		}
 	}

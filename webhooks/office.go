@@ -24,7 +24,7 @@ import (
 	"switchboard/webhooks/wake"
 )
 
-// Options wire a Service. Redis and API are required.
+// Options wire an Office. Redis and API are required.
 type Options struct {
 	Config
 	Redis redis.UniversalClient
@@ -37,8 +37,8 @@ type Options struct {
 	Handlers func(*Router)
 }
 
-// Service is everything beside the sessions. Create it with New, mount its Routes, call Run.
-type Service struct {
+// Office does everything beside the sessions. Create it with New, mount its Routes, call Run.
+type Office struct {
 	Receiver *Receiver
 	o        Options
 	inbox    *queue.Queue
@@ -55,8 +55,8 @@ type Service struct {
 
 const trimEvery = time.Minute
 
-// New checks the configuration and builds a Service; nothing runs yet.
-func New(o Options) (*Service, error) {
+// New checks the configuration and builds an Office; nothing runs yet.
+func New(o Options) (*Office, error) {
 	for i, secret := range o.Secrets {
 		if err := secret.Validate(); err != nil {
 			return nil, fmt.Errorf("OPENAI_WEBHOOK_SECRET, number %d: %w", i+1, err)
@@ -70,7 +70,7 @@ func New(o Options) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{o: o, bell: wake.New(o.Redis)}
+	s := &Office{o: o, bell: wake.New(o.Redis)}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-func (s *Service) newNotifier() (*notify.Notifier, error) {
+func (s *Office) newNotifier() (*notify.Notifier, error) {
 	n := notify.Options{URLs: s.o.Notify, Every: s.o.NotifyEvery}
 	if s.o.NotifyTemplates != "" {
 		text, err := os.ReadFile(s.o.NotifyTemplates)
@@ -109,7 +109,7 @@ func (s *Service) newNotifier() (*notify.Notifier, error) {
 	return notify.New(n)
 }
 
-func (s *Service) newJobs() (*tune.Jobs, error) {
+func (s *Office) newJobs() (*tune.Jobs, error) {
 	t := tune.Options{Prompt: s.o.SmokePrompt, Responses: s.o.SmokeAPI == "responses", PollFirst: s.o.PollFirst}
 	if s.o.SmokeExpect != "" {
 		expect, err := regexp.Compile(s.o.SmokeExpect)
@@ -122,7 +122,7 @@ func (s *Service) newJobs() (*tune.Jobs, error) {
 }
 
 // Run receives, handles and delivers until ctx ends, then waits for what it started.
-func (s *Service) Run(ctx context.Context) {
+func (s *Office) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	for _, part := range []func(context.Context){
@@ -137,11 +137,11 @@ func (s *Service) Run(ctx context.Context) {
 
 // Drain ends the streams of changes, which would keep an http.Server's Shutdown waiting. Deliveries are taken until
 // Run's context ends: end that after Shutdown.
-func (s *Service) Drain() { s.changes.Close() }
+func (s *Office) Drain() { s.changes.Close() }
 
 // Publish passes an event of this gateway's own, such as a session's life, on to subscribers. It returns once the event
 // is kept; if nobody wants it, at once.
-func (s *Service) Publish(ctx context.Context, eventType string, data any) error {
+func (s *Office) Publish(ctx context.Context, eventType string, data any) error {
 	if !s.fanout.Wanted(eventType) {
 		return nil
 	}
@@ -151,7 +151,7 @@ func (s *Service) Publish(ctx context.Context, eventType string, data any) error
 
 // handle is what a node does with an item of the inbox: subscribers first, since that is quick and cannot fail for what
 // the event is about.
-func (s *Service) handle(ctx context.Context, c queue.Claim) (by string, err error) {
+func (s *Office) handle(ctx context.Context, c queue.Claim) (by string, err error) {
 	e, err := parseEvent(c.ID, c.Origin, c.Body)
 	if err != nil {
 		return "", queue.Fatal(err)
@@ -169,7 +169,7 @@ func (s *Service) handle(ctx context.Context, c queue.Claim) (by string, err err
 }
 
 // onSettled shows what became of an event; work that the gateway gave itself shows in its own way.
-func (s *Service) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
+func (s *Office) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
 	if category(c.Topic) == taskCategory && state != queue.Dead {
 		return
 	}
@@ -182,7 +182,7 @@ func (s *Service) onSettled(ctx context.Context, c queue.Claim, state queue.Stat
 }
 
 // onDead tells people that an event was given up; not of a notification, which could not be told either.
-func (s *Service) onDead(ctx context.Context, it queue.Item, note string) {
+func (s *Office) onDead(ctx context.Context, it queue.Item, note string) {
 	slog.Error("webhooks: an event was given up", "id", it.ID, "type", it.Topic, "reason", note)
 	if it.Topic == notify.Task || it.Topic == notify.ToTask {
 		return
@@ -193,7 +193,7 @@ func (s *Service) onDead(ctx context.Context, it queue.Item, note string) {
 	}
 }
 
-func (s *Service) onDisabled(sub fanout.Subscription, reason string) {
+func (s *Office) onDisabled(sub fanout.Subscription, reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), intakeTime)
 	defer cancel()
 	n := notify.Notice{Kind: "subscription.disabled", Subject: sub.ID, Fields: map[string]any{"url": sub.URL, "error": reason}}
@@ -203,7 +203,7 @@ func (s *Service) onDisabled(sub fanout.Subscription, reason string) {
 }
 
 // trim forgets old items now and then; every node does, which does no harm.
-func (s *Service) trim(ctx context.Context) {
+func (s *Office) trim(ctx context.Context) {
 	every(ctx, trimEvery, func() {
 		if err := s.inbox.Trim(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("webhooks: not trimmed", "err", err)
