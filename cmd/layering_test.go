@@ -23,7 +23,7 @@ var table = map[string][]string{
 	"session/redisstore/redistest": {},
 	"session/sessiontest":          {"session"},
 	"gateway":                      {"session", "session/wire"},
-	"webhooks": {"session", "webhooks/batch", "webhooks/fanout", "webhooks/live", "webhooks/notify", "webhooks/queue",
+	"webhooks": {"webhooks/batch", "webhooks/fanout", "webhooks/live", "webhooks/notify", "webhooks/queue",
 		"webhooks/records", "webhooks/seal", "webhooks/tune", "webhooks/wake"},
 	"webhooks/spool":        {},
 	"webhooks/batch":        {"webhooks/notify", "webhooks/queue", "webhooks/records", "webhooks/spool"},

@@ -63,7 +63,7 @@ func (s *Batches) Get(ctx context.Context, id string) (*Batch, error) {
 	if err == nil {
 		return s.absorb(ctx, fetched)
 	}
-	if refused, ok := errors.AsType[*openai.Error](err); ok && refused.StatusCode == 404 {
+	if gone(err) {
 		return nil, err
 	}
 	record, rerr := s.records.Get(ctx, id)
@@ -171,8 +171,11 @@ func (s *Batches) notice(b *Batch) notify.Notice {
 // Fetch takes over the state of the batch that a webhook named.
 func (s *Batches) Fetch(ctx context.Context, id string) error {
 	b, err := s.api.Batches.Get(ctx, id)
+	if gone(err) {
+		return queue.Fatal(err)
+	}
 	if err != nil {
-		return fatalIfGone(err)
+		return err
 	}
 	_, err = s.take(ctx, b, true)
 	return err
@@ -181,7 +184,7 @@ func (s *Batches) Fetch(ctx context.Context, id string) error {
 // Watch looks at a running batch once and asks to be called again until it has ended.
 func (s *Batches) Watch(ctx context.Context, id string) error {
 	fetched, err := s.api.Batches.Get(ctx, id)
-	if refused, ok := errors.AsType[*openai.Error](err); ok && refused.StatusCode == 404 {
+	if gone(err) {
 		return nil
 	}
 	if err != nil {
@@ -214,9 +217,7 @@ func watchItem(id string) queue.Item {
 	return queue.NewTask(WatchTask, "watch:"+id, map[string]string{"id": id})
 }
 
-func fatalIfGone(err error) error {
-	if refused, ok := errors.AsType[*openai.Error](err); ok && refused.StatusCode == 404 {
-		return queue.Fatal(err)
-	}
-	return err
+func gone(err error) bool {
+	refused, ok := errors.AsType[*openai.Error](err)
+	return ok && refused.StatusCode == 404
 }
