@@ -1,7 +1,7 @@
 import { addWorklet } from "./worklet";
 import type { CaptureReport } from "./worklet-messages";
 
-export interface MicrophoneOptions {
+interface MicrophoneOptions {
   /** Address of the built capture worklet. */
   worklet: string;
   /** Which microphone; the browser's choice if empty. */

@@ -3,7 +3,7 @@ import type { ItemAccount } from "./play-queue";
 import { addWorklet } from "./worklet";
 import type { PlayerCommand, PlayerReport } from "./worklet-messages";
 
-export interface SpeakerOptions {
+interface SpeakerOptions {
   /** Address of the built player worklet. */
   worklet: string;
   /** The first sample of an item leaves for the loudspeaker; `latency` is how many ms it takes to be heard. */

@@ -43,7 +43,7 @@ export function Curve({ points }: { points: readonly Point[] }) {
 }
 
 /** The curve in words, for those who do not see it. */
-export function sayCurve(points: readonly Point[]): string {
+function sayCurve(points: readonly Point[]): string {
   const train = points.filter((p) => p.train_loss !== undefined);
   const valid = points.findLast((p) => validOf(p) !== undefined);
   const [first, last] = [train[0], train.at(-1)];

@@ -8,13 +8,13 @@ import type { ClientEvent, ServerEvent } from "./events";
 import { newId } from "./events";
 
 /** What Playout needs of the speaker. */
-export interface Output {
+interface Output {
   append(item: string, samples: Float32Array<ArrayBuffer>): void;
   complete(item: string): void;
   flush(): Promise<ItemAccount[]>;
 }
 
-export interface PlayoutOptions {
+interface PlayoutOptions {
   output: Output;
   send(event: ClientEvent): void;
   /** An item was cut after `account.played` samples. */

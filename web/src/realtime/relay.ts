@@ -17,7 +17,7 @@ export interface RelayEnd {
   reason: string;
 }
 
-export interface RelayOptions {
+interface RelayOptions {
   /** Asked before each attempt. Throwing RelayOver ends the relay, any other error is tried again. */
   ticket(): Promise<Ticket>;
   onEvent(event: ServerEvent): void;

@@ -9,7 +9,7 @@ export interface ServerEvent {
 }
 
 /** Takes a stream apart; feed it text as it comes. */
-export class EventParser {
+class EventParser {
   private rest = "";
   private id = "";
   private type = "";
@@ -34,9 +34,9 @@ export class EventParser {
   }
 }
 
-export type StreamState = "connecting" | "live" | "lost";
+type StreamState = "connecting" | "live" | "lost";
 
-export interface StreamOptions {
+interface StreamOptions {
   path: string;
   key: string;
   /** Events after this one are wanted. */

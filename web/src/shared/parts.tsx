@@ -124,7 +124,7 @@ export function Filter({ children }: { children: ComponentChildren }) {
   );
 }
 
-export interface Choice<T extends string> {
+interface Choice<T extends string> {
   value: T;
   label: string;
 }

@@ -2,7 +2,7 @@
 
 import { type Signal, signal } from "@preact/signals";
 
-export interface Place<S extends string> {
+interface Place<S extends string> {
   section: S;
   /** Of what is looked at; empty for the list. */
   id: string;

@@ -12,7 +12,7 @@ import type { Route } from "./route";
 const phaseNames: Record<Phase, string> = { idle: "Not connected", starting: "Connecting", live: "Live", reconnecting: "Retrying" };
 
 /** A number beside a section's name. */
-export interface Tally {
+interface Tally {
   n: number;
   of: string;
   tone: "busy" | "bad";

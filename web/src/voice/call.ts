@@ -19,7 +19,7 @@ import { type Settings, sessionConfig } from "./settings";
 import { Trace } from "./trace";
 
 /** Where the built worklets are; the build knows their hashed names. */
-export interface Worklets {
+interface Worklets {
   capture: string;
   player: string;
 }
@@ -27,7 +27,7 @@ export interface Worklets {
 export type Phase = "idle" | "starting" | "live" | "reconnecting" | "ended";
 
 /** Who has the word. */
-export type Floor = "none" | "user" | "thinking" | "assistant";
+type Floor = "none" | "user" | "thinking" | "assistant";
 
 const tooSlow: Notice = {
   tone: "warning",
