@@ -155,6 +155,6 @@ func (g *Gateway) used(ctx context.Context, who caller) {
 	grant := *who.Grant
 	grant.ExpiresAt = time.Now().Add(g.ResumeTTL)
 	if err := g.Grants.PutGrant(ctx, who.token, grant, g.ResumeTTL); err != nil {
-		g.Logger.Warn("client token not prolonged", "session", grant.Session, "error", err)
+		g.Logger.Warn("client token not prolonged", "session", grant.Session, "err", err)
 	}
 }

@@ -191,7 +191,7 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if !errors.Is(err, errMoved) {
-		f.g.Logger.Info("not forwarded", "to", f.to.String(), "error", err)
+		f.g.Logger.Info("not forwarded", "to", f.to.String(), "err", err)
 	}
 	if r.Method == http.MethodPost && mayHaveArrived(err) {
 		f.g.fail(f.c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))

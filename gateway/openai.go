@@ -70,7 +70,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 	}
 	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}) {
 		if err := ctl.End(context.WithoutCancel(c.Request.Context()), "client did not connect"); err != nil {
-			g.Logger.Warn("session without a client not ended", "session", spec.ID, "error", err)
+			g.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
 		}
 	}
 }

@@ -186,9 +186,9 @@ func (g *Gateway) problem(err error, where string) *Problem {
 	p := asProblem(err)
 	switch p.Type {
 	case problemPrefix + "internal-server-error":
-		g.Logger.Error("request failed", "at", where, "error", err)
+		g.Logger.Error("request failed", "at", where, "err", err)
 	case problemPrefix + "store-unavailable":
-		g.Logger.Warn("store unavailable", "at", where, "error", err)
+		g.Logger.Warn("store unavailable", "at", where, "err", err)
 	}
 	return p
 }

@@ -197,7 +197,7 @@ func (g *Gateway) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
 	if err := g.Hub.Flush(ctx); err != nil {
-		g.Logger.Debug("journal not flushed", "error", err)
+		g.Logger.Debug("journal not flushed", "err", err)
 	}
 }
 

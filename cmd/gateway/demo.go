@@ -63,7 +63,7 @@ func startDemo(ctx context.Context, c *config, base string, certificate *tls.Cer
 	go func() {
 		defer close(d.stopped)
 		if err := d.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("the stand-in for OpenAI has ended", "error", err)
+			log.Error("the stand-in for OpenAI has ended", "err", err)
 		}
 	}()
 	log.Info("stand-in for OpenAI: answers are canned speech", "url", c.OpenAIBaseURL)

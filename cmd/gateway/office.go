@@ -37,7 +37,7 @@ func (c *config) openAI() openai.Client {
 func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, session.Notice) {
 	return func(ctx context.Context, n session.Notice) {
 		if err := office.Publish(context.WithoutCancel(ctx), n.Type, n); err != nil {
-			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "error", err)
+			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "err", err)
 		}
 	}
 }

@@ -158,7 +158,7 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if err := n.client.Ping(ctx).Err(); err != nil {
-		n.log.Warn("Redis does not answer; no session can be opened until it does", "error", err)
+		n.log.Warn("Redis does not answer; no session can be opened until it does", "err", err)
 	}
 	if !web.Built() {
 		n.log.Warn("the web page is not in this binary: run make web, then build again")
@@ -206,7 +206,7 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	if stopErr := server.Shutdown(bounded); stopErr != nil {
-		n.log.Warn("requests cut off", "error", stopErr)
+		n.log.Warn("requests cut off", "err", stopErr)
 		_ = server.Close() // whatever is left
 	}
 	running.Wait()

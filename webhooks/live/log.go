@@ -1,4 +1,4 @@
-// Package live keeps the last few thousand changes that pages want to see and serves them as server-sent events, from
+// Package live keeps the last 10,000 or so changes that pages want to see and serves them as server-sent events, from
 // any node, without a gap after a lost connection: an event's id is its place in a Redis stream.
 package live
 

@@ -37,7 +37,7 @@ func (srv *Server) serveRealtime(w http.ResponseWriter, r *http.Request) {
 		Subprotocols: []string{"realtime"}, InsecureSkipVerify: true, CompressionMode: websocket.CompressionContextTakeover,
 	})
 	if err != nil {
-		srv.opts.Logger.Debug("handshake refused", "error", err)
+		srv.opts.Logger.Debug("handshake refused", "err", err)
 		return
 	}
 	ws.SetReadLimit(readLimit)
