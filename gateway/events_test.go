@@ -48,7 +48,7 @@ func (r *rig) follow(id, last string) (next func(typ string) sse.Event, stop fun
 	}()
 	stop = func() {
 		cancel()
-		for range events { //nolint:revive // waits for the reader
+		for range events { // waits for the reader
 		}
 	}
 	r.t.Cleanup(stop)

@@ -69,7 +69,7 @@ func startLogging(t *testing.T, c config, to io.Writer) (url, key string, stop f
 		cancel()
 		t.Fatalf("no first line: %v, %v", err, <-ended)
 	}
-	go io.Copy(io.Discard, lines) //nolint:errcheck // ends with the pipe
+	go io.Copy(io.Discard, lines) // ends with the pipe
 	m := regexp.MustCompile(`^page  (https?://127\.0\.0\.1:\d+)/#key=(sk-[a-z0-9-]+)\n$`).FindStringSubmatch(first)
 	if m == nil {
 		t.Fatalf("first line %q", first)

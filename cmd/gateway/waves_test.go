@@ -88,7 +88,7 @@ func oneSession(t *testing.T, url, key, id string) error {
 	if err != nil {
 		return fmt.Errorf("attach: %w", err)
 	}
-	defer conn.CloseNow() //nolint:errcheck // it may be closed already
+	defer conn.CloseNow() // it may be closed already
 	if err := conn.Write(t.Context(), websocket.MessageText, []byte(`{"type":"response.create"}`)); err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 package main
 
-// bound is one row of the budget in the design: a figure, and how high it may be.
+// bound is one row of the budget (docs/benchmarks.md): a figure, and how high it may be.
 type bound struct {
 	name     string
 	scenario string

@@ -37,7 +37,7 @@ var intakeDisks = []intakeDisk{
 	{"with an append-only file that is synced every second", []string{"--appendfsync", "everysec"}, false},
 }
 
-// What the intake is held to (design: keeping may cost so much, and no more).
+// What the intake is held to: keeping may cost so much, and no more.
 const (
 	leastIntake   = 0.6
 	goalIntake    = 0.85

@@ -48,7 +48,7 @@ func onFakeClock(t *testing.T, opts standin.Options, pinged func(context.Context
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(listener) }()
 		transport := &http.Transport{DialContext: listener.dial}
-		ws, _, err := websocket.Dial(t.Context(), "ws://standin/v1/realtime?model=gpt-realtime", &websocket.DialOptions{ //nolint:bodyclose // taken over
+		ws, _, err := websocket.Dial(t.Context(), "ws://standin/v1/realtime?model=gpt-realtime", &websocket.DialOptions{ // taken over
 			HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Authorization": {"Bearer " + testKey}}, OnPingReceived: pinged,
 		})
 		if err != nil {

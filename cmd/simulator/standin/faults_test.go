@@ -54,7 +54,7 @@ func TestFaultsAreSetAndClearedByTheControlRoute(t *testing.T) {
 
 func TestFaultyHandshakes(t *testing.T) {
 	_, url := start(t, standin.Options{Faults: standin.Faults{HandshakeStatus: 429}})
-	_, answer, err := websocket.Dial(t.Context(), strings.Replace(url, "http", "ws", 1)+"/v1/realtime?model=gpt-realtime", nil) //nolint:bodyclose // the library has read it
+	_, answer, err := websocket.Dial(t.Context(), strings.Replace(url, "http", "ws", 1)+"/v1/realtime?model=gpt-realtime", nil) // the library has read it
 	if err == nil || answer.StatusCode != 429 || answer.Header.Get("Retry-After") == "" {
 		t.Errorf("handshake: %v", err)
 	}
@@ -179,7 +179,7 @@ func TestSlowAcceptGivesUpWithTheClient(t *testing.T) {
 	_, url := start(t, standin.Options{Faults: standin.Faults{AcceptDelayMS: int(time.Hour / time.Millisecond)}})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
 	defer cancel()
-	if _, _, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/realtime", nil); err == nil { //nolint:bodyclose // there is none
+	if _, _, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/v1/realtime", nil); err == nil { // there is none
 		t.Error("handshake was answered")
 	}
 	http.DefaultClient.CloseIdleConnections()
