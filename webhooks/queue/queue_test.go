@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
@@ -235,6 +236,17 @@ func TestAgainCountsAsNoFailure(t *testing.T) {
 	r, _ := q.Get(t.Context(), "watch")
 	if r.Fails != 0 || len(r.Attempts) != 1 {
 		t.Fatalf("%+v", r)
+	}
+}
+
+func TestALongErrorIsCutBetweenCharacters(t *testing.T) {
+	q := open(t, redistest.Mini(t), fast())
+	mustAdd(t, q, item("x"))
+	until(t, q, func(context.Context, queue.Claim) (string, error) {
+		return "h", queue.Fatal(errors.New("x" + strings.Repeat("é", 500)))
+	}, func() bool { return state(t, q, "x") == queue.Dead })
+	if r, _ := q.Get(t.Context(), "x"); len(r.Note) < 400 || !utf8.ValidString(r.Note) {
+		t.Errorf("kept %q", r.Note)
 	}
 }
 

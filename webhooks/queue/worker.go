@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -167,13 +168,13 @@ func protect(ctx context.Context, c Claim, handle Handler) (by string, err error
 func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
 	ctx, cancel := context.WithTimeout(ctx, settleTime)
 	defer cancel()
-	state, delay, fails, note := q.judge(c, err)
+	o := q.judge(c, err)
 	var trace []byte
-	if state != Waiting || note != "" {
-		a.Error = note
+	if o.state != Waiting || o.note != "" {
+		a.Error = o.note
 		trace, _ = json.Marshal(a)
 	}
-	held, werr := q.write(ctx, c, state, delay, fails, note, trace)
+	held, werr := q.write(ctx, c, o, trace)
 	if werr != nil {
 		slog.Error("queue: an outcome was not written; the item will be handled again", "item", c.ID, "err", werr)
 		return
@@ -183,38 +184,45 @@ func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
 		return
 	}
 	if trace != nil && q.o.OnSettled != nil {
-		q.o.OnSettled(ctx, c, state, a)
+		q.o.OnSettled(ctx, c, o.state, a)
 	}
-	if state == Dead {
-		q.tellDead(ctx, c.Item, note)
+	if o.state == Dead {
+		q.tellDead(ctx, c.Item, o.note)
 	}
 }
 
-// judge says what an error means for the item; fails is -1 to leave the count as the claim set it.
-func (q *Queue) judge(c Claim, err error) (s State, delay time.Duration, fails int, note string) {
+// outcome is what an attempt means for its item.
+type outcome struct {
+	state State
+	delay time.Duration // until it is due again
+	fails int           // -1: as the claim counted
+	note  string        // of a failure
+}
+
+func (q *Queue) judge(c Claim, err error) outcome {
 	switch {
 	case err == nil:
-		return Done, 0, c.Fails - 1, ""
+		return outcome{state: Done, fails: c.Fails - 1}
 	case errors.Is(err, errStopping):
-		return Waiting, 0, c.Fails - 1, ""
+		return outcome{state: Waiting, fails: c.Fails - 1}
 	}
 	v := asVerdict(err)
 	if v.again {
-		return Waiting, v.after, 0, ""
+		return outcome{state: Waiting, delay: v.after}
 	}
-	note = v.err.Error()
-	note = note[:min(len(note), longestError)]
+	note := v.err.Error()
+	note = strings.ToValidUTF8(note[:min(len(note), longestError)], "")
 	if v.final || c.Fails >= q.o.Attempts {
-		return Dead, 0, -1, note
+		return outcome{state: Dead, fails: -1, note: note}
 	}
-	return Waiting, max(v.after, q.o.Backoff(c.Fails)), -1, note
+	return outcome{state: Waiting, delay: max(v.after, q.o.Backoff(c.Fails)), fails: -1, note: note}
 }
 
 // write tries until ctx ends, because an outcome that is lost is work done twice.
-func (q *Queue) write(ctx context.Context, c Claim, s State, delay time.Duration, fails int, note string, trace []byte) (bool, error) {
+func (q *Queue) write(ctx context.Context, c Claim, o outcome, trace []byte) (bool, error) {
 	for wait := firstErrWait; ; wait = min(2*wait, time.Second) {
-		held, err := settleScript.Run(ctx, q.rdb, []string{q.prefix}, c.ID, c.epoch, string(s),
-			delay.Milliseconds(), fails, note, trace, attemptsKept).Bool()
+		held, err := settleScript.Run(ctx, q.rdb, []string{q.prefix}, c.ID, c.epoch, string(o.state),
+			o.delay.Milliseconds(), o.fails, o.note, trace, attemptsKept).Bool()
 		if err == nil || ctx.Err() != nil {
 			return held, err
 		}
