@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/session"
 )
@@ -61,6 +62,9 @@ type Options struct {
 	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
 	// ask for no key but by auth, which lets keys of at least a role through.
 	Routes func(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc)
+
+	// Metrics are the numbers of what stands beside the sessions; nil: none.
+	Metrics prometheus.Collector
 
 	Web    http.Handler // serves the pages at /; nil: 404
 	Logger *slog.Logger // nil: nothing is logged

@@ -66,5 +66,8 @@ func (g *Gateway) metrics() gin.HandlerFunc {
 	r := prometheus.NewRegistry()
 	r.MustRegister(newStats(g.Hub), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if g.Metrics != nil {
+		r.MustRegister(g.Metrics)
+	}
 	return gin.WrapH(promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 }

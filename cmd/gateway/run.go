@@ -146,7 +146,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, office *web
 	}
 	return gateway.New(gateway.Options{
 		Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
-		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: office.Routes, Web: web.Handler(), Logger: log,
+		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,

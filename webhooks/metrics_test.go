@@ -1,0 +1,47 @@
+package webhooks_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/tidwall/gjson"
+
+	"switchboard/cmd/simulator/standin"
+	"switchboard/webhooks/redistest"
+)
+
+func TestMetricsOfTheInbox(t *testing.T) {
+	rdb := redistest.Mini(t)
+	n := start(t, rdb, config(), standin.JobOptions{})
+	n.deliver("wh_done", `{"type":"hologram.created","data":{}}`)
+	n.deliver("wh_dead", `{"type":"batch.completed","data":{"id":"batch_unknown"}}`)
+
+	m := n.office.Metrics()
+	if problems, err := testutil.CollectAndLint(m); err != nil || len(problems) > 0 {
+		t.Errorf("%v %v", problems, err)
+	}
+	n.await("/api/dashboard", func(d gjson.Result) bool { // the office adds work of its own
+		inbox := d.Get("inbox")
+		text := fmt.Sprintf(`
+# HELP switchboard_inbox_events Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up.
+# TYPE switchboard_inbox_events gauge
+switchboard_inbox_events{state="dead"} %d
+switchboard_inbox_events{state="kept"} %d
+switchboard_inbox_events{state="waiting"} %d
+`, inbox.Get("dead").Int(), inbox.Get("kept").Int(), inbox.Get("waiting").Int())
+		return inbox.Get("dead").Int() == 1 && testutil.CollectAndCompare(m, strings.NewReader(text)) == nil
+	})
+}
+
+func TestMetricsWhileRedisIsAway(t *testing.T) {
+	rdb := redistest.Mini(t)
+	office := newOffice(t, rdb, config(), "http://127.0.0.1:1", t.Name())
+	if err := rdb.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := testutil.CollectAndCount(office.Metrics()); n != 0 {
+		t.Errorf("%d numbers of an inbox that nobody can see", n)
+	}
+}
