@@ -39,7 +39,7 @@ export class Store extends PageStore {
 
   /** None came. Reports whether it may come later. */
   missed(problem: unknown, what: string): boolean {
-    const final = problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500 && problem.status !== 429;
+    const final = problem instanceof ApiProblem && problem.final;
     const signedIn = this.loaded.peek() && !(problem instanceof ApiProblem && problem.status === 401);
     this.phase.value = !final ? "reconnecting" : signedIn ? "live" : "idle";
     // That a connection was lost is told by its phase, once there was one.

@@ -67,7 +67,7 @@ function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number })
     const path = `${addressOf(batch, kind)}?include=request&offset=${page * pageLines}&limit=${pageLines}`;
     const found: ResultLine[] = [];
     try {
-      const response = await ask({ method: "GET", path, key: apiKey.peek(), signal });
+      const response = await ask({ method: "GET", path, key: apiKey.peek(), signal, patient: true });
       for await (const line of readLines<ResultLine>(response.body as ReadableStream<Uint8Array>)) {
         if (signal.aborted) return;
         found.push(line);
@@ -143,8 +143,7 @@ function Download({ store, batch, kind }: { store: Store; batch: Batch; kind: Ki
   const download = async () => {
     busy.value = true;
     await store.attempt("The file could not be downloaded", async () => {
-      const { signal } = new AbortController(); // no time limit
-      const response = await ask({ method: "GET", path: addressOf(batch, kind), key: apiKey.value, signal });
+      const response = await ask({ method: "GET", path: addressOf(batch, kind), key: apiKey.value, patient: true });
       const address = URL.createObjectURL(await response.blob());
       Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}.jsonl` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);

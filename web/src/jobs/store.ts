@@ -71,7 +71,7 @@ export class Store extends PageStore {
 
   /** A file may take longer than any other request. */
   upload<T>(path: string, form: FormData, signal: AbortSignal): Promise<T> {
-    return call<T>({ method: "POST", path, key: this.key, body: form, signal });
+    return call<T>({ method: "POST", path, key: this.key, body: form, signal, patient: true });
   }
 
   private stop(): void {
@@ -101,7 +101,7 @@ export class Store extends PageStore {
 
   private fail(problem: unknown): void {
     this.notice.value = explain(problem, "The jobs could not be read");
-    const final = problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500;
+    const final = problem instanceof ApiProblem && problem.final;
     this.phase.value = final ? "idle" : "reconnecting";
     if (!final) this.timer = window.setTimeout(() => void this.start(this.key), retryMs);
   }

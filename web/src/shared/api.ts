@@ -16,6 +16,11 @@ export class ApiProblem extends Error {
   ) {
     super(detail || title);
   }
+
+  /** Whether asking again is of no use: it is the request that is wrong, not the moment. */
+  get final(): boolean {
+    return this.status >= 400 && this.status < 500 && this.status !== 429;
+  }
 }
 
 /** Answers later than this count as none. The gateway waits for the upstream when it creates a session. */
@@ -30,18 +35,26 @@ export interface Call {
   headers?: Record<string, string>;
   /** The request may outlive the page. */
   keepalive?: boolean;
-  /** Ends the request; without it an answer that takes too long counts as none. */
+  /** Ends the request. */
   signal?: AbortSignal;
+  /** However long the answer takes, it is waited for. */
+  patient?: boolean;
 }
 
 /** Rejects with an ApiProblem. */
 export async function call<T>(request: Call): Promise<T> {
   const response = await ask(request);
-  return (await response.json().catch(() => undefined)) as T;
+  if (response.status === 204) return undefined as T;
+  try {
+    return await response.json();
+  } catch {
+    throw new ApiProblem(0, "no answer"); // half of one is none
+  }
 }
 
 /** The answer with its body unread. Rejects with an ApiProblem. */
-export async function ask({ method, path, key, body, headers, keepalive, signal }: Call): Promise<Response> {
+export async function ask({ method, path, key, body, headers, keepalive, signal, patient }: Call): Promise<Response> {
+  const ends = [signal, patient ? undefined : AbortSignal.timeout(timeoutMs)].filter((end) => end !== undefined);
   const json = body !== undefined && !(body instanceof FormData);
   let response: Response;
   try {
@@ -50,7 +63,7 @@ export async function ask({ method, path, key, body, headers, keepalive, signal 
       headers: { Authorization: `Bearer ${key}`, ...(json && { "Content-Type": "application/json" }), ...headers },
       ...(body !== undefined && { body: json ? JSON.stringify(body) : (body as FormData) }),
       ...(keepalive && { keepalive: true }),
-      signal: signal ?? AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any(ends),
     });
   } catch {
     throw new ApiProblem(0, "no answer");

@@ -77,7 +77,7 @@ export class EventStream {
         if (!(await this.connect())) return onEnd();
       } catch (problem) {
         if (this.closing.signal.aborted) return;
-        if (problem instanceof ApiProblem && problem.status >= 400 && problem.status < 500 && problem.status !== 429) return onEnd(problem);
+        if (problem instanceof ApiProblem && problem.final) return onEnd(problem);
       }
       if (this.closing.signal.aborted) return;
       this.attempt++;
@@ -95,7 +95,7 @@ export class EventStream {
     try {
       const { path, key, onState, onEvent } = this.options;
       const headers = { Accept: "text/event-stream", "Last-Event-ID": this.lastId };
-      const response = await ask({ method: "GET", path, key, headers, signal: connection.signal });
+      const response = await ask({ method: "GET", path, key, headers, signal: connection.signal, patient: true });
       this.attempt = 0;
       if (response.status === 204) return false;
       onState("live", 0);
