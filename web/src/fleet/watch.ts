@@ -2,17 +2,23 @@
 
 import { Conversation } from "../realtime/conversation";
 import { parseServerEvent, type ServerEvent, type StoredItem } from "../realtime/events";
+import { ApiProblem } from "../shared/api";
 import { EventStream } from "../shared/event-stream";
+import { Poll } from "../shared/poll";
 import type { Store } from "./store";
 
 /** After these a session's facts are others. */
 const turns = new Set(["response.created", "response.done", "session.updated"]);
+
+/** Between two attempts to read the items. */
+const againMs = 3_000;
 
 export class Watch {
   readonly conversation = new Conversation();
 
   private readonly path: string;
   private stream: EventStream | undefined;
+  private items: Poll | undefined;
   /** What happened while the items were on their way: it comes on top of them. */
   private meanwhile: ServerEvent[] | undefined;
   private seen = false;
@@ -28,12 +34,13 @@ export class Watch {
 
   /** Of a session that has ended there is nothing to follow. */
   open(ended: boolean): void {
-    if (ended) void this.read();
+    if (ended) this.readItems();
     else this.follow();
   }
 
   close(): void {
     this.stream?.close();
+    this.items?.stop();
   }
 
   private follow(): void {
@@ -42,7 +49,7 @@ export class Watch {
       key: this.key,
       lastId: "",
       onState: (state) => {
-        if (state === "live" && !this.seen) void this.read(); // later on the stream itself goes on where it was
+        if (state === "live" && !this.seen) this.readItems(); // later on the stream itself goes on where it was
       },
       onEvent: (event) => this.take(event.data),
       onEnd: () => {
@@ -61,11 +68,26 @@ export class Watch {
     if (turns.has(event.type)) this.onTurn();
   }
 
-  private async read(): Promise<void> {
-    this.meanwhile = [];
-    const kept = await this.store.attempt("The conversation could not be read", () => this.store.get<{ items: StoredItem[] }>(`${this.path}/items`));
+  /** Asks until they have come. */
+  private readItems(): void {
+    this.items?.stop();
+    this.items = new Poll((signal) => this.read(signal), againMs);
+  }
+
+  /** Reports whether to ask again. What happens till then is shown all the same. */
+  private async read(signal: AbortSignal): Promise<boolean> {
+    const meanwhile: ServerEvent[] = (this.meanwhile = []);
+    let goOn = false;
+    const get = () =>
+      this.store.get<{ items: StoredItem[] }>(`${this.path}/items`, signal).catch((problem) => {
+        goOn = !(problem instanceof ApiProblem && problem.final);
+        throw problem;
+      });
+    const kept = await this.store.attempt("The conversation could not be read", get, signal);
+    if (signal.aborted) return false;
     if (kept) this.conversation.apply({ type: "switchboard.session.reset", items: kept.items });
-    for (const event of this.meanwhile) this.conversation.apply(event);
+    for (const event of meanwhile) this.conversation.apply(event);
     this.meanwhile = undefined;
+    return goOn;
   }
 }

@@ -32,14 +32,17 @@ export abstract class PageStore {
     this.notice.value = undefined;
   }
 
-  /** Runs what the user asked for and shows what went wrong. */
-  async attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  /** Runs what the user asked for and shows what went wrong. What comes of it is nobody's when the key is another one by then, or `signal` ended it. */
+  async attempt<T>(what: string, work: () => Promise<T>, signal?: AbortSignal): Promise<T | undefined> {
+    const { key } = this;
+    const wanted = () => this.key === key && !signal?.aborted;
     try {
       const answer = await work();
+      if (!wanted()) return undefined;
       this.notice.value = undefined;
       return answer;
     } catch (problem) {
-      this.notice.value = explain(problem, what);
+      if (wanted()) this.notice.value = explain(problem, what);
       return undefined;
     }
   }

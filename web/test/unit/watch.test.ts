@@ -3,19 +3,20 @@ import { type TestContext, test } from "node:test";
 import type { Store } from "../../src/fleet/store";
 import { Watch } from "../../src/fleet/watch";
 
-Object.assign(globalThis, { addEventListener: () => undefined });
+Object.assign(globalThis, { window: globalThis, document: Object.assign(new EventTarget(), { hidden: false }), addEventListener: () => undefined });
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A session at a gateway: its stream and its items answer when the test says so. */
 function gateway(t: TestContext) {
   let happens: (event: object) => void = () => undefined;
-  let keep: (items: object[]) => void = () => undefined;
+  let lose: () => void = () => undefined;
   const streams: (string | null)[] = [];
   let answer = () => {
     const body = new ReadableStream({
       start(stream) {
         let id = 0;
+        lose = () => stream.close();
         happens = (event) => stream.enqueue(new TextEncoder().encode(`id: ${++id}-0\ndata: ${JSON.stringify(event)}\n\n`));
       },
     });
@@ -25,10 +26,15 @@ function gateway(t: TestContext) {
     streams.push(new Headers(headers).get("Last-Event-ID"));
     return answer();
   });
-  const items = new Promise((resolve) => {
-    keep = (items) => resolve({ items });
-  });
-  const store = { attempt: (_: string, work: () => Promise<unknown>) => work(), get: () => items } as unknown as Store;
+  const asked: Question[] = [];
+  const get = () => {
+    asked.push(question());
+    return asked.at(-1)?.answer;
+  };
+  const store = { attempt: (_: string, work: () => Promise<unknown>) => work().catch(() => undefined), get } as unknown as Store;
+  /** Answers the nth request for the items, the last one if no other is meant. */
+  const keep = (items: object[], n = -1) => asked.at(n)?.resolve({ items });
+  const refuse = () => asked.at(-1)?.reject(new Error("the store is away"));
   let turns = 0;
   const watch = new Watch(store, "a", "sk-a", () => turns++);
   t.after(() => watch.close());
@@ -36,7 +42,22 @@ function gateway(t: TestContext) {
   const over = () => {
     answer = () => new Response(null, { status: 204 });
   };
-  return { watch, said, streams, over, turns: () => turns, happens: (event: object) => happens(event), keep: (list: object[]) => keep(list) };
+  return { watch, said, streams, over, turns: () => turns, happens: (event: object) => happens(event), lose: () => lose(), keep, refuse, asked: () => asked.length };
+}
+
+/** A request for the items that the test answers. */
+interface Question {
+  answer: Promise<{ items: object[] }>;
+  resolve(kept: { items: object[] }): void;
+  reject(problem: Error): void;
+}
+
+function question(): Question {
+  let settle = {} as Omit<Question, "answer">;
+  const answer = new Promise<{ items: object[] }>((resolve, reject) => {
+    settle = { resolve, reject };
+  });
+  return { answer, ...settle };
 }
 
 const part = { response_id: "r", item_id: "i2", content_index: 0 };
@@ -57,6 +78,46 @@ test("what happens while the items are on their way comes on top of them, once",
   happens({ type: "response.output_text.done", ...part, text: "Good day" });
   await settle();
   assert.deepEqual(said(), ["user done: Hello", "assistant done: Good day"]);
+});
+
+test("items that could not be read are asked for again, and what happens meanwhile is shown", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { watch, said, happens, keep, refuse, asked } = gateway(t);
+  watch.open(false);
+  await settle();
+  happens({ type: "conversation.item.added", item: { id: "i2", type: "message", role: "user", content: [{ type: "input_text", text: "Anybody?" }] } });
+  refuse();
+  await settle();
+  assert.deepEqual(said(), ["user done: Anybody?"]);
+  t.mock.timers.tick(3_000);
+  assert.equal(asked(), 2);
+  keep([
+    { id: "i1", type: "message", role: "user", text: "Hello" },
+    { id: "i2", type: "message", role: "user", text: "Anybody?" },
+  ]);
+  await settle();
+  assert.deepEqual(said(), ["user done: Hello", "user done: Anybody?"]);
+  t.mock.timers.tick(60_000);
+  assert.equal(asked(), 2);
+});
+
+test("a stream that is lost before anything happens: what is kept is read anew, and the answer before counts no more", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { watch, said, happens, lose, keep, asked } = gateway(t);
+  watch.open(false);
+  await settle();
+  lose();
+  await settle();
+  t.mock.timers.tick(1_000);
+  await settle();
+  assert.equal(asked(), 2);
+  keep([], 0);
+  await settle();
+  happens({ type: "conversation.item.added", item: { id: "i1", type: "message", role: "user", content: [{ type: "input_text", text: "Hello" }] } });
+  await settle();
+  keep([], 1);
+  await settle();
+  assert.deepEqual(said(), ["user done: Hello"]);
 });
 
 test("a turn is told, as the session's facts are others then", async (t) => {
