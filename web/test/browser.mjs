@@ -51,3 +51,38 @@ export async function startBrowser(plan) {
     },
   };
 }
+
+/**
+ * Lets requests to an address through at once, and their answers when they are released. `sent` counts the requests;
+ * release() resolves when the page has taken in the answers to those that were sent till then.
+ */
+export async function hold(page, address, { method } = {}) {
+  let free;
+  const freed = new Promise((resolve) => (free = resolve));
+  const answers = [];
+  await page.route(address, async (route) => {
+    if (method && route.request().method() !== method) return route.fallback();
+    const answer = (async () => {
+      const response = await route.fetch();
+      await freed;
+      await route.fulfill({ response });
+    })();
+    answers.push(answer);
+    await answer;
+  });
+  return {
+    get sent() {
+      return answers.length;
+    },
+    async release() {
+      free();
+      await Promise.all(answers);
+      await settle(page);
+    },
+  };
+}
+
+/** What has reached the page is drawn. */
+export function settle(page) {
+  return page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+}

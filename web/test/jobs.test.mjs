@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
 import { violations } from "./axe.mjs";
-import { startBrowser } from "./browser.mjs";
+import { hold, settle, startBrowser } from "./browser.mjs";
 import { startGateway, startNetwork } from "./gateway.mjs";
 
 const patience = { timeout: 40_000 };
@@ -164,8 +164,12 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
   });
 
   await t.test("only what failed is tried again", async () => {
-    await page.getByRole("button", { name: "Try 3 requests again" }).click();
+    const answer = await hold(page, "**/retry");
+    await page.getByRole("button", { name: "Try 3 requests again" }).dblclick();
+    await answer.release();
     await page.getByText("Retry of").waitFor();
+    assert.equal(answer.sent, 1, "a double click makes one batch");
+    await page.waitForFunction(() => document.activeElement.tagName === "H1"); // the focus follows
     await page.getByText(/of 3 requests answered/).waitFor();
     await page.getByRole("link", { name: "← Batches" }).click();
     assert.equal(await page.getByTestId("batches").locator("> li").count(), 2);
@@ -220,7 +224,8 @@ test("a batch is cancelled, after being asked once more, by keyboard alone", asy
 });
 
 test("a fine-tuning job: its curve grows, the new model answers, and is promoted", async (t) => {
-  const page = await openPage(t, await siteOf(t), { at: "#/tuning" });
+  const site = await siteOf(t);
+  const page = await openPage(t, site, { at: "#/tuning" });
   await page.getByText("No model in training").waitFor();
   await page.getByRole("button", { name: "Use an example" }).click();
   await page.getByLabel("Name of the new model").fill("concierge");
@@ -239,6 +244,18 @@ test("a fine-tuning job: its curve grows, the new model answers, and is promoted
   await smoke.getByText("Candidate").waitFor();
   await smoke.getByRole("button", { name: "Promote" }).click();
   await smoke.getByText("Promoted").waitFor();
+
+  await t.test("an answer that comes late does not undo what others did", async () => {
+    const answer = await hold(page, "**/mark");
+    await smoke.getByRole("button", { name: "Hold" }).click();
+    await smoke.getByText("On hold").waitFor();
+    const id = await page.evaluate(() => location.hash.split("/").at(-1));
+    await site.ask("POST", `/api/fine-tuning/jobs/${id}/mark`, { mark: "promoted" });
+    await smoke.getByText("Promoted").waitFor();
+    await answer.release();
+    assert.ok(await smoke.getByText("Promoted").isVisible());
+  });
+
   await page.getByText("Checkpoints").click();
   await page.getByText("step 60", { exact: true }).waitFor();
 });
@@ -337,12 +354,16 @@ test("a subscriber gets what it asked for, signed with a secret that is shown on
   const address = `http://127.0.0.1:${subscriber.address().port}/hook`;
   const page = await openPage(t, await siteOf(t), { at: "#/deliveries" });
   await page.getByLabel("Address").fill(address);
-  await page.getByRole("button", { name: "Subscribe" }).click();
+  const answer = await hold(page, "**/webhooks/subscriptions", { method: "POST" });
+  await page.getByRole("button", { name: "Subscribe" }).dblclick();
+  await answer.release();
   await page
     .getByTestId("secret")
     .getByText(/^whsec_/)
     .waitFor();
   const row = page.getByTestId("subscriptions").locator("> li");
+  await row.getByRole("button", { name: "Send a test" }).waitFor();
+  assert.equal(answer.sent, 1, "a double click subscribes once");
   await row.getByRole("button", { name: "Send a test" }).click();
   await row.getByText(/Delivered in \d+ ms/).waitFor();
   assert.match(delivered[0]["webhook-signature"], /^v1,/);
@@ -354,6 +375,176 @@ test("a subscriber gets what it asked for, signed with a secret that is shown on
   await row.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("group", { name: "Delete this subscription?" }).getByRole("button", { name: "Delete" }).click();
   await page.getByText("Nobody yet").waitFor();
+});
+
+test("a file goes on its way while its sender looks at something else", async (t) => {
+  const page = await openPage(t, await siteOf(t));
+  const submitted = page.getByTestId("submit");
+
+  await t.test("it is there on coming back, and its answer calls nobody back", async () => {
+    const answer = await hold(page, "**/api/batches", { method: "POST" });
+    await submit(page, requests(3));
+    await page.getByRole("link", { name: "Inbox" }).click();
+    await page.getByRole("heading", { name: "Inbox" }).waitFor();
+    await page.getByRole("link", { name: "Batches" }).click();
+    await submitted.getByText("Sending…").waitFor();
+    assert.equal(await page.locator(".drop-name").textContent(), "questions.jsonl");
+    await page.getByRole("link", { name: "Inbox" }).click();
+    await answer.release();
+    assert.equal(new URL(page.url()).hash, "#/inbox");
+    await page.getByRole("link", { name: "Batches" }).click();
+    await submitted.getByText("Submit batch").waitFor();
+    assert.equal(await page.locator(".drop-name").count(), 0);
+    await page.getByTestId("batches").getByRole("link", { name: "questions" }).waitFor();
+  });
+
+  await t.test("what is wrong with it is told, too", async () => {
+    await page.unrouteAll();
+    const answer = await hold(page, "**/api/batches", { method: "POST" });
+    await submit(
+      page,
+      requests(2, (request) => ({ ...request, method: "GET" })),
+    );
+    await page.getByRole("link", { name: "Inbox" }).click();
+    await answer.release();
+    await page.getByRole("link", { name: "Batches" }).click();
+    await page.getByTestId("file-problem").getByText("2 things to correct in the file").waitFor();
+  });
+});
+
+test("what one key sees is not shown to the next", async (t) => {
+  const site = await siteOf(t);
+  const page = await openPage(t, site, { at: "#/deliveries" });
+  const signIn = async (key) => {
+    await page.getByRole("button", { name: "Change" }).click();
+    await page.getByLabel("API key").fill(key);
+    await page.keyboard.press("Enter");
+  };
+
+  await t.test("lists", async () => {
+    await page.getByTestId("endpoints").locator("> li").waitFor();
+    await signIn("sk-shop");
+    await page.getByTestId("notice").getByText("This key may not do that").waitFor();
+    assert.equal(await page.getByTestId("endpoints").locator("> li").count(), 0);
+  });
+
+  await t.test("what was asked for with the key before", async () => {
+    const refused = await hold(page, "**/webhooks/subscriptions");
+    await page.getByRole("link", { name: "Batches" }).click();
+    await page.getByRole("link", { name: "Deliveries" }).click();
+    await page.getByRole("heading", { name: "Deliveries" }).waitFor();
+    await page.getByRole("link", { name: "Batches" }).click();
+    const read = await hold(page, "**/api/dashboard");
+    await signIn(site.gateway.key);
+    await page.getByTestId("phase").getByText("Connecting").waitFor();
+    await page.unroute("**/api/dashboard");
+    await signIn("sk-wrong");
+    const notice = page.getByTestId("notice").getByText("This API key is not accepted");
+    await notice.waitFor();
+    await read.release();
+    await refused.release();
+    assert.ok(await notice.isVisible());
+    assert.equal(await page.getByText("No batch yet").count(), 0);
+  });
+});
+
+describe("the inbox while answers overtake each other", () => {
+  const event = (id, fields = {}) => ({ id, type: "batch.completed", origin: "openai", state: "done", failures: 0, duplicates: 0, received_at: "2026-01-01T00:00:00Z", ...fields });
+  let site;
+  before(async () => {
+    site = await startSite();
+  });
+  after(() => site?.stop());
+
+  /** Answers for the inbox: two pages of events, and none that was given up; all for an older page wait till they are freed. */
+  async function inbox(t) {
+    const page = await openPage(t, site);
+    let free;
+    const freed = new Promise((resolve) => (free = resolve));
+    const older = [];
+    await page.route("**/webhooks/events?*", async (route) => {
+      const query = new URL(route.request().url()).searchParams;
+      if (query.get("state") === "dead") return route.fulfill({ json: { events: [] } });
+      if (!query.has("after")) return route.fulfill({ json: { events: [event("evt_2")], next: "evt_2" } });
+      const answer = freed.then(() => route.fulfill({ json: { events: [event("evt_1")] } }));
+      older.push(answer);
+      await answer;
+    });
+    await page.getByRole("link", { name: /Inbox/ }).click();
+    const rows = page.getByTestId("events").locator("> li");
+    await rows.waitFor();
+    const release = async () => {
+      free();
+      await Promise.all(older);
+      await settle(page);
+    };
+    return { page, rows, release };
+  }
+
+  test("older events, wanted twice, are there once", async (t) => {
+    const { page, rows, release } = await inbox(t);
+    await page.getByRole("button", { name: "Show older" }).dblclick();
+    await release();
+    await rows.nth(1).waitFor();
+    assert.deepEqual(await rows.evaluateAll((rows) => rows.map((row) => row.dataset.id)), ["evt_2", "evt_1"]);
+  });
+
+  test("older events do not come into a list that is filtered otherwise by then", async (t) => {
+    const { page, release } = await inbox(t);
+    await page.getByRole("button", { name: "Show older" }).click();
+    await page.getByLabel("Given up").check();
+    await page.getByText("Nothing fits the filter").waitFor();
+    await release();
+    assert.ok(await page.getByText("Nothing fits the filter").isVisible());
+  });
+
+  test("an event is shown as it was told last", async (t) => {
+    const page = await openPage(t, site, { at: "#/deliveries" });
+    await page.getByRole("button", { name: "Send a sample" }).click();
+    await page.getByText("The sample arrived").waitFor();
+    const { events } = await until(
+      () => site.ask("GET", "/webhooks/events?state=dead"),
+      ({ events }) => events.length > 0,
+    );
+    const path = `/webhooks/events/${events[0].id}`;
+    await page.evaluate((at) => (location.hash = at), `#/inbox/${events[0].id}`);
+    const view = (attempts) => page.locator(`[data-testid="event"][data-attempts="${attempts}"]`);
+    await view(1).waitFor();
+    const before = await site.ask("GET", path);
+    let first = true;
+    let answer;
+    let free;
+    const freed = new Promise((resolve) => (free = resolve));
+    await page.route(`**${path}`, async (route) => {
+      if (!first) return route.continue();
+      first = false;
+      answer = freed.then(() => route.fulfill({ json: before }));
+      await answer;
+    });
+    await page.getByRole("button", { name: "Replay" }).click();
+    await view(2).waitFor();
+    free();
+    await answer;
+    await settle(page);
+    assert.ok(await view(2).isVisible());
+  });
+
+  test("a page that missed changes that are not kept any more reads all anew", async (t) => {
+    const page = await chromium.open(t);
+    page.setDefaultTimeout(patience.timeout);
+    let lists = 0;
+    await page.route("**/webhooks/events?*", (route) => route.fulfill({ json: { events: lists++ ? [event("evt_missed")] : [] } }));
+    let resync = true;
+    await page.route("**/api/events", async (route) => {
+      if (!resync) return route.continue();
+      await page.getByText("Nothing was delivered yet").waitFor();
+      resync = false;
+      await route.fulfill({ contentType: "text/event-stream", body: "id: 1-1\nevent: resync\ndata: {}\n\n" });
+    });
+    await page.goto(`${site.network.origin}/jobs#key=${site.gateway.key}`);
+    await page.evaluate(() => (location.hash = "#/inbox"));
+    await page.locator('[data-id="evt_missed"]').waitFor();
+  });
 });
 
 describe("what goes wrong is told in plain words", () => {

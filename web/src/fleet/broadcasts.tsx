@@ -4,7 +4,7 @@ import { Ago, Empty, Segments, Status, Title } from "../shared/parts";
 import type { Labels } from "./labels";
 import { LabelsField } from "./labels-field";
 import { Pager, Pages } from "./pages";
-import { addressOf, goTo } from "./route";
+import { addressOf, fromHere } from "./route";
 import { type Store, usePolled } from "./store";
 import type { Broadcast, BroadcastPage, BroadcastStatus, Mode } from "./types";
 import { audience, broadcastWord } from "./words";
@@ -101,10 +101,12 @@ export function NewBroadcast({ store }: { store: Store }) {
     if (sending.value) return;
     if (!instructions.value.trim()) return document.getElementById("instructions")?.focus();
     sending.value = true;
+    const goTo = fromHere();
     await store.attempt("The broadcast was not taken", async () => {
       const body = { instructions: instructions.value.trim(), mode: mode.value, select: select.value, sticky: sticky.value };
       const made = await store.send<BroadcastStatus>("POST", "/realtime/broadcasts", body);
-      instructions.value = "";
+      store.said.value = "The broadcast is sent";
+      if (instructions.value.trim() === body.instructions) instructions.value = ""; // what is written meanwhile stays
       pages.newest();
       goTo("broadcasts", made.id);
     });

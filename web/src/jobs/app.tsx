@@ -50,7 +50,7 @@ function Content({ store }: { store: Store }) {
   switch (section) {
     case "batches": {
       const batch = store.batches.value.find((b) => b.id === id);
-      return batch ? <BatchView store={store} batch={batch} /> : id ? <Unknown what="batch" section={section} /> : <Batches store={store} />;
+      return batch ? <BatchView key={batch.id} store={store} batch={batch} /> : id ? <Unknown what="batch" section={section} /> : <Batches store={store} />;
     }
     case "tuning": {
       const job = store.jobs.value.find((j) => j.id === id);

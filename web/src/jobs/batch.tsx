@@ -1,9 +1,10 @@
+import { useSignal } from "@preact/signals";
 import { Fact } from "../shared/fact";
 import { Ago, Confirm, Status, Title } from "../shared/parts";
 import { count, duration, plural } from "../shared/words";
 import { Lines } from "./lines";
 import { Progress } from "./progress";
-import { addressOf, goTo } from "./route";
+import { addressOf, fromHere } from "./route";
 import type { Store } from "./store";
 import type { Batch } from "./types";
 import { batchEnded, batchName, batchWord } from "./words";
@@ -48,18 +49,22 @@ function Actions({ store, batch }: { store: Store; batch: Batch }) {
     store.attempt("The batch could not be cancelled", async () => {
       store.putBatch(await store.send<Batch>("POST", `${path}/cancel`));
     });
-  const retry = () =>
-    store.attempt("The requests could not be tried again", async () => {
-      const made = await store.send<Batch>("POST", `${path}/retry`);
-      store.putBatch(made);
-      goTo("batches", made.id);
-    });
+  const retrying = useSignal(false);
+  const retry = async () => {
+    const goTo = fromHere();
+    retrying.value = true;
+    const made = await store.attempt("The requests could not be tried again", () => store.send<Batch>("POST", `${path}/retry`));
+    retrying.value = false;
+    if (!made) return;
+    store.putBatch(made);
+    goTo("batches", made.id);
+  };
   return (
     <div class="actions">
       {!batchEnded(batch) && batch.status !== "cancelling" && <Confirm name="Cancel" question="Stop this batch?" action={cancel} />}
       {batchEnded(batch) && left > 0 && batch.status !== "failed" && (
-        <button class="button small" type="button" onClick={retry}>
-          Try {plural(left, "request")} again
+        <button class="button small" type="button" disabled={retrying.value} onClick={retry}>
+          {retrying.value ? "Trying…" : `Try ${plural(left, "request")} again`}
         </button>
       )}
     </div>

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { Ago, Empty, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
 import { Progress } from "./progress";
-import { addressOf, goTo } from "./route";
+import { addressOf, fromHere } from "./route";
 import type { Store } from "./store";
 import type { Batch } from "./types";
 import { UploadForm } from "./upload";
@@ -70,6 +70,7 @@ function Row({ batch }: { batch: Batch }) {
 export function NewBatch({ store }: { store: Store }) {
   const name = useSignal("");
   const send = async (file: File, signal: AbortSignal) => {
+    const goTo = fromHere();
     const form = new FormData();
     form.append("metadata", JSON.stringify({ name: name.value.trim() || file.name.replace(/\.\w+$/, "") }));
     form.append("file", file); // last: the gateway reads it as it comes
@@ -80,6 +81,7 @@ export function NewBatch({ store }: { store: Store }) {
   };
   return (
     <UploadForm
+      outgoing={store.outgoing.batches}
       title="New batch"
       submit="Submit batch"
       help={

@@ -6,19 +6,28 @@ import type { Store } from "./store";
 import type { Endpoint, InboxEvent, Subscription } from "./types";
 import { inboxWord } from "./words";
 
-const endpoints = signal<readonly Endpoint[]>([]);
-const subscriptions = signal<readonly Subscription[]>([]);
+const endpoints = signal<readonly Endpoint[] | undefined>(undefined);
+const subscriptions = signal<readonly Subscription[] | undefined>(undefined);
 /** A secret that is shown this once. */
 const newSecret = signal<{ url: string; secret: string } | undefined>(undefined);
 
 export const eventTypes = signal<readonly string[]>([]);
 
 export async function readDeliveries(store: Store): Promise<void> {
-  await store.attempt("Endpoints and subscriptions could not be read", async () => {
-    subscriptions.value = (await store.get<{ subscriptions: Subscription[] | null }>("/webhooks/subscriptions")).subscriptions ?? [];
-    endpoints.value = (await store.get<{ endpoints: Endpoint[] }>("/webhooks/endpoints")).endpoints;
-    eventTypes.value = (await store.get<{ event_types: string[] }>("/webhooks/event-types")).event_types;
-  });
+  const read = <T,>(path: string) => store.attempt("Endpoints and subscriptions could not be read", () => store.get<T>(path));
+  const out = await read<{ subscriptions: Subscription[] | null }>("/webhooks/subscriptions");
+  if (!out) return;
+  subscriptions.value = out.subscriptions ?? [];
+  const into = await read<{ endpoints: Endpoint[] }>("/webhooks/endpoints");
+  if (!into) return;
+  endpoints.value = into.endpoints;
+  const known = await read<{ event_types: string[] }>("/webhooks/event-types");
+  if (known) eventTypes.value = known.event_types;
+}
+
+/** What one key sees is not for the next. */
+function forget(): void {
+  newSecret.value = endpoints.value = subscriptions.value = undefined;
 }
 
 export function showSecret(url: string, secret: string | undefined): void {
@@ -29,7 +38,7 @@ export function showSecret(url: string, secret: string | undefined): void {
 export function Deliveries({ store }: { store: Store }) {
   useEffect(() => {
     void readDeliveries(store);
-    return () => (newSecret.value = undefined);
+    return forget;
   }, []);
   return (
     <>
@@ -38,9 +47,9 @@ export function Deliveries({ store }: { store: Store }) {
         <h2 class="side-title" id="in-title">
           OpenAI delivers to
         </h2>
-        {endpoints.value.length === 0 && <p class="help">Nowhere yet. Make an endpoint with this gateway's public address; its secret goes to every node and is never shown.</p>}
+        {endpoints.value?.length === 0 && <p class="help">Nowhere yet. Make an endpoint with this gateway's public address; its secret goes to every node and is never shown.</p>}
         <ul class="rows" data-testid="endpoints">
-          {endpoints.value.map((e) => (
+          {endpoints.value?.map((e) => (
             <EndpointRow key={e.id} store={store} endpoint={e} />
           ))}
         </ul>
@@ -50,9 +59,9 @@ export function Deliveries({ store }: { store: Store }) {
           This gateway delivers to
         </h2>
         <Secret />
-        {subscriptions.value.length === 0 && <p class="help">Nobody yet. Subscribe an address of yours to events of sessions, batches or anything else; deliveries are signed.</p>}
+        {subscriptions.value?.length === 0 && <p class="help">Nobody yet. Subscribe an address of yours to events of sessions, batches or anything else; deliveries are signed.</p>}
         <ul class="rows" data-testid="subscriptions">
-          {subscriptions.value.map((s) => (
+          {subscriptions.value?.map((s) => (
             <SubscriptionRow key={s.id} store={store} subscription={s} />
           ))}
         </ul>

@@ -1,5 +1,5 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { Fact } from "../shared/fact";
 import { Ago, Json, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
@@ -14,18 +14,17 @@ const back = { href: addressOf("inbox"), name: "Inbox" };
 export function EventView({ store, id }: { store: Store; id: string }) {
   const event = useSignal<InboxEvent | undefined>(undefined);
   const path = `/webhooks/events/${encodeURIComponent(id)}`;
-  const read = (signal?: AbortSignal) =>
-    store.attempt("The event could not be read", async () => {
-      try {
-        event.value = await store.get<InboxEvent>(path, signal);
-      } catch (problem) {
-        if (!signal?.aborted) throw problem;
-      }
-    });
+  const reading = useRef(new AbortController());
+  // An answer that comes late knows less than the next one.
+  const read = async () => {
+    reading.current.abort();
+    const { signal } = (reading.current = new AbortController());
+    const now = await store.attempt("The event could not be read", () => store.get<InboxEvent>(path, signal), signal);
+    if (now) event.value = now;
+  };
   useEffect(() => {
-    const closing = new AbortController();
-    void read(closing.signal);
-    return () => closing.abort();
+    void read();
+    return () => reading.current.abort();
   }, [id]);
   useSignalEffect(() => {
     if (store.inboxChange.value?.id === id) void read();
@@ -37,10 +36,18 @@ export function EventView({ store, id }: { store: Store; id: string }) {
       await read();
     });
   const e = event.value;
-  if (!e) return <Title back={back}>Event</Title>;
   return (
-    <article class="detail" data-testid="event" data-state={e.state} data-attempts={e.attempts?.length ?? 0}>
-      <Title back={back}>{e.type}</Title>
+    <article class="detail" data-testid="event" data-state={e?.state} data-attempts={e?.attempts?.length ?? 0}>
+      <Title back={back}>{e?.type ?? "Event"}</Title>
+      {e && <Standing event={e} replay={replay} />}
+    </article>
+  );
+}
+
+/** What became of it so far. */
+function Standing({ event: e, replay }: { event: InboxEvent; replay(): unknown }) {
+  return (
+    <>
       <div class="hero">
         <div class="hero-text">
           <Status {...inboxWord(e.state)} />
@@ -91,6 +98,6 @@ export function EventView({ store, id }: { store: Store; id: string }) {
           <code class="id">{e.id}</code>
         </Fact>
       </dl>
-    </article>
+    </>
   );
 }

@@ -1,4 +1,5 @@
 import { type Signal, signal, useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { Ago, Confirm, Empty, Filter, Segments, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
 import { addressOf } from "./route";
@@ -22,36 +23,40 @@ interface Listing {
 export function Inbox({ store }: { store: Store }) {
   const list = useSignal<Listing | undefined>(undefined);
   const chosen = useSignal<ReadonlySet<string>>(new Set());
-  useSignalEffect(() => {
-    const closing = new AbortController();
-    const path = address();
-    chosen.value = new Set();
-    void store.attempt("The inbox could not be read", async () => {
-      // What changes while the list is on its way may or may not be in it.
-      const meanwhile: InboxChange[] = [];
-      const before = store.inboxChange.peek();
-      const stop = store.inboxChange.subscribe((change) => {
-        if (change && change !== before) meanwhile.push(change);
-      });
-      try {
-        list.value = meanwhile.reduce(take, await store.get<Listing>(path, closing.signal));
-      } catch (problem) {
-        if (!closing.signal.aborted) throw problem;
-      } finally {
-        stop();
-      }
+  const listing = useRef(new AbortController());
+  const read = (path: string) => {
+    const { signal } = listing.current;
+    return store.attempt("The inbox could not be read", () => store.get<Listing>(path, signal), signal);
+  };
+  const readNewest = async (path: string) => {
+    // What changes while the list is on its way may or may not be in it.
+    const meanwhile: InboxChange[] = [];
+    const before = store.inboxChange.peek();
+    const stop = store.inboxChange.subscribe((change) => {
+      if (change && change !== before) meanwhile.push(change);
     });
-    return () => closing.abort();
+    const newest = await read(path);
+    stop();
+    if (newest) list.value = meanwhile.reduce(take, newest);
+  };
+  useSignalEffect(() => {
+    const path = address();
+    listing.current = new AbortController();
+    chosen.value = new Set();
+    void readNewest(path);
+    return () => listing.current.abort();
   });
   useSignalEffect(() => {
     const change = store.inboxChange.value;
     if (change && list.peek()) list.value = take(list.peek() as Listing, change);
   });
-  const more = () =>
-    store.attempt("The inbox could not be read", async () => {
-      const next = await store.get<Listing>(`${address()}&after=${encodeURIComponent(list.value?.next ?? "")}`);
-      list.value = { ...next, events: [...(list.value?.events ?? []), ...next.events] };
-    });
+  const more = async () => {
+    const older = await read(`${address()}&after=${encodeURIComponent(list.value?.next ?? "")}`);
+    if (!older) return;
+    // Some may be there already: something happened to them.
+    const known = list.value?.events.filter((e) => !older.events.some(({ id }) => id === e.id)) ?? [];
+    list.value = { ...older, events: [...known, ...older.events] };
+  };
   const { dead } = store.inbox.value;
   const events = list.value?.events ?? [];
   return (

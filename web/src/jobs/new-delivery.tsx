@@ -2,7 +2,6 @@ import { useSignal } from "@preact/signals";
 import { Segments } from "../shared/parts";
 import { eventTypes, readDeliveries, showSecret } from "./deliveries";
 import type { Store } from "./store";
-import type { Subscription } from "./types";
 
 type Way = "subscription" | "endpoint";
 
@@ -13,6 +12,7 @@ export function NewDelivery({ store }: { store: Store }) {
   const way = useSignal<Way>("subscription");
   const url = useSignal("");
   const types = useSignal("session.*, batch.*");
+  const sending = useSignal(false);
   const out = way.value === "subscription";
   const choose = (next: Way) => {
     way.value = next;
@@ -20,19 +20,21 @@ export function NewDelivery({ store }: { store: Store }) {
     const known = eventTypes.value.filter((t) => usual.includes(t));
     types.value = next === "endpoint" ? (known.length ? known : usual).join(", ") : "session.*, batch.*";
   };
-  const submit = (event: Event) => {
+  const make = (): Promise<{ url: string; secret?: string }> => {
+    const wanted = { url: url.value, event_types: types.value.split(/[\s,]+/).filter(Boolean) };
+    if (out) return store.send("POST", "/webhooks/subscriptions", wanted);
+    return store.send("POST", "/webhooks/endpoints", { name: `Switchboard at ${new URL(url.value).host}`, ...wanted });
+  };
+  const submit = async (event: Event) => {
     event.preventDefault();
-    const event_types = types.value.split(/[\s,]+/).filter(Boolean);
-    void store.attempt(out ? "The subscription was refused" : "The endpoint was refused", async () => {
-      if (out) {
-        const made = await store.send<Subscription>("POST", "/webhooks/subscriptions", { url: url.value, event_types });
-        showSecret(made.url, made.secret);
-      } else {
-        await store.send("POST", "/webhooks/endpoints", { name: `Switchboard at ${new URL(url.value).host}`, url: url.value, event_types });
-      }
-      url.value = "";
-      await readDeliveries(store);
-    });
+    if (sending.value) return;
+    sending.value = true;
+    const made = await store.attempt(out ? "The subscription was refused" : "The endpoint was refused", make);
+    sending.value = false;
+    if (!made) return;
+    showSecret(made.url, made.secret);
+    url.value = "";
+    await readDeliveries(store);
   };
   return (
     <form class="form" id="new" onSubmit={submit}>
@@ -76,8 +78,8 @@ export function NewDelivery({ store }: { store: Store }) {
           )}
         </p>
       </div>
-      <button class="button primary wide" type="submit">
-        {out ? "Subscribe" : "Make the endpoint"}
+      <button class="button primary wide" type="submit" disabled={sending.value}>
+        {sending.value ? "Sending…" : out ? "Subscribe" : "Make the endpoint"}
       </button>
     </form>
   );

@@ -6,6 +6,7 @@ import { EventStream, type ServerEvent } from "../shared/event-stream";
 import { PageStore } from "../shared/page-store";
 import { explain } from "../shared/words";
 import { batchBehind, jobBehind } from "./order";
+import { Outgoing } from "./outgoing";
 import type { Batch, Dashboard, InboxChange, Job, Point } from "./types";
 import { sayBatch, sayJob } from "./words";
 
@@ -22,22 +23,26 @@ export class Store extends PageStore {
   readonly inbox = signal({ kept: 0, waiting: 0, dead: 0 });
   readonly inboxChange = signal<InboxChange | undefined>(undefined);
   readonly reconnects = signal(0);
+  readonly outgoing = { batches: new Outgoing(), tuning: new Outgoing() };
 
   private stream: EventStream | undefined;
+  private reading = new AbortController();
+  private counting = new AbortController();
   private timer = 0;
   private countsTimer = 0;
 
   override async start(key: string): Promise<void> {
     this.stop();
+    if (key !== this.key) this.dropFiles();
     this.key = key;
     if (!key) return;
     this.phase.value = "starting";
+    const { signal } = (this.reading = new AbortController());
     try {
-      const dashboard = await this.read();
-      if (this.key !== key) return;
-      this.follow(dashboard.last_event_id);
+      const dashboard = await this.get<Dashboard>("/api/dashboard", signal);
+      if (!signal.aborted) this.begin(dashboard);
     } catch (problem) {
-      if (this.key === key) this.fail(problem);
+      if (!signal.aborted) this.fail(problem);
     }
   }
 
@@ -62,7 +67,9 @@ export class Store extends PageStore {
     if (this.countsTimer) return;
     this.countsTimer = window.setTimeout(() => {
       this.countsTimer = 0;
-      void this.get<Dashboard>("/api/dashboard").then(
+      this.counting.abort(); // an answer that comes late knows less than the next one
+      this.counting = new AbortController();
+      void this.get<Dashboard>("/api/dashboard", this.counting.signal).then(
         (d) => (this.inbox.value = d.inbox),
         () => undefined, // the stream shows that the gateway is away
       );
@@ -74,9 +81,18 @@ export class Store extends PageStore {
     return call<T>({ method: "POST", path, key: this.key, body: form, signal, patient: true });
   }
 
+  private dropFiles(): void {
+    for (const outgoing of Object.values(this.outgoing)) {
+      outgoing.stop();
+      outgoing.choose(undefined);
+    }
+  }
+
   private stop(): void {
     this.stream?.close();
     this.stream = undefined;
+    this.reading.abort();
+    this.counting.abort();
     clearTimeout(this.timer);
     clearTimeout(this.countsTimer);
     this.countsTimer = 0;
@@ -89,14 +105,13 @@ export class Store extends PageStore {
     this.phase.value = "idle";
   }
 
-  private async read(): Promise<Dashboard> {
-    const dashboard = await this.get<Dashboard>("/api/dashboard");
+  private begin(dashboard: Dashboard): void {
     this.batches.value = dashboard.batches;
     this.jobs.value = dashboard.jobs;
     this.inbox.value = dashboard.inbox;
     this.loaded.value = true;
     this.notice.value = undefined;
-    return dashboard;
+    this.follow(dashboard.last_event_id);
   }
 
   private fail(problem: unknown): void {
@@ -133,8 +148,8 @@ export class Store extends PageStore {
       case "inbox.updated":
         this.inboxChange.value = about;
         return this.recount();
-      case "resync": // some changes are no longer kept
-        this.read().catch((problem) => this.fail(problem));
+      case "resync": // some changes are no longer kept: all that is shown is read anew
+        return void this.start(this.key);
     }
   }
 }

@@ -68,15 +68,11 @@ function usePoints(store: Store, job: Job): Point[] {
 function Smoke({ store, job }: { store: Store; job: Job }) {
   const { smoke_test: smoke, mark } = job;
   const asking = useSignal(false);
-  const setMark = (next: Mark) =>
-    store.attempt("The model could not be marked", async () => {
-      store.putJob(await store.send<Job>("POST", pathOf(job, "/mark"), { mark: next }));
-    });
+  // How the model stands is the stream's to tell: it may have told more than an answer knows.
+  const setMark = (next: Mark) => store.attempt("The model could not be marked", () => store.send("POST", pathOf(job, "/mark"), { mark: next }));
   const again = async () => {
     asking.value = true;
-    await store.attempt("The model could not be asked", async () => {
-      store.putJob(await store.send<Job>("POST", pathOf(job, "/smoke-test")));
-    });
+    await store.attempt("The model could not be asked", () => store.send("POST", pathOf(job, "/smoke-test")));
     asking.value = false;
   };
   return (

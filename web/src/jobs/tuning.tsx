@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Ago, Empty, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
-import { addressOf, goTo } from "./route";
+import { addressOf, fromHere } from "./route";
 import type { Store } from "./store";
 import type { Job } from "./types";
 import { UploadForm } from "./upload";
@@ -69,6 +69,7 @@ export function NewJob({ store }: { store: Store }) {
   const model = useSignal(models[0] as string);
   const suffix = useSignal("");
   const send = async (file: File, signal: AbortSignal) => {
+    const goTo = fromHere();
     const form = new FormData();
     form.append("model", model.value.trim());
     if (suffix.value.trim()) form.append("suffix", suffix.value.trim());
@@ -80,6 +81,7 @@ export function NewJob({ store }: { store: Store }) {
   };
   return (
     <UploadForm
+      outgoing={store.outgoing.tuning}
       title="New fine-tuning job"
       submit="Start training"
       help={

@@ -2,10 +2,12 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { ApiProblem, type ProblemField } from "../shared/api";
 import { explain, plural } from "../shared/words";
+import type { Outgoing } from "./outgoing";
 import { bytes } from "./words";
 
 /** What a file form needs to know of its file. */
 export interface Upload {
+  outgoing: Outgoing;
   title: string;
   /** What kind of file, and what happens to it. */
   help: ComponentChildren;
@@ -17,30 +19,13 @@ export interface Upload {
 }
 
 /** A form around one file, chosen or dropped. What is wrong with the file is told line by line. */
-export function UploadForm({ title, help, submit, send, example, children }: Upload) {
-  const file = useSignal<File | undefined>(undefined);
-  const sending = useSignal<AbortController | undefined>(undefined);
-  const problem = useSignal<unknown>(undefined);
+export function UploadForm({ outgoing, title, help, submit, send, example, children }: Upload) {
+  const { file, sending, problem } = outgoing;
   const over = useSignal(false);
-
-  const choose = (chosen: File | undefined) => {
-    problem.value = undefined;
-    file.value = chosen;
-  };
-  const start = async (event: Event) => {
+  const start = (event: Event) => {
     event.preventDefault();
-    if (sending.value) return;
-    if (!file.value) return document.getElementById("file")?.focus();
-    const controller = (sending.value = new AbortController());
-    problem.value = undefined;
-    try {
-      await send(file.value, controller.signal);
-      file.value = undefined;
-    } catch (said) {
-      if (!controller.signal.aborted) problem.value = said;
-    } finally {
-      sending.value = undefined;
-    }
+    if (file.value) void outgoing.send(send);
+    else document.getElementById("file")?.focus();
   };
   return (
     <form class="form" id="new" onSubmit={start}>
@@ -57,7 +42,7 @@ export function UploadForm({ title, help, submit, send, example, children }: Upl
           onDrop={(e) => {
             e.preventDefault();
             over.value = false;
-            choose(e.dataTransfer?.files[0]);
+            outgoing.choose(e.dataTransfer?.files[0]);
           }}
         >
           <input
@@ -68,7 +53,7 @@ export function UploadForm({ title, help, submit, send, example, children }: Upl
             aria-describedby="file-help"
             disabled={sending.value !== undefined}
             onChange={(e) => {
-              choose(e.currentTarget.files?.[0]);
+              outgoing.choose(e.currentTarget.files?.[0]);
               e.currentTarget.value = ""; // so that the same file, corrected, can be chosen again
             }}
           />
@@ -86,7 +71,7 @@ export function UploadForm({ title, help, submit, send, example, children }: Upl
         </label>
         <p class="help small" id="file-help">
           {help}{" "}
-          <button class="link" type="button" disabled={sending.value !== undefined} onClick={() => choose(example())}>
+          <button class="link" type="button" disabled={sending.value !== undefined} onClick={() => outgoing.choose(example())}>
             Use an example
           </button>
         </p>
@@ -98,7 +83,7 @@ export function UploadForm({ title, help, submit, send, example, children }: Upl
           {sending.value ? "Sending…" : submit}
         </button>
         {sending.value && (
-          <button class="button" type="button" onClick={() => sending.value?.abort()}>
+          <button class="button" type="button" onClick={() => outgoing.stop()}>
             Stop
           </button>
         )}

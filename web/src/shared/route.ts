@@ -13,7 +13,8 @@ export interface Route<S extends string> {
   readonly sections: readonly { id: S; name: string }[];
   readonly place: Signal<Place<S>>;
   addressOf(section: S, id?: string): string;
-  goTo(section: S, id?: string): void;
+  /** The way from here to what an answer will name. It is not taken by a user who is elsewhere when the answer comes. */
+  fromHere(): (section: S, id: string) => void;
 }
 
 export function createRoute<S extends string>(sections: Route<S>["sections"]): Route<S> {
@@ -22,15 +23,18 @@ export function createRoute<S extends string>(sections: Route<S>["sections"]): R
     return { section: sections.find((s) => s.id === name)?.id ?? (sections[0]?.id as S), id: decodeText(id) };
   };
   const addressOf = (section: S, id = "") => `#/${section}${id && `/${encodeURIComponent(id)}`}`;
-  const goTo = (section: S, id = "") => {
-    location.hash = addressOf(section, id);
-  };
   const place = signal(parse(location.hash));
+  const fromHere = () => {
+    const here = place.peek();
+    return (section: S, id: string) => {
+      if (place.peek() === here) location.hash = addressOf(section, id);
+    };
+  };
   // Links within the page (#new) lead nowhere else.
   addEventListener("hashchange", () => {
     if (location.hash.startsWith("#/") || !location.hash) place.value = parse(location.hash);
   });
-  return { sections, place, addressOf, goTo };
+  return { sections, place, addressOf, fromHere };
 }
 
 function decodeText(text: string): string {
