@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { violations } from "./axe.mjs";
-import { startBrowser } from "./browser.mjs";
+import { hold, startBrowser } from "./browser.mjs";
 import { startGateway, startNetwork } from "./gateway.mjs";
 
 const patience = { timeout: 40_000 };
@@ -50,18 +50,6 @@ async function rest(method, path, body, key = gateway.key) {
 async function session(t, session_id, labels = {}, key = gateway.key) {
   await rest("POST", "/realtime/sessions", { session_id, config: { instructions: "Be brief." }, labels }, key);
   t.after(() => rest("DELETE", `/realtime/sessions/${session_id}`, undefined, key));
-}
-
-/** Lets requests to an address through at once, and their answers when they are released. */
-async function hold(page, address) {
-  let release;
-  const released = new Promise((resolve) => (release = resolve));
-  await page.route(address, async (route) => {
-    const response = await route.fetch();
-    await released;
-    await route.fulfill({ response });
-  });
-  return { release };
 }
 
 const row = (page, id) => page.locator(`[data-testid="sessions"] [data-id="${id}"]`);
@@ -172,6 +160,67 @@ test("one session: read along, spoken in, changed, stopped and ended", async (t)
   });
 });
 
+test("what is written while something is on its way stays where it is written", async (t) => {
+  await session(t, "written-to");
+  const page = await openPage(t);
+  const message = page.getByLabel("Message");
+
+  await t.test("the session that comes takes no focus away", async () => {
+    const answer = await hold(page, "**/realtime/sessions/written-to");
+    await page.evaluate(() => (location.hash = "#/sessions/written-to"));
+    await message.focus();
+    await answer.release();
+    await page.getByRole("button", { name: "Stop the answer" }).waitFor();
+    assert.equal(await page.evaluate(() => document.activeElement.id), "say");
+  });
+
+  await t.test("the message that was taken is cleared, the next one is not", async () => {
+    const answer = await hold(page, "**/message");
+    await message.fill("One.");
+    await page.keyboard.press("Tab");
+    await page.getByRole("button", { name: "Say it" }).click();
+    await page.getByRole("button", { name: "Sending…" }).waitFor();
+    await message.fill("Two.");
+    await answer.release();
+    await page.getByRole("button", { name: "Say it" }).waitFor();
+    assert.equal(await message.inputValue(), "Two.");
+  });
+
+  await t.test("a broadcast that is taken does not call back who has gone elsewhere", async () => {
+    await page.getByRole("link", { name: "Broadcasts" }).click();
+    const answer = await hold(page, "**/realtime/broadcasts", { method: "POST" });
+    await page.getByLabel("Instructions").fill("Nobody is called back.");
+    await page.getByLabel("Only sessions with").fill("team:nobody");
+    await page.getByTestId("submit").click();
+    await page.getByRole("link", { name: "Sessions" }).click();
+    await page.getByRole("heading", { name: "Sessions" }).waitFor();
+    await answer.release();
+    assert.equal(new URL(page.url()).hash, "#/sessions");
+  });
+});
+
+test("labels that are none send no broadcast", async (t) => {
+  const page = await openPage(t, { at: "#/broadcasts" });
+  const answer = await hold(page, "**/realtime/broadcasts", { method: "POST" });
+  await page.getByLabel("Instructions").fill("To nobody.");
+  await page.getByLabel("Only sessions with").fill("nonsense");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("“nonsense” is no label").waitFor();
+  await answer.release();
+  assert.equal(answer.sent, 0);
+});
+
+test("a broadcast that is not kept any more when the connection is back", async (t) => {
+  const { id } = await rest("POST", "/realtime/broadcasts", { instructions: "Soon forgotten.", select: { team: "nobody" } });
+  const page = await openPage(t, { at: `#/broadcasts/${id}` });
+  await page.getByTestId("broadcast").getByText("Soon forgotten.").waitFor(); // its stream is open
+  await page.route("**/events", (route) => route.fulfill({ status: 404, json: { status: 404, title: "Not Found" } }));
+  network.cut();
+  await page.getByRole("heading", { name: "No such broadcast" }).waitFor();
+  await page.getByTestId("phase").getByText("Live").waitFor();
+  await page.getByTestId("lost").waitFor({ state: "detached" });
+});
+
 test("a session that is not there", async (t) => {
   const page = await openPage(t, { at: "#/sessions/nobody" });
   await page.getByRole("heading", { name: "No such session" }).waitFor();
@@ -217,12 +266,12 @@ test("a broadcast: written by keyboard alone, followed session by session, taken
   });
 
   await t.test("taken back, after being asked once more; an answer that comes late undoes nothing", async () => {
-    const answer = await hold(page, "**/realtime/broadcasts/*");
+    const answer = await hold(page, "**/realtime/broadcasts/*", { method: "DELETE" });
     await page.getByRole("button", { name: "Withdraw" }).click();
     await page.getByRole("group", { name: "Take this broadcast back?" }).getByRole("button", { name: "Withdraw" }).click();
     const all = page.getByTestId("withdrawal").getByText("3 of 3 sessions changed");
     await all.waitFor();
-    answer.release();
+    await answer.release();
     await page.getByRole("status").getByText("The broadcast is withdrawn").waitFor();
     assert.ok(await all.isVisible());
     await page.getByRole("button", { name: "Withdraw" }).waitFor({ state: "detached" });

@@ -29,8 +29,10 @@ export function BroadcastView({ store, id }: { store: Store; id: string }) {
         else if (state === "lost") store.missed(new ApiProblem(0, "no answer"), "The broadcast could not be read");
       },
       onEnd: (problem) => {
-        if (problem?.status === 404) gone.value = true;
-        else if (problem) store.missed(problem, "The broadcast could not be read");
+        if (problem?.status === 404) {
+          store.heard();
+          gone.value = true;
+        } else if (problem) store.missed(problem, "The broadcast could not be read");
       },
     });
     return () => stream.close();
@@ -41,19 +43,21 @@ export function BroadcastView({ store, id }: { store: Store; id: string }) {
       await store.send("DELETE", path);
       store.said.value = "The broadcast is withdrawn";
     });
-  const b = status.value;
-  if (gone.value) {
-    return (
-      <>
-        <Title back={back}>No such broadcast</Title>
-        <p class="lead">It is not among those that the gateway keeps.</p>
-      </>
-    );
-  }
-  if (!b) return <Title back={back}>Broadcast</Title>;
+  const b = gone.value ? undefined : status.value;
   return (
-    <article class="detail" data-testid="broadcast" data-withdrawn={b.withdrawn_at !== undefined}>
-      <Title back={back}>Broadcast to {audience(b.select)}</Title>
+    <article class="detail" data-testid="broadcast" data-withdrawn={b?.withdrawn_at !== undefined}>
+      <Title back={back}>{gone.value ? "No such broadcast" : b ? `Broadcast to ${audience(b.select)}` : "Broadcast"}</Title>
+      {gone.value && <p class="lead">It is not among those that the gateway keeps.</p>}
+      {b && <Standing store={store} path={path} broadcast={b} withdraw={withdraw} />}
+    </article>
+  );
+}
+
+/** How it stands, and what can be done about it. */
+function Standing({ store, path, broadcast: b, withdraw }: { store: Store; path: string; broadcast: BroadcastStatus; withdraw(): unknown }) {
+  const withdrawn = b.withdrawal !== undefined;
+  return (
+    <>
       <p class="quote">{b.instructions}</p>
       <div class="hero">
         <p class="figure-number" data-testid="changed">
@@ -78,8 +82,8 @@ export function BroadcastView({ store, id }: { store: Store; id: string }) {
         </section>
       )}
       <Facts broadcast={b} />
-      <Outcomes store={store} path={path} withdrawn={b.withdrawal !== undefined} />
-    </article>
+      <Outcomes key={String(withdrawn)} store={store} path={path} withdrawn={withdrawn} />
+    </>
   );
 }
 
@@ -140,7 +144,7 @@ function Outcomes({ store, path, withdrawn }: { store: Store; path: string; with
       more.value = page.next !== undefined;
     });
   return (
-    <details class="fold" key={String(withdrawn)} onToggle={(e) => e.currentTarget.open && void read()}>
+    <details class="fold" onToggle={(e) => e.currentTarget.open && void read()}>
       <summary>Session by session{withdrawn && ", of the withdrawal"}</summary>
       <ul class="log" data-testid="outcomes">
         {outcomes.value?.map((o) => (

@@ -23,19 +23,26 @@ export function SessionView({ store, id }: { store: Store; id: string }) {
     store.session.value = session;
   }, [session]);
   useEffect(() => () => void (store.session.value = undefined), []);
-  if (gone.value) {
-    return (
-      <>
-        <Title back={back}>No such session</Title>
-        <p class="lead">It is none of this key's, or it ended long ago.</p>
-      </>
-    );
-  }
-  if (!session) return <Title back={back}>{id}</Title>;
+  return (
+    <article class="detail" data-testid="session" data-status={session?.status}>
+      <Title back={back}>{gone.value ? "No such session" : id}</Title>
+      {gone.value && <p class="lead">It is none of this key's, or it ended long ago.</p>}
+      {session && !gone.value && <Standing store={store} session={session} again={again} />}
+    </article>
+  );
+}
+
+interface StandingProps {
+  store: Store;
+  session: Session;
+  again(): void;
+}
+
+/** How it stands, and what is said in it. */
+function Standing({ store, session, again }: StandingProps) {
   const ended = session.status === "ended";
   return (
-    <article class="detail" data-testid="session" data-status={session.status}>
-      <Title back={back}>{id}</Title>
+    <>
       <div class="hero">
         <div class="hero-text">
           <Status {...sessionWord(session)} />
@@ -50,7 +57,7 @@ export function SessionView({ store, id }: { store: Store; id: string }) {
         </div>
         {!ended && <Actions store={store} session={session} again={again} />}
       </div>
-      <Conversation store={store} id={id} ended={ended} onTurn={again} />
+      <Conversation store={store} id={session.session_id} ended={ended} onTurn={again} />
       <Facts session={session} />
       {session.session?.instructions && (
         <details class="fold">
@@ -58,11 +65,11 @@ export function SessionView({ store, id }: { store: Store; id: string }) {
           <p class="quote">{session.session.instructions}</p>
         </details>
       )}
-    </article>
+    </>
   );
 }
 
-function Actions({ store, session, again }: { store: Store; session: Session; again(): void }) {
+function Actions({ store, session, again }: StandingProps) {
   const cancel = () =>
     store.attempt("The answer could not be stopped", async () => {
       await store.send("POST", pathOf(session.session_id, "/cancel"));

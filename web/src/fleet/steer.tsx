@@ -1,4 +1,4 @@
-import { type Signal, useSignal } from "@preact/signals";
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { Segments } from "../shared/parts";
 import { pathOf } from "./session";
@@ -16,16 +16,15 @@ export function Steer({ store, id }: { store: Store; id: string }) {
 }
 
 function Say({ store, id }: { store: Store; id: string }) {
-  const text = useSignal("");
   const role = useSignal<"user" | "system">("user");
-  const send = () =>
+  const send = (said: string) =>
     store.attempt("It could not be said", async () => {
-      await store.send("POST", pathOf(id, "/message"), { text: text.value.trim(), role: role.value });
+      await store.send("POST", pathOf(id, "/message"), { text: said, role: role.value });
       store.said.value = "Said";
-      text.value = "";
+      return true;
     });
   return (
-    <TextForm id="say" title="Say something" label="Message" text={text} submit="Say it" primary send={send}>
+    <TextForm id="say" title="Say something" label="Message" submit="Say it" primary send={send}>
       <Segments
         name="role"
         legend="As"
@@ -41,19 +40,17 @@ function Say({ store, id }: { store: Store; id: string }) {
 }
 
 function Instruct({ store, id }: { store: Store; id: string }) {
-  const text = useSignal("");
-  const send = () =>
+  const send = (instructions: string) =>
     store.attempt("The instructions were not taken", async () => {
-      await store.send("PATCH", pathOf(id), { instructions: text.value.trim() });
+      await store.send("PATCH", pathOf(id), { instructions });
       store.said.value = "The instructions are changed";
-      text.value = "";
+      return true;
     });
   return (
     <TextForm
       id="instruct"
       title="Change how it answers"
       label="New instructions"
-      text={text}
       submit="Change them"
       send={send}
       help="In the place of the session's own. Broadcasts that stand stay on top."
@@ -65,22 +62,25 @@ interface TextFormProps {
   id: string;
   title: string;
   label: string;
-  text: Signal<string>;
   submit: string;
   help?: string;
   primary?: boolean;
-  send(): Promise<unknown>;
+  /** Whether it was taken. */
+  send(text: string): Promise<boolean | undefined>;
   children?: ComponentChildren;
 }
 
-function TextForm({ id, title, label, text, submit, help, primary, send, children }: TextFormProps) {
+function TextForm({ id, title, label, submit, help, primary, send, children }: TextFormProps) {
+  const text = useSignal("");
   const sending = useSignal(false);
   const go = async (event: Event) => {
     event.preventDefault();
     if (sending.value) return;
     if (!text.value.trim()) return document.getElementById(id)?.focus();
     sending.value = true;
-    await send();
+    const written = text.value;
+    // What is written meanwhile stays.
+    if ((await send(written.trim())) && text.value === written) text.value = "";
     sending.value = false;
   };
   return (
