@@ -110,20 +110,21 @@ export class Call {
     this.levels.microphone = 0;
   }
 
-  /** Sends what the user typed; an answer that is being given is interrupted. */
-  async say(text: string): Promise<void> {
+  /** Sends what the user typed; an answer that is being given is interrupted. Reports whether it was sent. */
+  async say(text: string): Promise<boolean> {
     const typedAt = performance.now();
     await this.interrupt();
     const id = newId("item");
     const sent = this.send({ type: "conversation.item.create", event_id: newId("say"), item: { id, type: "message", role: "user", content: [{ type: "input_text", text }] } });
     if (!sent) {
       this.notice.value = { tone: "warning", title: "Not sent", advice: "There is no connection at the moment. Send it again when it is back." };
-      return;
+      return false;
     }
     this.conversation.type(id, text);
     this.clock.typed(typedAt);
     this.floor.value = "thinking";
     this.askForAnswer();
+    return true;
   }
 
   /** Stops the answer that is being given. */

@@ -51,13 +51,14 @@ function MuteButton({ call }: { call: Call }) {
 function SayForm({ call }: { call: Call }) {
   const text = useSignal("");
   const input = useRef<HTMLInputElement>(null);
-  const submit = (event: Event) => {
+  const submit = async (event: Event) => {
     event.preventDefault();
     const said = text.value.trim();
     if (said === "") return;
     text.value = "";
-    void call.say(said);
     input.current?.focus();
+    const sent = await call.say(said);
+    if (!sent && text.value === "") text.value = said;
   };
   return (
     <form class="say" onSubmit={submit}>
