@@ -1,11 +1,16 @@
 // A list that is told page by page, newest first.
 
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
+import { apiKey } from "../shared/key";
 
 /** Where in the list one is. */
 export class Pages {
   /** The cursors of the pages behind the newest; the last is of the one that is shown. */
   private readonly cursors = signal<readonly string[]>([]);
+
+  constructor() {
+    effect(() => void (apiKey.value && this.newest())); // another key sees another list
+  }
 
   /** Empty on the newest page. */
   get cursor(): string {
