@@ -50,16 +50,13 @@ export class Conversation {
         return this.change(event.item_id, (e) => (e.heard === 1 ? {} : { state: "cut", cutMs: event.audio_end_ms }));
       case "switchboard.session.reset":
         return this.restore(event.items);
+      case "switchboard.session.renewed":
+        return this.endUnfinished();
       case "response.done":
         return this.endResponse(event.response.id);
       default:
         return this.applyText(event);
     }
-  }
-
-  /** The upstream is another one: answers that were on their way end where they are. */
-  cutUnfinished(): void {
-    this.entries.value = this.entries.value.map((e) => (e.role === "assistant" && e.state === "partial" ? { ...e, state: "cut" } : e));
   }
 
   /** What the user typed, shown before the server has it. */
@@ -82,13 +79,10 @@ export class Conversation {
     this.change(id, () => ({ state: "cut", heard, cutMs: ms }));
   }
 
-  /** The session is over: what was on its way stays as far as it came. */
+  /** The session is over: what was on its way stays as far as it came, and what was not heard will not be. */
   end(): void {
-    this.remove((e) => e.state === "listening");
-    this.entries.value = this.entries.value.map((e) => {
-      if (e.state === "waiting") return { ...e, state: "failed" };
-      return e.state === "partial" || (e.heard ?? 1) < 1 ? { ...e, state: "cut" } : e;
-    });
+    this.endUnfinished();
+    this.entries.value = this.entries.value.map((e) => (e.state === "partial" || (e.heard ?? 1) < 1 ? { ...e, state: "cut" } : e));
   }
 
   clear(): void {
@@ -151,6 +145,15 @@ export class Conversation {
   private answerCall(item: Item): void {
     const asked = this.entries.value.find((e) => e.call && e.call.callId === item.call_id);
     if (asked?.call) this.change(asked.id, () => ({ state: "done", call: { ...asked.call!, output: item.output ?? "" } }));
+  }
+
+  /** The upstream is another one, and goes on with nothing of what the one before left: answers end where they are, what was being said is heard anew. */
+  private endUnfinished(): void {
+    this.remove((e) => e.state === "listening");
+    this.entries.value = this.entries.value.map((e) => {
+      if (e.state === "waiting") return { ...e, state: "failed" };
+      return e.role === "assistant" && e.state === "partial" ? { ...e, state: "cut" } : e;
+    });
   }
 
   /** What a response left unfinished stays as it is, marked as cut. */

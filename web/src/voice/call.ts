@@ -291,7 +291,6 @@ export class Call {
   private renewed(reason: string): void {
     if (reason !== "upstream_lost") return;
     this.forgetResponse();
-    this.conversation.cutUnfinished();
     this.conversation.note("The line to the voice model was lost and is restored. If an answer is missing, ask again.");
   }
 

@@ -129,6 +129,13 @@ test("at the end of the session nothing stays in suspense", () => {
   assert.deepEqual(lines(c), ["user/failed: ", "assistant/cut: Good morning to you."]);
 });
 
+test("another upstream leaves nothing of the one before in suspense", () => {
+  const c = conversation(...spoken, ...answering, { type: "input_audio_buffer.speech_started", item_id: "u9" }, { type: "switchboard.session.renewed", reason: "moved" });
+  assert.deepEqual(lines(c), ["user/failed: ", "assistant/cut: Good morning to you."]);
+  c.apply({ type: "conversation.item.input_audio_transcription.completed", item_id: "u1", transcript: "Hello." });
+  assert.equal(lines(c)[0], "user/done: Hello.");
+});
+
 test("what was missed and is not kept comes as the present state", () => {
   const c = conversation(...spoken, {
     type: "switchboard.session.reset",
