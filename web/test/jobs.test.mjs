@@ -172,11 +172,14 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
     await page.waitForFunction(() => document.activeElement.tagName === "H1"); // the focus follows
     await page.getByText(/of 3 requests answered/).waitFor();
     await page.getByRole("link", { name: "← Batches" }).click();
-    assert.equal(await page.getByTestId("batches").locator("> li").count(), 2);
+    const rows = page.getByTestId("batches").locator("> li");
+    await rows.nth(1).waitFor();
+    assert.equal(await rows.count(), 2);
   });
 
   await t.test("a reload finds it again, in the same place", async () => {
-    await page.locator('[data-status="completed"] a').click();
+    await page.getByTestId("batches").locator("> li").filter({ hasNotText: "retry" }).getByRole("link").click();
+    await page.getByRole("button", { name: "Answers (97)" }).waitFor();
     await page.reload();
     await page.getByRole("button", { name: "Answers (97)" }).waitFor();
   });

@@ -152,7 +152,7 @@ test("a voice session: spoken to, answered, interrupted, typed to, muted, ended"
     assert.ok((await deleted).ok());
     assert.equal((await (await sessionOf(id)).json()).status, "ended");
     assert.equal(await page.getByTestId("notice").count(), 0);
-    assert.equal(await page.evaluate(() => document.activeElement.id), "start");
+    await page.waitForFunction(() => document.activeElement.id === "start", null, patience);
   });
 });
 
