@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tmaxmax/go-sse"
 
@@ -15,7 +14,7 @@ import (
 // follow opens an event stream; next reads it by a library that is not ours.
 func (r *rig) follow(id, last string) (next func(typ string) sse.Event, stop func()) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(r.t.Context(), 20*time.Second) // only a broken test waits for it
+	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	req, err := http.NewRequestWithContext(ctx, "GET", r.url+"/realtime/sessions/"+id+"/events", nil)
 	if err != nil {
 		r.t.Fatal(err)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"io"
+	"time"
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,6 +13,9 @@ func Routes(g *Gateway) gin.RoutesInfo { return g.engine.Routes() }
 
 // Collector is what /metrics collects from.
 func Collector(h Hub) prometheus.Collector { return newStats(h) }
+
+// SetLookWait makes g give up sooner on a node that does not answer what may be asked again.
+func SetLookWait(g *Gateway, wait time.Duration) { g.looks.ResponseHeaderTimeout = wait }
 
 // CloseNodes gives the idle connections to other nodes back.
 func CloseNodes(g *Gateway) {

@@ -122,17 +122,12 @@ func TestRequestFollowsAMove(t *testing.T) {
 	before := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		asked += string(body)
-		if err := f.mem.Release(t.Context(), lease); err != nil {
-			t.Error(err)
-		}
+		f.release(lease)
 		w.Header().Set("Switchboard-Moved", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer before.Close()
-	var err error
-	if lease, err = f.mem.Acquire(t.Context(), "one", before.URL, time.Minute); err != nil {
-		t.Fatal(err)
-	}
+	lease = f.acquire("one", before.URL)
 	record := session.Record{ID: "one", Key: "one-app", Status: session.StatusActive, Model: "gpt-realtime", CreatedAt: time.Now()}
 	if _, err := f.mem.Apply(t.Context(), []session.Change{{ID: "one", Epoch: lease.Epoch, Record: &record}}); err != nil {
 		t.Fatal(err)
@@ -151,13 +146,16 @@ func TestRequestFollowsAMove(t *testing.T) {
 // asked where the session is once the lease is over.
 func TestNodeFrozen(t *testing.T) {
 	f := newFleet(t, 1)
+	gateway.SetLookWait(f.nodes[0].gateway, 50*time.Millisecond)
 	thaw := make(chan struct{})
-	frozen := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-thaw }))
+	var lease session.Lease
+	frozen := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		f.release(lease)
+		<-thaw
+	}))
 	defer frozen.Close()
 	defer close(thaw)
-	if _, err := f.mem.Acquire(t.Context(), "one", frozen.URL, time.Second); err != nil {
-		t.Fatal(err)
-	}
+	lease = f.acquire("one", frozen.URL)
 	f.on(f.nodes[0], 404, "GET", "/realtime/sessions/one", "")
 }
 
@@ -182,10 +180,7 @@ func TestNodeLostWithoutAWord(t *testing.T) {
 	}))
 	defer frozen.Close()
 	defer close(thaw)
-	var err error
-	if lease, err = f.mem.Acquire(t.Context(), "one", frozen.URL, time.Hour); err != nil {
-		t.Fatal(err)
-	}
+	lease = f.acquire("one", frozen.URL)
 	c := f.attach(a, "one", "")
 	defer c.CloseNow()
 	f.url = a.url
@@ -211,10 +206,7 @@ func TestNodeLostWithAPostInHand(t *testing.T) {
 	}))
 	defer frozen.Close()
 	defer close(thaw)
-	var err error
-	if lease, err = f.mem.Acquire(t.Context(), "one", frozen.URL, time.Hour); err != nil {
-		t.Fatal(err)
-	}
+	lease = f.acquire("one", frozen.URL)
 	if problem := f.on(f.nodes[0], 502, "POST", "/realtime/sessions/one/message", `{"text":"hello"}`); !strings.Contains(string(problem.body), "node-lost") {
 		t.Errorf("the problem is %s", problem.body)
 	}

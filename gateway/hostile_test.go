@@ -49,7 +49,7 @@ func (h *hostile) unharmed(t *testing.T) {
 // alone waits until no session but "one" runs, and no client but the bystander is there.
 func (h *hostile) alone(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; { // only a broken test waits for it
+	for deadline := time.Now().Add(patience); ; {
 		s := h.hub.Stats()
 		if s.Sessions == 1 && s.Clients == 1 {
 			return

@@ -32,7 +32,7 @@ func (r *rig) knock(lines ...string) (*raw, *http.Response) {
 		r.t.Fatal(err)
 	}
 	r.t.Cleanup(func() { nc.Close() })
-	_ = nc.SetDeadline(time.Now().Add(20 * time.Second)) // only a broken test waits for it
+	_ = nc.SetDeadline(time.Now().Add(patience))
 	p := &raw{r.t, nc.(*net.TCPConn), bufio.NewReader(nc)}
 	p.write([]byte(strings.Join(lines, "\r\n") + "\r\n\r\n"))
 	res, err := http.ReadResponse(p.in, nil)

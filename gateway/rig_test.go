@@ -24,6 +24,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// patience is how long a wait may last that only a broken test waits for.
+const patience = time.Minute
+
 // The keys that a rig knows.
 const (
 	app      = "sk-app-secret"
@@ -198,7 +201,7 @@ func (r *rig) attach(path, secret string) *peer {
 // until reads events up to one of this type and returns it.
 func (p *peer) until(typ string) map[string]any {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second) // only a broken test waits for it
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for {
 		_, raw, err := p.Read(ctx)
@@ -218,7 +221,7 @@ func (p *peer) until(typ string) map[string]any {
 // closed reads to the end and returns how it came.
 func (p *peer) closed() websocket.CloseError {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for {
 		if _, _, err := p.Read(ctx); err != nil {

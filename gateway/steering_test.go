@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 	"github.com/tidwall/gjson"
@@ -21,7 +20,7 @@ type sight struct{ typ, path, value string }
 // sees reads up to each sight in turn, and returns the last event's ID.
 func (p *peer) sees(sights ...sight) (last string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second) // only a broken test waits for it
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	for _, s := range sights {
 		for {
