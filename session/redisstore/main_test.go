@@ -63,8 +63,8 @@ func suites(t *testing.T, url string) {
 	})
 }
 
-// The suites wait at the same time, for times to live and for fsync. The tests that take Redis
-// away run before them: clients of theirs look for it for another second.
+// The suites wait at the same time, for times to live. The tests that take Redis away run
+// before them: clients of theirs look for it for another second.
 
 func TestOnEmbedded(t *testing.T) {
 	t.Parallel()
@@ -78,10 +78,15 @@ func TestOnEmbedded(t *testing.T) {
 
 func TestOnRedis(t *testing.T) {
 	t.Parallel()
-	suites(t, redistest.Start(t).URL)
+	suitesOn(t, redistest.Start(t))
 }
 
 func TestOnCluster(t *testing.T) {
 	t.Parallel()
-	suites(t, redistest.StartCluster(t).URL)
+	suitesOn(t, redistest.StartCluster(t))
+}
+
+func suitesOn(t *testing.T, s *redistest.Server) {
+	s.Hurry() // what is lost with a server is not what they are about
+	suites(t, s.URL)
 }

@@ -221,11 +221,12 @@ func testOrphansLimit(t *testing.T, f Fleet) {
 	for i := range 5 {
 		must(t, f.Release(t.Context(), begin(t, f, session.ID(fmt.Sprint("s-", i)), nodeA, time.Hour)))
 	}
+	began := time.Now()
 	first, err := f.Orphans(t.Context(), 2)
 	must(t, err)
 	rest, err := f.Orphans(t.Context(), 10)
 	must(t, err)
-	both := slices.Sorted(slices.Values(append(first, rest...)))
+	both := once(append(slices.Clone(first), rest...), began)
 	if len(first) != 2 || !slices.Equal(both, []session.ID{"s-0", "s-1", "s-2", "s-3", "s-4"}) {
 		t.Fatalf("first %v, then %v", first, rest)
 	}
@@ -239,6 +240,7 @@ func testOrphansShared(t *testing.T, f Fleet) {
 		want = append(want, id)
 		must(t, f.Release(t.Context(), begin(t, f, id, nodeA, time.Hour)))
 	}
+	began := time.Now()
 	var wg sync.WaitGroup
 	lists := make(chan []session.ID, 4)
 	for range cap(lists) {
@@ -258,17 +260,34 @@ func testOrphansShared(t *testing.T, f Fleet) {
 	}
 	rest, err := f.Orphans(t.Context(), 40)
 	must(t, err)
-	got = append(got, rest...)
-	if slices.Sort(got); !slices.Equal(got, want) {
+	got = once(append(got, rest...), began)
+	if !slices.Equal(got, want) {
 		t.Fatalf("listed %v", got)
 	}
 }
 
+// once sorts what was listed since began, without what a machine that took so long may have
+// been told again.
+func once(listed []session.ID, began time.Time) []session.ID {
+	slices.Sort(listed)
+	if time.Since(began) >= orphanPause {
+		listed = slices.Compact(listed)
+	}
+	return listed
+}
+
 func testOrphanAgain(t *testing.T, f Fleet) {
 	must(t, f.Release(t.Context(), begin(t, f, "s-1", nodeA, time.Hour)))
+	began := time.Now()
 	wantOrphans(t, f, 10, "s-1")
-	wantOrphans(t, f, 10)
-	awaitOrphans(t, f, "s-1")
+	again, err := f.Orphans(t.Context(), 10)
+	must(t, err)
+	if len(once(append(again, "s-1"), began)) > 1 {
+		t.Fatal("it was listed again at once")
+	}
+	if len(again) == 0 {
+		awaitOrphans(t, f, "s-1")
+	}
 }
 
 // A fleet that lost what it knew learns it again from those who hold leases.

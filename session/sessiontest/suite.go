@@ -25,7 +25,7 @@ func Eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()
-	late := time.After(30 * time.Second)
+	late := time.After(2 * time.Minute)
 	for !done() {
 		select {
 		case <-poll.C:

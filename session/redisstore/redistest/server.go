@@ -83,8 +83,7 @@ func StartClusterReplica(t testing.TB, master *Server) *Server {
 		case !strings.Contains(nodes, "slave "+id):
 			s.ask("CLUSTER", "REPLICATE", id)
 		default:
-			return strings.Contains(s.ask("INFO", "replication"), "master_link_status:up") &&
-				master.mapped() == 2
+			return s.replication("master_link_status") == "up" && master.mapped() == 2
 		}
 		return false
 	}
@@ -117,13 +116,13 @@ func StartReplica(t testing.TB, master *Server) *Server {
 	t.Helper()
 	host, port, _ := net.SplitHostPort(master.Addr)
 	s := prepare(t, "redis", "--replicaof", host, port)
-	s.ready = func() bool { return strings.Contains(s.ask("INFO", "replication"), "master_link_status:up") }
+	s.ready = func() bool { return s.replication("master_link_status") == "up" }
 	s.Restart()
 	return s
 }
 
 // StartSentinel runs a Sentinel of its own that watches master, and the replicas that it
-// has by then, under the name main: when master was silent for half a second, one of them
+// has by then, under the name main: when master was silent for two seconds, one of them
 // takes its place.
 func StartSentinel(t testing.TB, master *Server) *Server {
 	t.Helper()
@@ -131,19 +130,29 @@ func StartSentinel(t testing.TB, master *Server) *Server {
 	s.URL += "/main"
 	host, port, _ := net.SplitHostPort(master.Addr)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	watch := fmt.Sprintf("sentinel monitor main %s %s 1\nsentinel down-after-milliseconds main 500\nsentinel failover-timeout main 3000\n", host, port)
+	watch := fmt.Sprintf("sentinel monitor main %s %s 1\nsentinel down-after-milliseconds main 2000\nsentinel failover-timeout main 3000\n", host, port)
 	if err := os.WriteFile(file, []byte(watch), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.args = append([]string{file, "--sentinel"}, s.args[:4]...)
+	replicas := master.replication("connected_slaves")
 	s.ready = func() bool {
-		_, has, _ := strings.Cut(master.ask("INFO", "replication"), "connected_slaves:")
-		replicas, _, _ := strings.Cut(has, "\r\n")
 		return strings.Contains(s.ask("SENTINEL", "CKQUORUM", "main"), "OK 1") &&
-			strings.Contains(s.ask("INFO", "sentinel"), ",slaves="+replicas+",")
+			strings.Contains(s.ask("INFO", "sentinel"), "slaves="+replicas+",")
 	}
 	s.Restart()
 	return s
+}
+
+// Offset is how far a server is in what it and its replicas are told: a replica that is
+// where its master is has all of it.
+func (s *Server) Offset() string { return s.replication("master_repl_offset") }
+
+// replication is one field of what a server says about it.
+func (s *Server) replication(field string) string {
+	_, rest, _ := strings.Cut(s.ask("INFO", "replication"), field+":")
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value
 }
 
 func prepare(t testing.TB, scheme string, more ...string) *Server {
@@ -156,7 +165,8 @@ func prepare(t testing.TB, scheme string, more ...string) *Server {
 	s.URL = scheme + "://" + s.Addr
 	s.args = append([]string{
 		"--bind", "127.0.0.1", "--port", port, "--dir", t.TempDir(),
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1",
+		"--save", "", "--appendonly", "yes", "--appendfsync", "always",
+		"--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", // for replicas that are there at once
 	}, more...)
 	t.Cleanup(s.Kill)
 	return s
@@ -234,6 +244,14 @@ func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 func (s *Server) signal(which syscall.Signal) {
 	if err := s.run.Process.Signal(which); err != nil {
 		s.t.Errorf("signal redis-server: %v", err)
+	}
+}
+
+// Hurry has the server answer before it has written anything.
+func (s *Server) Hurry() {
+	s.t.Helper()
+	if answer := s.ask("CONFIG", "SET", "appendfsync", "no"); answer != "OK" {
+		s.t.Fatalf("CONFIG SET: %s", answer)
 	}
 }
 
