@@ -33,7 +33,7 @@ import (
 const (
 	testSecret  = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
 	otherSecret = "whsec_b3RoZXItc2VjcmV0LW9mLXRoaXJ0eS10d28tYnl0ZXM="
-	patience    = 20 * time.Second
+	patience    = time.Minute
 )
 
 func TestMain(m *testing.M) {

@@ -64,7 +64,7 @@ func testOpenAIGo(t *testing.T, url string, roots *x509.CertPool) {
 // until receives up to an event of this type.
 func (s *sdk) until(kind string) realtime.RealtimeServerEventUnion {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second) // only a broken test waits for it
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute) // only a broken test waits for it
 	defer cancel()
 	for {
 		e, err := s.Recv(ctx)

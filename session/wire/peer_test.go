@@ -24,7 +24,7 @@ import (
 var _ session.Conn = (*wire.Conn)(nil)
 
 // patience ends a test that would hang; nothing depends on how long it is.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // serve starts a server that hands every connection to use, in the request's goroutine.
 func serve(t testing.TB, o wire.Options, use func(*wire.Conn)) (url string) {

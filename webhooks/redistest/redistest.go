@@ -162,7 +162,7 @@ func await(t testing.TB, what string, try func() error) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		err := try()
 		if err == nil {

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const testKey = "sk-test-0123456789"
 
 // patience bounds every wait of a test; nothing is decided by it but failure.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // start serves a stand-in, all of whose events and answers are held against OpenAI's schemas.
 func start(t *testing.T, opts standin.Options) (*standin.Server, string) {
