@@ -61,8 +61,9 @@ type config struct {
 
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
-	demoKey string            // made by --demo
-	shown   *x509.Certificate // the certificate that TLSCert is, read by run
+	demoKey              string            // made by --demo
+	demoBatch, demoTuned time.Duration     // until its jobs are done; 0: slowly enough to be watched
+	shown                *x509.Certificate // the certificate that TLSCert is, read by run
 }
 
 // Validate is called by kong; its error is the one line that the user sees.

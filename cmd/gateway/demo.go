@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -57,7 +58,7 @@ func startDemo(ctx context.Context, c *config, base string, certificate *tls.Cer
 	}
 	c.OpenAIKey, c.OpenAIBaseURL = "sk-standin-"+rand.Text(), "http://"+l.Addr().String()+"/v1"
 	d.openai = standin.New(standin.Options{Keys: []string{c.OpenAIKey}, Jobs: standin.JobOptions{
-		BatchTime: 12 * time.Second, TuneTime: 20 * time.Second, TLS: trust(certificate),
+		BatchTime: cmp.Or(c.demoBatch, 12*time.Second), TuneTime: cmp.Or(c.demoTuned, 20*time.Second), TLS: trust(certificate),
 	}})
 	d.server = &http.Server{Handler: d.openai, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {

@@ -159,7 +159,7 @@ func (s *sdk) toolCall() {
 }
 
 func (s *sdk) interruption() {
-	s.send(typed("Tell me a long story"), respond())
+	s.send(typed("Count to 999"), respond()) // half a minute, if nobody speaks
 	delta := s.until("response.output_audio.delta").AsResponseAudioDeltaEvent()
 	s.speak()
 	s.until("input_audio_buffer.speech_started")

@@ -15,10 +15,11 @@ import (
 
 // TestReadme has bash run what the README has people paste into a terminal beside the demo.
 func TestReadme(t *testing.T) {
-	c, err := parse(t, nil, "--demo", "--listen", "127.0.0.1:0")
+	c, err := parse(t, nil, "--demo", "--listen", "127.0.0.1:0", "--job-poll", "100ms")
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.demoBatch, c.demoTuned = 4*time.Second, 2*time.Second // the batch is to be seen on its way
 	var said logBook
 	before := slog.Default() // what people are told goes there, as main sets it
 	slog.SetDefault(slog.New(slog.NewTextHandler(&said, nil)))
@@ -110,7 +111,7 @@ func (l *logBook) text() string {
 // await waits until a text was logged.
 func (l *logBook) await(t *testing.T, want string) {
 	t.Helper()
-	enough := time.After(30 * time.Second)
+	enough := time.After(time.Minute)
 	for {
 		l.mu.Lock()
 		if strings.Contains(l.buf.String(), want) {

@@ -73,7 +73,7 @@ test('a tool call', flawless(async (live, inbox) => {
 
 test('an interruption', flawless(async (live, inbox) => {
   const interrupted = once(live, 'audio_interrupted');
-  live.sendMessage('Tell me a long story');
+  live.sendMessage('Count to 999');
   const { response_id } = await inbox.until('response.output_audio.delta');
   speak(live);
   await interrupted;

@@ -1,5 +1,5 @@
 /** How long anything may take; only a broken test waits for it. */
-export const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 60_000;
 
 /** Events as they came, read one after the other by whoever waits for them. */
 export class Inbox {

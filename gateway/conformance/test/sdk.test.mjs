@@ -105,7 +105,7 @@ for (const [name, kind] of Object.entries(classes)) {
     }));
 
     test('an interruption', session(async (rt, inbox) => {
-      say(rt, 'Tell me a long story');
+      say(rt, 'Count to 999');
       rt.send({ type: 'response.create' });
       const { item_id, content_index, response_id } = await inbox.until('response.output_audio.delta');
       speak(rt);
