@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = time.Minute
 	stopTimeout  = 40 * time.Second // a gateway hands its sessions over first, and lets requests end
 )
 

@@ -43,6 +43,7 @@ func TestMeasure(t *testing.T) {
 		"idle": func(w Window) bool { return w.Up == 0 && w.CPUPerEvent == nil && w.SessionKiB != nil },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			target := newStandIn(t, "sk-test")
 			w, err := measure(context.Background(), target, target, small(t, name), &progress{})
 			if err != nil {

@@ -12,6 +12,10 @@ import (
 // Every trial in small: it tells whether they work, and whether the fleet does, not how fast.
 func TestTrials(t *testing.T) {
 	p := buildPrograms(t)
+	t.Run("intake", func(t *testing.T) {
+		t.Parallel()
+		testIntake(t, p)
+	})
 	for _, one := range []trial{
 		&killTrial{p, 6, 1, 2},
 		&rollingTrial{p, 6, 2},
@@ -54,8 +58,8 @@ func buildPrograms(t *testing.T) programs {
 }
 
 // The measurement in small: that it works, not what comes out.
-func TestIntake(t *testing.T) {
-	o, err := buildPrograms(t).conduct(t.Context(), &intakeCmd{Rounds: 2, Window: 200 * time.Millisecond, Clients: 4})
+func testIntake(t *testing.T, p programs) {
+	o, err := p.conduct(t.Context(), &intakeCmd{Rounds: 2, Window: 200 * time.Millisecond, Clients: 4})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type model struct {
 
 // Any order of adding, working and replaying leaves the queue in the model's states.
 func TestTheQueueIsItsModel(t *testing.T) {
-	rdb := redistest.Mini(t)
+	rdb := redistest.Redis(t) // whose scripts are quicker than those of miniredis
 	run := 0
 	rapid.Check(t, func(r *rapid.T) {
 		run++
