@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -33,10 +34,21 @@ func connect(t *testing.T, url string) redis.UniversalClient {
 	return client
 }
 
+// patient has a client wait for answers that take a slow machine longer than anybody listens.
+func patient(client redis.UniversalClient) redis.UniversalClient {
+	switch c := client.(type) {
+	case *redis.Client:
+		c.Options().ReadTimeout = time.Minute
+	case *redis.ClusterClient:
+		c.Options().ReadTimeout = time.Minute
+	}
+	return client
+}
+
 // suites runs all of them on one server, which is emptied before each test.
 func suites(t *testing.T, url string) {
 	t.Helper()
-	client := connect(t, url)
+	client := patient(connect(t, url))
 	open := func(t *testing.T) *redisstore.Store {
 		if err := client.FlushAll(t.Context()).Err(); err != nil {
 			t.Fatal(err)
