@@ -274,17 +274,6 @@ func (s *Server) Keys() []string {
 	return keys
 }
 
-// HasAllOf reports whether a replica has taken over everything that master was told.
-func (s *Server) HasAllOf(master *Server) bool {
-	at := func(s *Server) string {
-		_, rest, _ := strings.Cut(s.ask("INFO", "replication"), "\r\nmaster_repl_offset:")
-		offset, _, _ := strings.Cut(rest, "\r\n")
-		return offset
-	}
-	offset := at(master)
-	return offset != "" && at(s) == offset
-}
-
 // ask returns the answer to one command, or the error's text.
 func (s *Server) ask(command ...any) string {
 	client := s.client()
