@@ -112,10 +112,9 @@ func (o *Overlay) over(config json.RawMessage) json.RawMessage {
 // take considers one entry of the log and reports whether it changes the instructions;
 // base is the session's own, if no broadcast has stood yet.
 func (o *Overlay) take(e BroadcastEntry, base string) bool {
-	if !laterID(e.ID, o.Seen) {
+	if !o.pass(e.ID) {
 		return false
 	}
-	o.Seen = e.ID
 	i := slices.IndexFunc(o.Standing, func(b Broadcast) bool { return b.ID == e.Broadcast.ID })
 	switch {
 	case e.Withdrawn && i < 0, !e.Withdrawn && i >= 0:
@@ -128,6 +127,15 @@ func (o *Overlay) take(e BroadcastEntry, base string) bool {
 		o.Based, o.Base = true, base
 	}
 	o.Standing = append(slices.Clip(o.Standing), e.Broadcast)
+	return true
+}
+
+// pass notes that an entry was considered, and reports false if it had been before.
+func (o *Overlay) pass(id string) bool {
+	if !laterID(id, o.Seen) {
+		return false
+	}
+	o.Seen = id
 	return true
 }
 

@@ -323,6 +323,12 @@ func (c *Controller) recordLocked() Record {
 	return r
 }
 
+func (c *Controller) save() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saveLocked()
+}
+
 // saveLocked hands the record to the journal.
 func (c *Controller) saveLocked() {
 	r := c.recordLocked()

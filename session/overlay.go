@@ -12,8 +12,12 @@ type standing struct {
 	entries []BroadcastEntry // those that sessions to come may need, in order
 }
 
-// keep remembers an entry for sessions that are created or claimed later.
+// keep remembers an entry for sessions that are created or claimed later. None of those needs
+// a broadcast that is withdrawn by then; where it stands already, the withdrawal does.
 func (s *standing) keep(e BroadcastEntry) {
+	if e.Withdrawn {
+		s.entries = slices.DeleteFunc(s.entries, func(o BroadcastEntry) bool { return o.Broadcast.ID == e.Broadcast.ID })
+	}
 	s.entries = append(s.entries, e)
 	if len(s.entries) > maxEntries {
 		s.entries = slices.Delete(s.entries, 0, 1)
@@ -82,6 +86,9 @@ func (h *Hub) catchUpLocked(c *Controller) {
 			h.sessions.Go(func() { g.run(context.Background()) })
 		}
 	}
+	if len(h.heard.entries) > 0 {
+		c.save() // which of them were before its time
+	}
 }
 
 // overlayNow lets a session consider an entry and reports whether it was concerned;
@@ -90,11 +97,13 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	b := &e.Broadcast
-	late := !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt)
-	if c.refusesLocked() != nil || !b.selects(c.spec.Labels) || late {
+	switch {
+	case c.refusesLocked() != nil, !b.selects(c.spec.Labels), c.up.kind != "realtime": // no other has instructions
 		return false
-	}
-	if !c.overlay.take(e, c.up.says) {
+	case !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt):
+		c.overlay.pass(e.ID) // nor is it for this session on the node that runs it next
+		return false
+	case !c.overlay.take(e, c.up.says):
 		return false
 	}
 	c.sendOverlay(func(id ID, err error) {

@@ -202,3 +202,81 @@ func TestOutcomesWaitForTheStore(t *testing.T) {
 		})
 	}
 }
+
+// untold fails when an upstream is told anything from now on.
+func untold(t *testing.T, up *sessiontest.Conn) {
+	go func() {
+		for f, err := up.Read(); err == nil; f, err = up.Read() {
+			t.Errorf("an upstream was told %s", f.Payload())
+		}
+	}()
+}
+
+// A broadcast that is not for late comers is none for them on another node either.
+func TestLateComersStayLateWhereTheyMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second) // until both are announced
+		a.publish("close at 8")
+		time.Sleep(10 * time.Second)
+		_, up := a.openFor(time.Hour)
+		untold(t, up)
+		time.Sleep(20 * time.Second)
+		stopped := make(chan struct{})
+		go func() { a.stop(); close(stopped) }()
+		second, _ := b.next("sess_2", time.Hour, 0)
+		untold(t, second)
+		<-stopped
+		synctest.Wait()
+	})
+}
+
+// Late comers hear nothing of what was withdrawn before they came.
+func TestWithdrawnBeforeTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := lone(t)
+		defer fx.stop()
+		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: session.ModeAppend, By: "ops", Sticky: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		fx.withdraw(b)
+		synctest.Wait()
+		_, up := fx.openFor(time.Hour)
+		untold(t, up)
+		synctest.Wait()
+	})
+}
+
+// A transcription session has no instructions: it is not concerned, and its next upstream is
+// not told of any either, which would refuse the whole configuration.
+func TestTranscriptionIsNotInstructed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := lone(t)
+		defer fx.stop()
+		transcription := strings.NewReplacer(`"type":"realtime"`, `"type":"transcription"`, `"instructions":"be kind",`, "").Replace(createdFor("sess_1", time.Hour))
+		opened := make(chan error, 1)
+		go func() {
+			_, err := fx.hub.Create(t.Context(), session.Spec{ID: "s", Intent: "transcription"})
+			opened <- err
+		}()
+		up := <-fx.ends
+		send(t, up, transcription)
+		if err := <-opened; err != nil {
+			t.Fatal(err)
+		}
+		b := fx.publish("close at 8")
+		time.Sleep(time.Minute)
+		if s, err := fx.mem.Broadcast(t.Context(), b.ID); err != nil || s.Matched != 0 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		up.Drop()
+		second := <-fx.ends
+		send(t, second, transcription)
+		if told := want(t, second, `"session.update"`); strings.Contains(told, "instructions") {
+			t.Errorf("the next upstream is told %s", told)
+		}
+	})
+}
