@@ -60,6 +60,9 @@ func (cl *client) join(last string) error {
 		return cmp.Or(c.reason, err)
 	}
 	cl.out = c.outbox(cl.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
+	if c.withheld.limit != nil {
+		cl.out.hold()
+	}
 	n, known := c.history.seq, true
 	if last != "" || !c.joined {
 		n, known = c.history.after(last)
@@ -71,6 +74,9 @@ func (cl *client) join(last string) error {
 	err := cl.out.send(NewFrame(created), false, nil, false)
 	if known {
 		c.history.since(n, func(payload []byte) {
+			if cl.out.bytes > cl.out.limit/2 {
+				cl.out.release() // see toClients
+			}
 			if err == nil {
 				err = cl.out.send(NewFrame(payload), false, nil, false)
 			}
@@ -82,9 +88,6 @@ func (cl *client) join(last string) error {
 		cl.out.close()
 		c.leftLocked()
 		return fmt.Errorf("write what was missed: %w", err)
-	}
-	if c.withheld.limit != nil {
-		cl.out.hold()
 	}
 	c.clients = append(c.clients, cl)
 	c.readers.Add(1)

@@ -160,3 +160,20 @@ func TestCallersAreAnsweredWhatIsKept(t *testing.T) {
 		}
 	})
 }
+
+// A client that comes back while something is not kept yet waits for it with the others.
+func TestWhoComesBackIsToldWhatIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx, c, up, cl := startUnhurried(t, 3*time.Millisecond, false)
+		defer fx.stop()
+		send(t, up, `{"type":"x","event_id":"e_x"}`)
+		want(t, cl, "e_x")
+		send(t, up, itemDone)
+		synctest.Wait()
+		back, _ := fx.attachAt(c, session.Attachment{Policy: session.Open(), LastEventID: "e_x"})
+		want(t, back, "e_done")
+		if items, err := fx.mem.Items(t.Context(), c.Record().ID); err != nil || len(items) != 1 {
+			t.Errorf("%d items were kept, %v", len(items), err)
+		}
+	})
+}
