@@ -146,11 +146,11 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 	for _, e := range s.History {
 		c.history.add(e, now)
 	}
-	c.history.cut = true
-	if s.Era != "" {
-		c.history.era, c.history.seq = s.Era, s.Seq
+	if s.Era != "" { // handed over, with all that clients may come back for
+		c.history.era, c.history.seq, c.history.floor = s.Era, s.Seq, s.Floor
+		c.history.cut = c.history.cut || s.Cut
 	} else {
-		c.history.floor = lastAudio(s.History)
+		c.history.floor, c.history.cut = lastAudio(s.History), true
 	}
 	c.up = &leg{lost: true}
 	c.up.use(gjson.ParseBytes(r.Session))

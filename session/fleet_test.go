@@ -310,3 +310,71 @@ func TestSlowOpeningLosesItsLease(t *testing.T) {
 		})
 	}
 }
+
+// The first client of a session hears what was said before it came, also on another node.
+func TestFirstClientAfterAHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second)
+		_, up := a.openFor(time.Hour)
+		send(t, up, item("i1", "assistant", "output_text", "welcome"))
+		synctest.Wait()
+		a.stop()
+		b.next("sess_2", time.Hour, 1)
+		synctest.Wait()
+		c, _ := b.hub.Controller("s")
+		cl, _ := b.attach(c, session.Voice())
+		want(t, cl, "welcome")
+	})
+}
+
+// Audio that the log of a lost node does not have is missing on the third node, too: a client
+// that has not heard it is told how things are.
+func TestHandOverAfterAClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second)
+		left := session.Record{ID: "s", Status: session.StatusActive, CreatedAt: time.Now(), Session: []byte(`{"type":"realtime","instructions":"be kind"}`)}
+		log := []session.Change{{ID: "s", Epoch: 1, Record: &left}}
+		for _, id := range []string{"1-1", "1-2"} {
+			e := session.LoggedEvent{ID: id, Type: "response.output_audio.done", Raw: []byte(`{"type":"response.output_audio.done","event_id":"e_` + id + `"}`)}
+			log = append(log, session.Change{ID: "s", Epoch: 1, Event: &e})
+		}
+		if stale, err := b.mem.Apply(t.Context(), log); err != nil || len(stale) > 0 {
+			t.Fatal(stale, err)
+		}
+		c, err := a.hub.Claim(t.Context(), "s")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.attach(c, session.Voice())
+		a.next("sess_1", time.Hour, 0)
+		a.stop()
+		b.next("sess_2", time.Hour, 0)
+		synctest.Wait()
+		c, _ = b.hub.Controller("s")
+		for last, event := range map[string]string{"e_1-1": "session.reset", "e_1-2": "session.renewed"} {
+			cl, _ := b.attachAt(c, session.Attachment{Policy: session.Voice(), LastEventID: last})
+			want(t, cl, event)
+		}
+	})
+}
+
+// A session that came from another node is renewed in its time.
+func TestRenewalAfterAHandOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second)
+		a.openFor(time.Hour)
+		a.stop()
+		b.next("sess_2", 20*time.Second, 0)
+		begun := time.Now()
+		b.next("sess_3", time.Hour, 0)
+		if at := time.Since(begun); at > 19*time.Second {
+			t.Errorf("renewed after %v of 20 s", at)
+		}
+	})
+}

@@ -19,7 +19,9 @@ type Snapshot struct {
 	Items   []Item            `json:"items"`
 	History []json.RawMessage `json:"history"`           // the last events that clients were sent
 	Seq     int64             `json:"seq,omitempty"`     // number of the last of them
-	Era     string            `json:"era,omitempty"`     // that the number belongs to
+	Era     string            `json:"era,omitempty"`     // that the number belongs to; never empty
+	Floor   int64             `json:"floor,omitempty"`   // before this number something is missing
+	Cut     bool              `json:"cut,omitempty"`     // the first of all events is not among them
 	Tail    []json.RawMessage `json:"tail,omitempty"`    // input audio that is not yet an item
 	Waiting []json.RawMessage `json:"waiting,omitempty"` // client events that no upstream was sent
 	LogID   string            `json:"log_id,omitempty"`  // of the log's last entry
@@ -129,7 +131,7 @@ func (c *Controller) freeze() (Snapshot, bool) {
 	c.up.out.hold()
 	s := Snapshot{
 		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted || c.turn.answered,
-		Seq: c.history.seq, Era: c.history.era, LogID: c.logID.last(),
+		Seq: c.history.seq, Era: c.history.named(), Floor: c.history.floor, Cut: c.history.cut, LogID: c.logID.last(),
 	}
 	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
 	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })

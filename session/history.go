@@ -114,10 +114,15 @@ func (h *history) mark() string { return h.markAt(h.seq) }
 
 // markAt returns an event_id for one that is sent behind the first n events ever added.
 func (h *history) markAt(n int64) string {
+	return NewID(markPrefix + h.named() + "_" + strconv.FormatInt(n, 10) + "_")
+}
+
+// named returns the era, which gets its name when somebody asks.
+func (h *history) named() string {
 	if h.era == "" {
 		h.era = NewID("")
 	}
-	return NewID(markPrefix + h.era + "_" + strconv.FormatInt(n, 10) + "_")
+	return h.era
 }
 
 // each calls yield with each event that is kept, in order.

@@ -47,10 +47,12 @@ func jitter(d time.Duration) time.Duration {
 // time has run out, and returns when to look again. Needs the lock.
 func (c *Controller) checkRenewal(now time.Time) time.Duration {
 	switch {
-	case c.state != stateOpen || c.renewAt.IsZero():
+	case c.state != stateOpen:
 		return c.node.ResumeWindow
 	case c.up.lost:
 		return lostTick // the next one sets its own time
+	case c.renewAt.IsZero():
+		return c.node.ResumeWindow
 	case now.Before(c.renewAt):
 		return c.renewAt.Sub(now)
 	case !now.Before(c.renewBy):
