@@ -160,7 +160,8 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		c.tail.add(e, now)
 	}
 	for _, e := range s.Waiting {
-		c.up.out.push(queued{frame: NewFrame(e)})
+		h, err := peek(e)
+		c.up.out.push(queued{frame: NewFrame(e), audio: err == nil && string(h.typ) == typAppend})
 	}
 	return c
 }

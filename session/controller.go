@@ -54,6 +54,7 @@ type Controller struct {
 	history    history
 	withheld   withholding
 	tail       history // input audio that the upstream has not made an item of
+	said       history // and that of the user's last item, until its words have come
 	logID      logID
 	feeds      []*Feed
 	touched    time.Time // last event of a client or the application
@@ -81,6 +82,7 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 	c.life, c.over = context.WithCancel(context.Background())
 	c.history = history{limit: n.ResumeBytes, window: n.ResumeWindow}
 	c.tail = history{limit: n.UpstreamQueue}
+	c.said = c.tail
 	return c
 }
 
@@ -122,6 +124,7 @@ func (c *Controller) checkTime(now time.Time) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.history.forget(now)
+	c.said.forget(now)
 	next := min(c.node.ResumeWindow, c.checkRenewal(now))
 	if limit := c.limits().IdleSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.touched)
@@ -239,6 +242,7 @@ func (c *Controller) finish() {
 	}
 	c.history.clear()
 	c.tail.clear()
+	c.said.clear()
 	up := c.up
 	c.mu.Unlock()
 	up.out.flusher.Wait()

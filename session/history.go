@@ -67,6 +67,13 @@ func (h *history) fresh(size int) *chunk {
 	return c
 }
 
+// renew makes all that is kept as young as what is added now.
+func (h *history) renew(now time.Time) {
+	for _, c := range h.chunks {
+		c.last = now
+	}
+}
+
 // forget gives back what is too old or too much; the newest chunk stays while it is young.
 func (h *history) forget(now time.Time) {
 	for len(h.chunks) > 0 {

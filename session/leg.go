@@ -26,6 +26,7 @@ type leg struct {
 	expires time.Time
 	manual  bool            // no turn detection: the upstream waits for a commit
 	answers bool            // it answers by itself once a turn has ended
+	writes  bool            // it transcribes what the user says
 	rate    int             // bytes of output audio a second
 	told    map[string]bool // items that it was told of, and has not reported as done
 }
@@ -167,7 +168,7 @@ func (l *leg) adopt(raw []byte) {
 func (l *leg) use(s gjson.Result) {
 	l.session = json.RawMessage(s.Raw)
 	l.kind, l.says = "realtime", ""
-	var turns, format gjson.Result
+	var turns, words, format gjson.Result
 	s.ForEach(func(name, v gjson.Result) bool {
 		switch name.Str {
 		case "type":
@@ -179,11 +180,11 @@ func (l *leg) use(s gjson.Result) {
 				l.expires = time.Unix(at, 0).UTC()
 			}
 		case "audio":
-			turns, format = v.Get("input.turn_detection"), v.Get("output.format.type")
+			turns, words, format = v.Get("input.turn_detection"), v.Get("input.transcription"), v.Get("output.format.type")
 		}
 		return true
 	})
-	l.manual = !turns.IsObject()
+	l.manual, l.writes = !turns.IsObject(), words.IsObject()
 	creates := turns.Get("create_response")
 	l.answers = !l.manual && (creates.Type == gjson.Null || creates.Bool())
 	l.rate = 48000 // PCM16 at 24 kHz

@@ -45,6 +45,7 @@ func (c *Controller) useLocked(l *leg) {
 	}
 	var spoken []queued
 	c.tail.each(func(event []byte) { spoken = append(spoken, queued{frame: NewFrame(event), audio: true}) })
+	c.keepWaiting(&old.out)
 	if err := l.out.takeOver(spoken, &old.out); err != nil {
 		c.lostLocked(l, err)
 	}

@@ -145,14 +145,17 @@ func (c *Controller) observe(h head, raw []byte) {
 		}
 	case "conversation.item.input_audio_transcription.completed":
 		c.observeTranscript(string(h.itemID), raw)
+		c.transcribed(string(h.itemID))
+	case "conversation.item.input_audio_transcription.failed":
+		c.transcribed(string(h.itemID))
 	case "input_audio_buffer.speech_started":
 		c.turn.speaking = true
 	case "input_audio_buffer.committed":
-		c.tail.clear()
 		c.turn.speaking = false
 		if c.up.answers {
 			c.turn.requested = time.Now() // the upstream answers by itself
 		}
+		c.committed(string(h.itemID))
 		c.acks.done(typ, "", raw)
 	case "input_audio_buffer.cleared":
 		c.tail.clear()

@@ -98,7 +98,7 @@ func (c *Controller) renew() {
 func (c *Controller) swapLocked(l *leg, reason string) {
 	old := c.up
 	c.useLocked(l)
-	c.conv.markUntold()
+	c.markUntold()
 	c.readUpstreamLocked()
 	if old.conn != nil {
 		old.conn.Close(CloseNormal, "")
@@ -246,17 +246,4 @@ func (c *Controller) recovered(l *leg) {
 		c.turn.wanted = false
 		c.sendResponseCreate(NewID(ownPrefix))
 	}
-}
-
-// keepTail keeps input audio until the upstream has made an item of it: while nobody
-// speaks the last second, in which a word may have begun; else all, within its bound.
-func (c *Controller) keepTail(event []byte) {
-	if c.up.lost {
-		return // it waits in the outbox
-	}
-	c.tail.window = time.Second
-	if c.turn.speaking || c.up.manual {
-		c.tail.window = time.Hour
-	}
-	c.tail.add(event, time.Now())
 }

@@ -280,3 +280,97 @@ func TestRenewalIsPutOff(t *testing.T) {
 		want(t, cl, "marker")
 	})
 }
+
+// What is said while there is no upstream is not lost with the next one.
+func TestAudioOutlivesTwoUpstreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Voice())
+		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
+		want(t, cl, "speech_started")
+		say := func(n int) string {
+			send(t, cl, fmt.Sprintf(`{"type":"input_audio_buffer.append","n":%d,"audio":"AAAA"}`, n))
+			synctest.Wait()
+			return fmt.Sprintf(`"n":%d`, n)
+		}
+		first := say(0)
+		want(t, up, first)
+		up.Drop()
+		time.Sleep(3 * time.Second)
+		second := say(1)
+		up, _ = fx.next("sess_2", time.Hour, 0)
+		want(t, up, first)
+		want(t, up, second)
+		third := say(2)
+		want(t, up, third)
+		up.Drop()
+		up, _ = fx.next("sess_3", time.Hour, 0)
+		for _, said := range []string{first, second, third} {
+			want(t, up, said)
+		}
+	})
+}
+
+// transcribing makes an upstream say that it transcribes.
+func transcribing(t *testing.T, up, cl *sessiontest.Conn, life time.Duration) {
+	t.Helper()
+	send(t, up, strings.NewReplacer("session.created", "session.updated", `"transcription":null`, `"transcription":{"language":"en"}`).Replace(createdFor("sess_1", life)))
+	want(t, cl, "session.updated")
+}
+
+// spoke is a turn of the user's whose words are yet to come.
+func spoke(t *testing.T, up, cl *sessiontest.Conn) {
+	t.Helper()
+	send(t, up, `{"type":"input_audio_buffer.committed","event_id":"e","item_id":"u"}`)
+	send(t, up, item("u", "user", "input_audio", ""))
+	for range 2 {
+		want(t, cl)
+	}
+}
+
+// The upstream is not replaced while the words of what the user said last are on their way.
+func TestRenewalWaitsForATranscript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(20 * time.Second)
+		cl, _ := fx.attach(c, session.Voice())
+		transcribing(t, up, cl, 20*time.Second)
+		time.Sleep(14 * time.Second)
+		spoke(t, up, cl)
+		send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r1","conversation_id":"c"}}`)
+		send(t, up, `{"type":"response.done","event_id":"e","response":{"id":"r1","conversation_id":"c","status":"completed"}}`)
+		go func() {
+			time.Sleep(4 * time.Second)
+			_ = up.Send(`{"type":"conversation.item.input_audio_transcription.completed","event_id":"e","item_id":"u","transcript":"my name is Ada"}`)
+		}()
+		up = <-fx.ends
+		send(t, up, createdFor("sess_2", time.Hour))
+		want(t, up, "session.update")
+		send(t, up, strings.Replace(createdFor("sess_2", time.Hour), "created", "updated", 1))
+		want(t, up, "my name is Ada")
+	})
+}
+
+// If it is lost before they have come, the next one is told what was said by its audio.
+func TestLostBeforeTheTranscript(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Voice())
+		transcribing(t, up, cl, time.Hour)
+		for _, audio := range []string{"AAA=", "AQID"} {
+			send(t, cl, `{"type":"input_audio_buffer.append","audio":"`+audio+`"}`)
+			want(t, up, audio)
+		}
+		spoke(t, up, cl)
+		up.Drop()
+		up, _ = fx.next("sess_2", time.Hour, 0)
+		want(t, up, "conversation.item.create", `"id":"u"`, `{"audio":"AAABAgM=","type":"input_audio"}`)
+		send(t, up, `{"type":"conversation.item.added","event_id":"x","item":{"id":"u","type":"message"}}`)
+		want(t, up, "response.create") // which the lost one would have answered by itself
+	})
+}

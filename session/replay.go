@@ -9,7 +9,7 @@ import (
 // conversation, as openings of a session may state them.
 func (c *Controller) replayLocked() (config json.RawMessage, items []object) {
 	for _, it := range c.conv.items {
-		if o := replayItem(it); o != nil {
+		if o := c.restate(it); o != nil {
 			items = append(items, o)
 		}
 	}
@@ -17,13 +17,21 @@ func (c *Controller) replayLocked() (config json.RawMessage, items []object) {
 }
 
 // markUntold notes which items the next upstream was not told of: they have nothing to say yet.
-func (v *conversation) markUntold() {
-	for _, it := range v.items {
-		it.untold = replayItem(it) == nil
+func (c *Controller) markUntold() {
+	for _, it := range c.conv.items {
+		it.untold = c.restate(it) == nil
 	}
 }
 
-// replayItem states an item anew. The user's turns become text, the assistant's too
+// restate states an item anew, the user's last one by its audio if its words have not come.
+func (c *Controller) restate(it *Item) object {
+	if o := c.saidItem(it); o != nil {
+		return o
+	}
+	return replayItem(it)
+}
+
+// replayItem states an item by its words. The user's turns become text, the assistant's too
 // (audio cannot be given back to it), calls keep their IDs; nil leaves an item out that
 // has nothing to say.
 func replayItem(it *Item) object {

@@ -11,6 +11,8 @@ type turn struct {
 	answered  bool      // a function call of the active one was answered; one is due when it ends, if all are
 	requested time.Time // when a response was last asked for that has not begun; zero: none
 	speaking  bool      // the upstream hears the user speak
+	unwritten string    // the user's last item, if it is being transcribed; "" for none
+	spoken    time.Time // when it was
 	produced  bool      // the active response has sent something that can be heard or read
 }
 
@@ -22,12 +24,17 @@ func (t *turn) cancel() {
 // due reports whether a response was asked for a moment ago that has not begun.
 func (t *turn) due(now time.Time) bool { return now.Sub(t.requested) <= requestWait }
 
-// requestWait is how long a response that was asked for may take to begin.
+// requestWait is how long a response that was asked for may take to begin, and a transcript to come.
 const requestWait = 5 * time.Second
+
+// transcribing reports whether the words of what the user said last are yet to come.
+func (t *turn) transcribing(now time.Time) bool {
+	return t.unwritten != "" && now.Sub(t.spoken) <= requestWait
+}
 
 // quiet reports whether nothing is under way that would suffer from a change of the upstream.
 func (t *turn) quiet(now time.Time) bool {
-	return t.active == "" && !t.wanted && !t.speaking && !t.due(now)
+	return t.active == "" && !t.wanted && !t.speaking && !t.due(now) && !t.transcribing(now)
 }
 
 // apiResponse is what the gateway reads of a response object.
