@@ -228,9 +228,7 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	case typAppend:
 		c.keepTail(f.Payload())
 	case "session.update":
-		_, instructs := fieldsOf(fieldsOf(f.Payload())["session"])["instructions"]
-		update = &ack{eventID: string(unescape(h.eventID)), typ: "session.updated", instructs: instructs}
-		c.acks.add(update)
+		update = c.awaitUpdate(h, f.Payload())
 	case "response.create":
 		c.turn.requested = c.touched
 		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
@@ -239,11 +237,23 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
+	kept := !c.up.lost && c.requests.add(h, f.Payload(), 0)
 	if err := c.sendUp(f, audio, more); err != nil {
 		c.acks.remove(update)
+		if kept {
+			c.requests.remove(len(c.requests.open) - 1)
+		}
 		return &refusal{code: "upstream_busy", message: "The upstream is not taking what is sent; try again.", eventID: h.eventID}
 	}
 	return nil
+}
+
+// awaitUpdate notes an update of a client's, which the upstream answers in its turn.
+func (c *Controller) awaitUpdate(h head, event []byte) *ack {
+	_, instructs := fieldsOf(fieldsOf(event)["session"])["instructions"]
+	k := &ack{eventID: string(unescape(h.eventID)), typ: "session.updated", instructs: instructs}
+	c.acks.add(k)
+	return k
 }
 
 // speakerPause is how long a speaker may send no audio before another may take its

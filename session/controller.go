@@ -50,6 +50,7 @@ type Controller struct {
 	turn       turn
 	overlay    Overlay
 	acks       acks
+	requests   requests
 	usage      Usage
 	history    history
 	withheld   withholding
@@ -83,6 +84,7 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 	c.history = history{limit: n.ResumeBytes, window: n.ResumeWindow}
 	c.tail = history{limit: n.UpstreamQueue}
 	c.said = c.tail
+	c.requests.limit = n.UpstreamQueue
 	return c
 }
 

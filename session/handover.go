@@ -135,7 +135,7 @@ func (c *Controller) freeze() (Snapshot, bool) {
 	}
 	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
 	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
-	for _, q := range c.up.out.queue {
+	for _, q := range append(c.requests.take(c.up.out.queue), c.up.out.queue...) {
 		s.Waiting = append(s.Waiting, slices.Clone(q.frame.Payload()))
 	}
 	code, text := closeCode(ErrMoved)

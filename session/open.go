@@ -43,10 +43,13 @@ func (c *Controller) useLocked(l *leg) {
 	if old == nil {
 		return
 	}
-	var spoken []queued
-	c.tail.each(func(event []byte) { spoken = append(spoken, queued{frame: NewFrame(event), audio: true}) })
+	var first []queued
+	c.tail.each(func(event []byte) { first = append(first, queued{frame: NewFrame(event), audio: true}) })
 	c.keepWaiting(&old.out)
-	if err := l.out.takeOver(spoken, &old.out); err != nil {
+	first = append(first, c.requests.take(old.out.queue)...)
+	c.requests.addWaiting(first)
+	c.requests.addWaiting(old.out.queue)
+	if err := l.out.takeOver(first, &old.out); err != nil {
 		c.lostLocked(l, err)
 	}
 }

@@ -38,6 +38,7 @@ type queued struct {
 	frame    Frame
 	audio    bool
 	response string
+	sent     int // to so many upstreams that did not answer
 }
 
 // send writes or queues one event without waiting. With more set the caller will send or

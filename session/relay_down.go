@@ -122,6 +122,7 @@ func (c *Controller) hearAudio(h head) {
 
 // observe updates the session's state from an event that is not audio.
 func (c *Controller) observe(h head, raw []byte) {
+	c.answered(h, raw)
 	switch typ := string(h.typ); typ {
 	case "session.updated":
 		c.up.adopt(raw)
@@ -181,6 +182,7 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 	e := upstreamError(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
 	c.acks.failed(e)
+	c.requests.failed(e.EventID)
 	if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
 		c.endLocked(e)
 	}

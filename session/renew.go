@@ -66,7 +66,7 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 }
 
 func (c *Controller) quiet(now time.Time) bool {
-	return c.turn.quiet(now) && c.acks.none(now) && now.Sub(c.controlled) > controlPause
+	return c.turn.quiet(now) && c.acks.none(now) && c.requests.none(now) && now.Sub(c.controlled) > controlPause
 }
 
 // renew makes another leg ready while the present one goes on, and moves over if the
@@ -139,6 +139,7 @@ func (c *Controller) lostLocked(l *leg, why error) {
 	}
 	c.acks.end(ErrUpstreamLost)
 	c.failResponseLocked()
+	c.resendLocked()
 	c.turn.speaking, c.turn.requested = false, time.Time{}
 	c.readers.Go(c.recover)
 }

@@ -1,0 +1,160 @@
+package session
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// answers are the events with which the upstream says that it did what a client asked for.
+var answers = map[string]string{
+	"session.update":             "session.updated",
+	"input_audio_buffer.commit":  "input_audio_buffer.committed",
+	"input_audio_buffer.clear":   "input_audio_buffer.cleared",
+	"conversation.item.create":   "conversation.item.added",
+	"conversation.item.delete":   "conversation.item.deleted",
+	"conversation.item.retrieve": "conversation.item.retrieved",
+	"conversation.item.truncate": "conversation.item.truncated",
+	"response.create":            "response.created",
+}
+
+// request is an event of a client's that the upstream was sent and has not answered.
+type request struct {
+	event   []byte
+	answer  string // type of the event that answers it
+	eventID string // with which an error answers it
+	itemID  string // of the item that it speaks of, if it says so
+	at      time.Time
+	sent    int // to so many upstreams
+}
+
+// sentAtMost is how many upstreams are sent an event that none of them answers: it may be why
+// they are lost.
+const sentAtMost = 3
+
+// requests are those of the present leg, oldest first: what they ask for is asked of the next
+// one if this one is lost. In doubt one is taken for answered: it is then lost with its
+// upstream, and not done twice. Guarded by the controller's lock.
+type requests struct {
+	open  []request
+	limit int // bytes; the oldest are forgotten beyond it
+	bytes int
+}
+
+// add keeps an event if it is one that the upstream answers, and reports whether it did. before
+// is how many others were sent it.
+func (r *requests) add(h head, event []byte, before int) bool {
+	answer := answers[string(h.typ)]
+	if answer == "" || len(event) > r.limit {
+		return false
+	}
+	q := request{event: bytes.Clone(event), answer: answer, eventID: string(unescape(h.eventID)), itemID: string(h.itemID), at: time.Now(), sent: before + 1}
+	if q.itemID == "" {
+		q.itemID = gjson.GetBytes(event, "item.id").Str
+	}
+	r.open = append(r.open, q)
+	r.bytes += len(event)
+	for r.bytes > r.limit || q.at.Sub(r.open[0].at) > ackLife {
+		r.remove(0)
+	}
+	return true
+}
+
+// addWaiting keeps what waits for a leg that is about to be sent it.
+func (r *requests) addWaiting(queue []queued) {
+	for _, q := range queue {
+		if h, err := peek(q.frame.Payload()); err == nil && !q.audio && !own(h) {
+			r.add(h, q.frame.Payload(), q.sent)
+		}
+	}
+}
+
+// done takes off the one that an event answers: the oldest that speaks of its item, else the
+// oldest of that kind.
+func (r *requests) done(answer, itemID string) {
+	of := func(q request) bool { return q.answer == answer }
+	i := slices.IndexFunc(r.open, func(q request) bool { return of(q) && q.itemID != "" && q.itemID == itemID })
+	if i < 0 {
+		i = slices.IndexFunc(r.open, of)
+	}
+	r.remove(i)
+}
+
+// failed takes off the one that an error answers: an error without event_id, one without.
+func (r *requests) failed(eventID string) {
+	r.remove(slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID }))
+}
+
+func (r *requests) remove(i int) {
+	if i >= 0 {
+		r.bytes -= len(r.open[i].event)
+		r.open = slices.Delete(r.open, i, i+1)
+	}
+}
+
+// none reports whether no answer is to be expected any more.
+func (r *requests) none(now time.Time) bool {
+	return len(r.open) == 0 || now.Sub(r.open[len(r.open)-1].at) > requestWait
+}
+
+// take returns what may not have been done, but for what has not even been sent: that is in
+// waiting, in the same order. Nothing is left.
+func (r *requests) take(waiting []queued) (again []queued) {
+	open := r.open
+	r.open, r.bytes = nil, 0
+	for _, q := range slices.Backward(waiting) {
+		if n := len(open); n > 0 && bytes.Equal(open[n-1].event, q.frame.Payload()) {
+			open = open[:n-1]
+		}
+	}
+	for _, q := range open {
+		if time.Since(q.at) < ackLife && q.sent < sentAtMost {
+			again = append(again, queued{frame: NewFrame(q.event), sent: q.sent})
+		}
+	}
+	return again
+}
+
+// resendLocked has the next leg be sent what the lost one may not have done. What the gateway
+// itself asked for is left out: its callers were told, and ask again if they like.
+func (c *Controller) resendLocked() {
+	o := &c.up.out
+	queue := append(c.requests.take(o.queue), o.queue...)
+	o.queue, o.bytes = nil, 0
+	for _, q := range queue {
+		if h, err := peek(q.frame.Payload()); q.audio || err == nil && c.again(h, q.frame.Payload()) {
+			o.push(q)
+		}
+	}
+}
+
+// again reports whether an event is to be sent to another upstream, and what that changes.
+func (c *Controller) again(h head, event []byte) bool {
+	switch {
+	case own(h):
+		return false
+	case string(h.typ) == "session.update":
+		c.awaitUpdate(h, event)
+	case string(h.typ) == "response.create":
+		c.turn.wanted = false // it is asked for as it was
+	}
+	return true
+}
+
+// own reports whether an event is the gateway's.
+func own(h head) bool { return strings.HasPrefix(string(h.eventID), ownPrefix) }
+
+// answered takes note of what an event of the upstream's answers.
+func (c *Controller) answered(h head, raw []byte) {
+	if len(c.requests.open) == 0 {
+		return
+	}
+	id := string(h.itemID)
+	if id == "" {
+		id = gjson.GetBytes(raw, "item.id").Str
+	}
+	c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id)
+}
