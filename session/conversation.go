@@ -148,6 +148,8 @@ func (v *conversation) truncate(id string, ms int64) *Item {
 	s := v.live[id]
 	if s == nil { // long finished: all of its audio is known
 		s = &spoken{heardMS: -1}
+	}
+	if s.text.Len() == 0 {
 		s.text.WriteString(it.Text)
 	}
 	total := max(it.AudioMS, s.ms())

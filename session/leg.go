@@ -29,6 +29,7 @@ type leg struct {
 	writes  bool            // it transcribes what the user says
 	rate    int             // bytes of output audio a second
 	told    map[string]bool // items that it was told of, and has not reported as done
+	amended map[string]bool // items that were taken away, and whether they come back
 }
 
 // connect dials the upstream, waits until the session is ready, configures it and tells
@@ -100,18 +101,37 @@ func (l *leg) tell(items []object) error {
 	return nil
 }
 
-// echoes reports whether an event says of an item that the leg was told of that it is
-// done: everybody knows, and was told when it was.
+// echoes reports whether an event says of an item what everybody knows and was told when it
+// was so: that one which the leg was told of is done, or that one was amended.
 func (l *leg) echoes(h head, payload []byte) bool {
-	if len(l.told) == 0 || string(h.typ) != "conversation.item.done" {
+	if len(l.told) == 0 && len(l.amended) == 0 {
 		return false
 	}
-	var ev struct{ Item struct{ ID string } }
-	if json.Unmarshal(payload, &ev) != nil || !l.told[ev.Item.ID] {
-		return false
+	switch string(h.typ) {
+	case "conversation.item.deleted":
+		again, amended := l.amended[string(h.itemID)]
+		if !again {
+			delete(l.amended, string(h.itemID))
+		}
+		return amended
+	case "conversation.item.added", "conversation.item.created":
+		return l.amended[gjson.GetBytes(payload, "item.id").Str]
+	case "conversation.item.done":
+		id := gjson.GetBytes(payload, "item.id").Str
+		known := l.told[id] || l.amended[id]
+		delete(l.told, id)
+		delete(l.amended, id)
+		return known
 	}
-	delete(l.told, ev.Item.ID)
-	return true
+	return false
+}
+
+// amends notes that an item is taken away and, if it is told again, comes back.
+func (l *leg) amends(id string, again bool) {
+	if l.amended == nil {
+		l.amended = make(map[string]bool, 1)
+	}
+	l.amended[id] = again
 }
 
 func (l *leg) write(event object) error {
@@ -134,7 +154,7 @@ func (l *leg) await(typ string) error {
 			return nil // not an event: not what is waited for
 		}
 		h, err := peek(f.Payload())
-		if err != nil {
+		if err != nil || l.echoes(h, f.Payload()) {
 			return nil
 		}
 		switch string(h.typ) {

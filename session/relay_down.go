@@ -182,7 +182,9 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 	e := upstreamError(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
 	c.acks.failed(e)
-	c.requests.failed(e.EventID)
+	if c.amend(c.requests.failed(e.EventID)) {
+		return true
+	}
 	if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
 		c.endLocked(e)
 	}

@@ -98,7 +98,7 @@ func (c *Controller) renew() {
 func (c *Controller) swapLocked(l *leg, reason string) {
 	old := c.up
 	c.useLocked(l)
-	c.markUntold()
+	c.markTold()
 	c.readUpstreamLocked()
 	if old.conn != nil {
 		old.conn.Close(CloseNormal, "")

@@ -16,10 +16,11 @@ func (c *Controller) replayLocked() (config json.RawMessage, items []object) {
 	return c.overlay.over(writableConfig(c.up.session)), items
 }
 
-// markUntold notes which items the next upstream was not told of: they have nothing to say yet.
-func (c *Controller) markUntold() {
+// markTold notes what the next upstream was told: all but the items that have nothing to say yet.
+func (c *Controller) markTold() {
 	for _, it := range c.conv.items {
-		it.untold = c.restate(it) == nil
+		it.restated = c.restate(it) != nil
+		it.untold = !it.restated
 	}
 }
 

@@ -83,9 +83,15 @@ func (r *requests) done(answer, itemID string) {
 	r.remove(i)
 }
 
-// failed takes off the one that an error answers: an error without event_id, one without.
-func (r *requests) failed(eventID string) {
-	r.remove(slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID }))
+// failed takes off the one that an error answers: an error without event_id, one without. It
+// returns the zero request if there is none.
+func (r *requests) failed(eventID string) (q request) {
+	i := slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID })
+	if i >= 0 {
+		q = r.open[i]
+	}
+	r.remove(i)
+	return q
 }
 
 func (r *requests) remove(i int) {

@@ -120,7 +120,8 @@ type Item struct {
 	CreatedAt  time.Time       `json:"created_at"`
 	Raw        json.RawMessage `json:"raw,omitempty"` // the item as the upstream last sent it, without audio
 
-	untold bool // the present upstream does not know of it
+	untold   bool // the present upstream does not know of it
+	restated bool // it knows what was said in it, and has not said it itself
 }
 
 // LoggedEvent is one event of a session's log: everything the upstream sent but audio,

@@ -1,0 +1,58 @@
+package session
+
+import "encoding/json"
+
+// amend does what an upstream has refused to do because it knows an answer of the model's by
+// its words only: it cuts off what the user did not hear. The audio of an answer comes faster
+// than it is played, so that the upstream may be replaced while somebody listens to it. It
+// reports whether the request was such a one.
+func (c *Controller) amend(q request) bool {
+	it := c.conv.find(q.itemID)
+	if it == nil || !it.restated || q.answer != answers["conversation.item.truncate"] {
+		return false
+	}
+	var ev struct {
+		ContentIndex int   `json:"content_index"`
+		AudioEndMS   int64 `json:"audio_end_ms"`
+	}
+	if json.Unmarshal(q.event, &ev) != nil {
+		return false
+	}
+	c.saveItem(c.conv.truncate(it.ID, ev.AudioEndMS), false)
+	c.restateLocked(it)
+	c.withholdLocked()
+	c.emitLocked(object{"type": q.answer, "item_id": it.ID, "content_index": ev.ContentIndex, "audio_end_ms": ev.AudioEndMS})
+	return true
+}
+
+// restateLocked puts an item in its own place, with what is left of it. Clients know already.
+func (c *Controller) restateLocked(it *Item) {
+	c.tellUp(object{"type": "conversation.item.delete", "item_id": it.ID})
+	o := replayItem(it)
+	it.untold = o == nil
+	c.up.amends(it.ID, o != nil)
+	if o != nil {
+		c.tellUp(object{"type": "conversation.item.create", "previous_item_id": c.conv.toldBefore(it), "item": o})
+	}
+}
+
+// tellUp sends the upstream an event whose answer nobody waits for.
+func (c *Controller) tellUp(event object) {
+	event["event_id"] = NewID(ownPrefix)
+	_ = c.sendUp(NewFrame(marshal(event)), false, false) // one that takes nothing will be lost
+}
+
+// toldBefore is the nearest item before another that the upstream knows of, as
+// previous_item_id has it.
+func (v *conversation) toldBefore(it *Item) string {
+	before := "root"
+	for _, o := range v.items {
+		switch {
+		case o == it:
+			return before
+		case !o.untold:
+			before = o.ID
+		}
+	}
+	return before
+}
