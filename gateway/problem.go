@@ -92,6 +92,7 @@ var kinds = []struct {
 	{session.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
 	{session.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
 	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},
+	{session.ErrUpstreamLost, 503, "upstream-lost", "the upstream was lost before it had answered, and nothing was done; the session goes on with another", 1},
 	{session.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},
 }
 

@@ -86,7 +86,7 @@ func TestEveryErrorHasAStatus(t *testing.T) {
 		422: {&session.InvalidError{Field: "a"}, &session.UpstreamError{Code: "unknown_parameter"}, &session.UpstreamError{Code: "invalid_model"}},
 		429: {&session.LimitError{Limit: "key_sessions", Max: 1}, &session.UpstreamError{Status: 429}},
 		502: {&session.UpstreamError{Code: "invalid_api_key"}, &session.UpstreamError{Status: 502}, &session.CloseError{Code: 1011}},
-		503: {session.ErrDraining, session.ErrBusy, session.ErrLeaseLost, storeError{errors.New("secret")}, &session.UpstreamError{Status: 503}},
+		503: {session.ErrDraining, session.ErrBusy, session.ErrUpstreamLost, session.ErrLeaseLost, storeError{errors.New("secret")}, &session.UpstreamError{Status: 503}},
 		504: {session.ErrTimeout},
 		500: {errors.New("secret"), session.ErrFeedBehind},
 	} {

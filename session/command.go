@@ -192,20 +192,25 @@ func (c *Controller) addItem(ctx context.Context, item object) error {
 	return err
 }
 
-// respond asks for a response now, or when the active one has ended.
+// respond asks for a response now, or when the active one has ended, or when there is an
+// upstream again.
 func (c *Controller) respond(ctx context.Context) error {
 	c.mu.Lock()
-	if c.turn.active != "" {
+	if c.turn.active != "" || c.up.lost && !c.frozen {
 		c.turn.wanted = true
 		c.mu.Unlock()
 		return nil
 	}
+	c.turn.requested = time.Now()
 	c.mu.Unlock()
 	k := &ack{eventID: NewID(ownPrefix), typ: "response.created"}
 	_, err := c.ask(ctx, k, object{"type": "response.create", "event_id": k.eventID})
 	var refused *UpstreamError
 	if errors.As(err, &refused) && refused.Code == "conversation_already_has_active_response" {
 		return nil // somebody was quicker; it is asked for again when that response ends
+	}
+	if errors.Is(err, ErrUpstreamLost) {
+		return nil // the next one is asked
 	}
 	if errors.Is(err, ErrMoved) {
 		return ErrLeaseLost // not all of what was asked was left undone

@@ -174,3 +174,37 @@ func TestAnEventThatNoUpstreamBears(t *testing.T) {
 		want(t, up, create(2))
 	})
 }
+
+// An application's message is answered by the next upstream if the one that was told of it is
+// lost; one that it may not have been told of is refused, to be sent again.
+func TestMessageOutlivesTheUpstream(t *testing.T) {
+	for name, taken := range map[string]bool{"taken": true, "not taken": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := start(t)
+				defer fx.stop()
+				c, up := fx.openFor(time.Hour)
+				said := make(chan error, 1)
+				go func() {
+					_, err := c.Message(t.Context(), session.Message{Text: "hello", Respond: true})
+					said <- err
+				}()
+				id := field(t, want(t, up, "conversation.item.create"), "item.id")
+				items := 0
+				if taken {
+					send(t, up, strings.Replace(item(id, "user", "input_text", "hello"), ".done", ".added", 1))
+					want(t, up, "response.create")
+					items = 1
+				}
+				up.Drop()
+				if err := <-said; taken && err != nil || !taken && !errors.Is(err, session.ErrUpstreamLost) {
+					t.Errorf("message: %v", err)
+				}
+				up, _ = fx.next("sess_2", time.Hour, items)
+				if got := told(t, up, items); taken != strings.Contains(got, "response.create") {
+					t.Errorf("the next upstream was told %s", got)
+				}
+			})
+		})
+	}
+}
