@@ -45,7 +45,7 @@ func (c *Controller) tellUp(event object) {
 // toldBefore is the nearest item before another that the upstream knows of, as
 // previous_item_id has it.
 func (v *conversation) toldBefore(it *Item) string {
-	before := "root"
+	before := root
 	for _, o := range v.items {
 		switch {
 		case o == it:

@@ -87,9 +87,16 @@ func (v *conversation) put(raw json.RawMessage, previous *string, now time.Time)
 	return it, moved
 }
 
+// root is the previous_item_id of what goes before all other items.
+const root = "root"
+
 func (v *conversation) insert(it *Item, previous *string) {
 	at := len(v.items)
-	if previous != nil {
+	switch {
+	case previous == nil:
+	case *previous == root:
+		at = 0
+	default:
 		it.PreviousID = *previous
 		for i, p := range v.items {
 			if p.ID == *previous {

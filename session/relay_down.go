@@ -122,7 +122,7 @@ func (c *Controller) hearAudio(h head) {
 
 // observe updates the session's state from an event that is not audio.
 func (c *Controller) observe(h head, raw []byte) {
-	c.answered(h, raw)
+	asked := c.answered(h, raw)
 	switch typ := string(h.typ); typ {
 	case "session.updated":
 		c.up.adopt(raw)
@@ -130,7 +130,7 @@ func (c *Controller) observe(h head, raw []byte) {
 		c.rebaseLocked(c.acks.done(typ, "", raw))
 		c.saveLocked()
 	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
-		c.observeItem(typ, raw)
+		c.observeItem(typ, raw, asked.first)
 	case "conversation.item.deleted":
 		if id := string(h.itemID); c.conv.remove(id) {
 			c.conv.version++
@@ -197,13 +197,18 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 	return true
 }
 
-func (c *Controller) observeItem(typ string, raw []byte) {
+// observeItem takes an item over. That none is said to be before it means that it is the first
+// one only if somebody asked for that: not all upstreams say it of all the others.
+func (c *Controller) observeItem(typ string, raw []byte, first bool) {
 	var ev struct {
 		Item     json.RawMessage
 		Previous *string `json:"previous_item_id"`
 	}
 	if json.Unmarshal(raw, &ev) != nil {
 		return
+	}
+	if ev.Previous == nil && first {
+		ev.Previous = new(root)
 	}
 	it, moved := c.conv.put(ev.Item, ev.Previous, time.Now())
 	if it == nil {

@@ -27,6 +27,7 @@ type request struct {
 	answer  string // type of the event that answers it
 	eventID string // with which an error answers it
 	itemID  string // of the item that it speaks of, if it says so
+	first   bool   // its item goes before all others
 	at      time.Time
 	sent    int // to so many upstreams
 }
@@ -55,6 +56,7 @@ func (r *requests) add(h head, event []byte, before int) bool {
 	if q.itemID == "" {
 		q.itemID = gjson.GetBytes(event, "item.id").Str
 	}
+	q.first = gjson.GetBytes(event, "previous_item_id").Str == root
 	r.open = append(r.open, q)
 	r.bytes += len(event)
 	for r.bytes > r.limit || q.at.Sub(r.open[0].at) > ackLife {
@@ -73,32 +75,29 @@ func (r *requests) addWaiting(queue []queued) {
 }
 
 // done takes off the one that an event answers: the oldest that speaks of its item, else the
-// oldest of that kind.
-func (r *requests) done(answer, itemID string) {
+// oldest of that kind. It returns the zero request if there is none.
+func (r *requests) done(answer, itemID string) request {
 	of := func(q request) bool { return q.answer == answer }
 	i := slices.IndexFunc(r.open, func(q request) bool { return of(q) && q.itemID != "" && q.itemID == itemID })
 	if i < 0 {
 		i = slices.IndexFunc(r.open, of)
 	}
-	r.remove(i)
+	return r.remove(i)
 }
 
 // failed takes off the one that an error answers: an error without event_id, one without. It
 // returns the zero request if there is none.
-func (r *requests) failed(eventID string) (q request) {
-	i := slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID })
-	if i >= 0 {
-		q = r.open[i]
-	}
-	r.remove(i)
-	return q
+func (r *requests) failed(eventID string) request {
+	return r.remove(slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID }))
 }
 
-func (r *requests) remove(i int) {
+func (r *requests) remove(i int) (q request) {
 	if i >= 0 {
-		r.bytes -= len(r.open[i].event)
+		q = r.open[i]
+		r.bytes -= len(q.event)
 		r.open = slices.Delete(r.open, i, i+1)
 	}
+	return q
 }
 
 // none reports whether no answer is to be expected any more.
@@ -153,14 +152,14 @@ func (c *Controller) again(h head, event []byte) bool {
 // own reports whether an event is the gateway's.
 func own(h head) bool { return strings.HasPrefix(string(h.eventID), ownPrefix) }
 
-// answered takes note of what an event of the upstream's answers.
-func (c *Controller) answered(h head, raw []byte) {
+// answered takes note of what an event of the upstream's answers, and returns it.
+func (c *Controller) answered(h head, raw []byte) (q request) {
 	if len(c.requests.open) == 0 {
-		return
+		return q
 	}
 	id := string(h.itemID)
 	if id == "" {
 		id = gjson.GetBytes(raw, "item.id").Str
 	}
-	c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id)
+	return c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id)
 }

@@ -208,3 +208,25 @@ func TestMessageOutlivesTheUpstream(t *testing.T) {
 		})
 	}
 }
+
+// An item that a client puts in front of all others is the first one here, too.
+func TestItemAtTheRoot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Open())
+		send(t, up, item("i1", "user", "input_text", "hello"))
+		send(t, cl, `{"type":"conversation.item.create","previous_item_id":"root","item":{"type":"message","role":"system","content":[{"type":"input_text","text":"be brief"}]}}`)
+		want(t, up, "root")
+		added := strings.NewReplacer(".done", ".added", `"item":`, `"previous_item_id":null,"item":`).Replace(item("i0", "system", "input_text", "be brief"))
+		send(t, up, added)
+		send(t, up, strings.Replace(added, ".added", ".done", 1))
+		for range 3 {
+			want(t, cl)
+		}
+		if got := texts(c); got != "i0=be brief i1=hello" {
+			t.Errorf("the conversation is %s", got)
+		}
+	})
+}
