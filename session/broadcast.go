@@ -168,7 +168,7 @@ func longer(a, b string) bool {
 // selects reports whether a session with these labels is meant.
 func (b *Broadcast) selects(labels map[string]string) bool {
 	for k, v := range b.Select {
-		if labels[k] != v {
+		if got, has := labels[k]; !has || got != v {
 			return false
 		}
 	}

@@ -280,3 +280,21 @@ func TestTranscriptionIsNotInstructed(t *testing.T) {
 		}
 	})
 }
+
+// A session that does not have a label is not one in which it is empty.
+func TestBroadcastToAnEmptyLabel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := lone(t)
+		defer fx.stop()
+		_, up := fx.openFor(time.Hour)
+		untold(t, up)
+		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: session.ModeAppend, By: "ops", Select: map[string]string{"team": ""}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s, err := fx.mem.Broadcast(t.Context(), b.ID); err != nil || s.Matched != 0 {
+			t.Errorf("%+v, %v", s, err)
+		}
+	})
+}
