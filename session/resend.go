@@ -27,6 +27,7 @@ type request struct {
 	answer  string // type of the event that answers it
 	eventID string // with which an error answers it
 	itemID  string // of the item that it speaks of, if it says so
+	kind    string // of the item that it creates
 	first   bool   // its item goes before all others
 	at      time.Time
 	sent    int // to so many upstreams
@@ -56,7 +57,7 @@ func (r *requests) add(h head, event []byte, before int) bool {
 	if q.itemID == "" {
 		q.itemID = gjson.GetBytes(event, "item.id").Str
 	}
-	q.first = gjson.GetBytes(event, "previous_item_id").Str == root
+	q.kind, q.first = kindOf(event), gjson.GetBytes(event, "previous_item_id").Str == root
 	r.open = append(r.open, q)
 	r.bytes += len(event)
 	for r.bytes > r.limit || q.at.Sub(r.open[0].at) > ackLife {
@@ -74,13 +75,20 @@ func (r *requests) addWaiting(queue []queued) {
 	}
 }
 
-// done takes off the one that an event answers: the oldest that speaks of its item, else the
-// oldest of that kind. It returns the zero request if there is none.
-func (r *requests) done(answer, itemID string) request {
-	of := func(q request) bool { return q.answer == answer }
-	i := slices.IndexFunc(r.open, func(q request) bool { return of(q) && q.itemID != "" && q.itemID == itemID })
+// kindOf is what an event says of the kind of its item: "" if it has none.
+func kindOf(event []byte) string {
+	it := gjson.GetBytes(event, "item")
+	return it.Get("type").Str + it.Get("role").Str
+}
+
+// done takes off the one that an event answers: the oldest that speaks of its item or, where
+// none does, the oldest that names none and asked for one of that kind. It returns the zero
+// request if there is none.
+func (r *requests) done(answer, itemID, kind string) request {
+	named := func(q request) bool { return q.answer == answer && q.itemID != "" && q.itemID == itemID }
+	i := slices.IndexFunc(r.open, named)
 	if i < 0 {
-		i = slices.IndexFunc(r.open, of)
+		i = slices.IndexFunc(r.open, func(q request) bool { return q.answer == answer && q.itemID == "" && q.kind == kind })
 	}
 	return r.remove(i)
 }
@@ -161,5 +169,5 @@ func (c *Controller) answered(h head, raw []byte) (q request) {
 	if id == "" {
 		id = gjson.GetBytes(raw, "item.id").Str
 	}
-	return c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id)
+	return c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id, kindOf(raw))
 }
