@@ -241,12 +241,13 @@ func (c *Controller) ask(ctx context.Context, k *ack, event object) ([]byte, err
 }
 
 // unanswered stops waiting for k. When the caller left, its answer, when it comes, is not
-// the next one's; when time has passed it is not to be expected any more.
+// the next one's; when time has passed it is not to be expected any more. What was not sent
+// yet is not sent: the caller may ask again.
 func (c *Controller) unanswered(k *ack, why error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	k.settle = nil
-	if errors.Is(why, ErrTimeout) {
+	if c.up.out.takeBack(k.eventID) || errors.Is(why, ErrTimeout) {
 		c.acks.remove(k)
 	}
 	return why

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -140,6 +142,19 @@ func (o *outbox) drop(response string) {
 	}
 	clear(o.queue[len(kept):])
 	o.queue = kept
+}
+
+// takeBack lets go of an event that waits; false if none does that has this ID.
+func (o *outbox) takeBack(eventID string) bool {
+	i := slices.IndexFunc(o.queue, func(q queued) bool {
+		return !q.audio && bytes.Contains(q.frame.Payload(), []byte(eventID))
+	})
+	if i < 0 {
+		return false
+	}
+	o.bytes -= len(o.queue[i].frame.Raw)
+	o.queue = slices.Delete(o.queue, i, i+1)
+	return true
 }
 
 // full reports whether more waits than may.

@@ -230,3 +230,23 @@ func TestItemAtTheRoot(t *testing.T) {
 		}
 	})
 }
+
+// A command that nobody waits for any more, and that no upstream was sent, is not sent: who
+// asks again would have it done twice.
+func TestCommandThatWaitedForTooLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(time.Hour)
+		up.Drop()
+		up = <-fx.ends // it says nothing for long
+		if _, err := c.Message(t.Context(), session.Message{Text: "hello"}); !errors.Is(err, session.ErrTimeout) {
+			t.Errorf("message: %v", err)
+		}
+		send(t, up, createdFor("sess_2", time.Hour))
+		want(t, up, "session.update")
+		send(t, up, strings.Replace(createdFor("sess_2", time.Hour), "created", "updated", 1))
+		untold(t, up)
+		synctest.Wait()
+	})
+}
