@@ -378,3 +378,46 @@ func TestRenewalAfterAHandOver(t *testing.T) {
 		}
 	})
 }
+
+// A session that has no quiet moment moves all the same, while there is time: what is being
+// said goes on on the other node, and the answer under way ends there.
+func TestHandOverWithoutAQuietMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second)
+		c, up := a.openFor(time.Hour)
+		cl, _ := a.attach(c, session.Open())
+		send(t, up, `{"type":"response.created","event_id":"e1","response":{"id":"r1","conversation_id":"c"}}`)
+		send(t, up, `{"type":"conversation.item.added","event_id":"e2","item":{"id":"i1","type":"message","role":"assistant","status":"in_progress","content":[]}}`)
+		send(t, up, `{"type":"response.output_audio_transcript.delta","event_id":"e3","item_id":"i1","response_id":"r1","delta":"once upon"}`)
+		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e4","item_id":"u"}`)
+		for range 4 {
+			want(t, cl)
+		}
+		said := `{"type":"input_audio_buffer.append","audio":"AAAA"}`
+		asked := `{"type":"conversation.item.delete","item_id":"i0"}`
+		for _, e := range []string{said, asked} {
+			send(t, cl, e)
+			want(t, up, e)
+		}
+		begun := time.Now()
+		a.stop()
+		if took := time.Since(begun); took > 20*time.Second {
+			t.Errorf("left after %v", took)
+		}
+		if n := a.hub.Stats().HandedOver; n != 1 {
+			t.Errorf("%d sessions were handed over", n)
+		}
+		c, _ = b.hub.Controller("s")
+		cl, _ = b.attachAt(c, session.Attachment{Policy: session.Open(), LastEventID: "e3"})
+		want(t, cl, `"e4"`)
+		want(t, cl, "response.done", "r1", "failed")
+		up, told := b.next("sess_2", time.Hour, 1)
+		if len(told) != 1 || !strings.Contains(told[0], "once upon") {
+			t.Errorf("told %v", told)
+		}
+		want(t, up, said)
+		want(t, up, asked)
+	})
+}

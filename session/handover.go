@@ -32,8 +32,8 @@ type Snapshot struct {
 // not arrive sooner, and their clients wait for each other's.
 const handoverAtOnce = 8
 
-// handOverAll gives every session to another node, each at a quiet moment, until ctx is
-// done; what is left then is ended by the caller.
+// handOverAll gives every session to another node, each at a quiet moment or, if it has none
+// for most of the time there is, at any. What is left when ctx is done is ended by the caller.
 func (h *Hub) handOverAll(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
@@ -46,13 +46,16 @@ func (h *Hub) handOverAll(ctx context.Context) {
 	if h.node.HandOver == nil || h.node.Fleet == nil {
 		return
 	}
+	patience, cancel := context.WithTimeout(ctx, h.node.DrainLimit*3/4)
+	defer cancel()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, handoverAtOnce)
 	for _, c := range all {
 		wg.Go(func() {
-			for moved := false; !moved && c.waitQuiet(ctx); {
+			for moved := false; !moved; {
+				quiet := c.waitQuiet(patience)
 				slots <- struct{}{}
-				moved = h.handOver(ctx, c)
+				moved = h.handOver(ctx, c, !quiet) || !quiet
 				<-slots
 			}
 		})
@@ -81,10 +84,10 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 	}
 }
 
-// handOver moves one session, and reports false if the moment has passed. If no node
-// takes it, it is left to be claimed.
-func (h *Hub) handOver(ctx context.Context, c *Controller) bool {
-	s, ok := c.freeze()
+// handOver moves one session, and reports false if the moment has passed, unless it is to
+// move at any, or if it cannot move. If no node takes it, it is left to be claimed.
+func (h *Hub) handOver(ctx context.Context, c *Controller, anyMoment bool) bool {
+	s, ok := c.freeze(anyMoment)
 	if !ok {
 		return false
 	}
@@ -114,33 +117,45 @@ func (h *Hub) others(ctx context.Context) []Node {
 	return nodes
 }
 
-// freeze stops the relay both ways, if the moment is still quiet, and returns what the
-// session is. Its clients are told to come back: what they would send now would be lost.
-func (c *Controller) freeze() (Snapshot, bool) {
+// freeze stops the relay both ways, if it may, and returns what the session is. Its clients
+// are told to come back: what they would send now would be lost.
+func (c *Controller) freeze(anyMoment bool) (Snapshot, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.refusesLocked() != nil || c.up.lost || c.swapping || !c.quiet(time.Now()) {
+	quiet := !c.up.lost && !c.swapping && c.quiet(time.Now())
+	if c.refusesLocked() != nil || c.spec.EndWithClient || !quiet && !anyMoment {
 		return Snapshot{}, false
 	}
 	c.frozen = true
+	if c.turn.active != "" {
+		c.finishItems(c.turn.active)
+	}
 	c.saveLocked()
 	c.releaseLocked()
 	c.settleClients()
 	c.settleUpstream()
 	c.up.lost = true
 	c.up.out.hold()
-	s := Snapshot{
-		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted || c.turn.answered,
-		Seq: c.history.seq, Era: c.history.named(), Floor: c.history.floor, Cut: c.history.cut, LogID: c.logID.last(),
-	}
-	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
-	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
-	for _, q := range append(c.requests.take(c.up.out.queue), c.up.out.queue...) {
-		s.Waiting = append(s.Waiting, slices.Clone(q.frame.Payload()))
-	}
+	s := c.snapshotLocked()
 	code, text := closeCode(ErrMoved)
 	for _, cl := range c.clients {
 		cl.conn.Close(code, text)
 	}
 	return s, true
+}
+
+// snapshotLocked is the session as it would be if its upstream were lost now.
+func (c *Controller) snapshotLocked() Snapshot {
+	c.turn.wanted = c.turn.owed(time.Now())
+	c.resendLocked()
+	s := Snapshot{
+		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted,
+		Seq: c.history.seq, Era: c.history.named(), Floor: c.history.floor, Cut: c.history.cut, LogID: c.logID.last(),
+	}
+	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
+	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
+	for _, q := range c.up.out.queue {
+		s.Waiting = append(s.Waiting, slices.Clone(q.frame.Payload()))
+	}
+	return s
 }

@@ -165,13 +165,11 @@ func fatal(why error) bool {
 // nothing was heard yet is asked for again.
 func (c *Controller) failResponseLocked() {
 	id := c.turn.active
+	c.turn.wanted = c.turn.owed(time.Now())
 	if id == "" {
-		c.turn.wanted = c.turn.wanted || c.turn.due(time.Now())
 		return
 	}
-	c.turn.active = ""
-	c.turn.wanted = c.turn.wanted || c.turn.answered || !c.turn.produced
-	c.turn.answered = false
+	c.turn.active, c.turn.answered = "", false
 	c.finishItems(id)
 	c.cutItems()
 	c.emitLocked(object{"type": "response.done", "response": object{
@@ -231,7 +229,7 @@ func (c *Controller) backOff(attempt int) bool {
 func (c *Controller) recovered(l *leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.doubtLocked() || c.state != stateOpen || !c.up.lost {
+	if c.refusesLocked() != nil || !c.up.lost {
 		l.conn.Close(CloseNormal, "")
 		return
 	}

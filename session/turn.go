@@ -24,6 +24,14 @@ func (t *turn) cancel() {
 // due reports whether a response was asked for a moment ago that has not begun.
 func (t *turn) due(now time.Time) bool { return now.Sub(t.requested) <= requestWait }
 
+// owed reports whether a response has to be asked for of another upstream, if this one is lost.
+func (t *turn) owed(now time.Time) bool {
+	if t.active == "" {
+		return t.wanted || t.due(now)
+	}
+	return t.wanted || t.answered || !t.produced
+}
+
 // requestWait is how long a response that was asked for may take to begin, and a transcript to come.
 const requestWait = 5 * time.Second
 

@@ -29,7 +29,7 @@ type config struct {
 	TLSCert        string        `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
 	TLSKey         string        `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
 	StopTimeout    time.Duration `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"How long requests under way may take to end after SIGINT or SIGTERM."`
-	Drain          time.Duration `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment."`
+	Drain          time.Duration `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment, or when three quarters of that have passed."`
 	LogLevel       slog.Level    `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
 	LogFormat      string        `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"auto (text on a terminal, else json), text or json."`
 
