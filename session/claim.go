@@ -3,7 +3,6 @@ package session
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -168,7 +167,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 
 // lastAudio is behind which event of a log no audio was sent. The log itself has none, so
 // a client that saw less than that cannot be told all that it missed.
-func lastAudio(log []json.RawMessage) int64 {
+func lastAudio(log [][]byte) int64 {
 	for i := len(log) - 1; i >= 0; i-- {
 		if h, err := peek(log[i]); err == nil && bytes.HasPrefix(h.typ, []byte("response.output_audio")) {
 			return int64(i + 1)

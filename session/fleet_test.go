@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -29,7 +30,15 @@ func pair(t *testing.T) (a, b *fixture, cut *away) {
 			if held := new(session.HeldError); !errors.As(err, &held) {
 				return fmt.Errorf("claimed on the way: %w", err)
 			}
-			return second.hub.Adopt(ctx, s)
+			body, err := json.Marshal(s)
+			if err != nil {
+				return err
+			}
+			var arrived session.Snapshot
+			if err := json.Unmarshal(body, &arrived); err != nil {
+				return err
+			}
+			return second.hub.Adopt(ctx, arrived)
 		}
 	})
 	b = start(t, func(o *session.HubOptions) {
@@ -109,7 +118,8 @@ func TestHandOver(t *testing.T) {
 		stopped := make(chan struct{})
 		go func() { a.stop(); close(stopped) }()
 		time.Sleep(3 * time.Second) // a response is under way: nothing moves
-		send(t, up, `{"type":"response.done","event_id":"e2","response":{"id":"r1","status":"completed"}}`)
+		done := ` { "type":"response.done","event_id":"e2","response":{"id":"r1","status":"completed","metadata":{"a":"<b>"}}}`
+		send(t, up, done)
 		want(t, cl, "response.done")
 		var closed *session.CloseError
 		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != session.CloseMoved {
@@ -122,7 +132,9 @@ func TestHandOver(t *testing.T) {
 			t.Fatal("the other node does not run it")
 		}
 		cl, _ = b.attachAt(again, session.Attachment{Policy: session.Voice(), LastEventID: "e1"})
-		want(t, cl, `"e2"`) // as if it had not seen the last one
+		if again := want(t, cl, `"e2"`); again != done { // as if it had not seen the last one
+			t.Errorf("told %s, which was %s", again, done)
+		}
 		send(t, cl, `{"type":"response.create"}`)
 		second, told := b.next("sess_2", time.Hour, 1)
 		want(t, second, "response.create")

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -15,17 +14,17 @@ var ErrMoved = errors.New("session: moved to another node")
 
 // Snapshot is all there is to a session, on its way to the node that runs it on.
 type Snapshot struct {
-	Record  Record            `json:"record"`
-	Items   []Item            `json:"items"`
-	History []json.RawMessage `json:"history"`           // the last events that clients were sent
-	Seq     int64             `json:"seq,omitempty"`     // number of the last of them
-	Era     string            `json:"era,omitempty"`     // that the number belongs to; never empty
-	Floor   int64             `json:"floor,omitempty"`   // before this number something is missing
-	Cut     bool              `json:"cut,omitempty"`     // the first of all events is not among them
-	Tail    []json.RawMessage `json:"tail,omitempty"`    // input audio that is not yet an item
-	Waiting []json.RawMessage `json:"waiting,omitempty"` // client events that no upstream was sent
-	LogID   string            `json:"log_id,omitempty"`  // of the log's last entry
-	Wanted  bool              `json:"wanted,omitempty"`  // a response is to be asked for
+	Record  Record   `json:"record"`
+	Items   []Item   `json:"items"`
+	History [][]byte `json:"history"`           // the last events that clients were sent, to the byte
+	Seq     int64    `json:"seq,omitempty"`     // number of the last of them
+	Era     string   `json:"era,omitempty"`     // that the number belongs to; never empty
+	Floor   int64    `json:"floor,omitempty"`   // before this number something is missing
+	Cut     bool     `json:"cut,omitempty"`     // the first of all events is not among them
+	Tail    [][]byte `json:"tail,omitempty"`    // input audio that is not yet an item
+	Waiting [][]byte `json:"waiting,omitempty"` // client events that no upstream was sent
+	LogID   string   `json:"log_id,omitempty"`  // of the log's last entry
+	Wanted  bool     `json:"wanted,omitempty"`  // a response is to be asked for
 }
 
 // handoverAtOnce is how many sessions are on their way to other nodes at a time: more do
