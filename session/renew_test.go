@@ -338,12 +338,14 @@ func TestRenewalWaitsForATranscript(t *testing.T) {
 		c, up := fx.openFor(20 * time.Second)
 		cl, _ := fx.attach(c, session.Voice())
 		transcribing(t, up, cl, 20*time.Second)
-		time.Sleep(14 * time.Second)
+		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
+		want(t, cl, "speech_started")
+		time.Sleep(17 * time.Second)
 		spoke(t, up, cl)
 		send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r1","conversation_id":"c"}}`)
 		send(t, up, `{"type":"response.done","event_id":"e","response":{"id":"r1","conversation_id":"c","status":"completed"}}`)
 		go func() {
-			time.Sleep(4 * time.Second)
+			time.Sleep(1500 * time.Millisecond)
 			_ = up.Send(`{"type":"conversation.item.input_audio_transcription.completed","event_id":"e","item_id":"u","transcript":"my name is Ada"}`)
 		}()
 		up = <-fx.ends

@@ -32,12 +32,16 @@ func (t *turn) owed(now time.Time) bool {
 	return t.wanted || t.answered || !t.produced
 }
 
-// requestWait is how long a response that was asked for may take to begin, and a transcript to come.
+// requestWait is how long a response that was asked for may take to begin.
 const requestWait = 5 * time.Second
+
+// transcriptWait is how long the words of what was said may take to come. An upstream that is
+// replaced before that is told the audio.
+const transcriptWait = 2 * time.Second
 
 // transcribing reports whether the words of what the user said last are yet to come.
 func (t *turn) transcribing(now time.Time) bool {
-	return t.unwritten != "" && now.Sub(t.spoken) <= requestWait
+	return t.unwritten != "" && now.Sub(t.spoken) <= transcriptWait
 }
 
 // quiet reports whether nothing is under way that would suffer from a change of the upstream.
