@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -134,7 +136,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 	c.joined = r.Status == StatusActive
 	c.overlay = r.Overlay
 	c.logID.follow(s.LogID)
-	c.turn.active, c.turn.produced, c.turn.wanted = r.Response, true, s.Wanted
+	c.turn.active, c.turn.produced = r.Response, true
 	for _, it := range s.Items {
 		if it.Status == "in_progress" {
 			it.Status = "incomplete"
@@ -153,6 +155,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 	}
 	c.up = &leg{lost: true}
 	c.up.use(gjson.ParseBytes(r.Session))
+	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
 	c.up.out.hold()
 	for _, e := range s.Tail {
@@ -174,4 +177,24 @@ func lastAudio(log [][]byte) int64 {
 		}
 	}
 	return 0
+}
+
+// owes reports whether a log ends before anything was heard of an answer. answers says that
+// the upstream answers by itself what was said.
+func owes(log [][]byte, answers bool) bool {
+	for _, event := range slices.Backward(log) {
+		h, err := peek(event)
+		if err != nil {
+			continue
+		}
+		switch typ := string(h.typ); {
+		case typ == "response.done", strings.HasPrefix(typ, "response.") && strings.HasSuffix(typ, ".delta"):
+			return false
+		case typ == "response.created" && gjson.GetBytes(event, "response.conversation_id").Str != "": // else out of band
+			return true
+		case typ == "input_audio_buffer.committed":
+			return answers
+		}
+	}
+	return false
 }

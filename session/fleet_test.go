@@ -433,3 +433,46 @@ func TestHandOverWithoutAQuietMoment(t *testing.T) {
 		want(t, up, asked)
 	})
 }
+
+// What was asked of a node that was lost before anything was heard of the answer is asked
+// again, as it is when an upstream is lost.
+func TestAnswerThatALostNodeOwed(t *testing.T) {
+	const vad = `{"type":"realtime","instructions":"be kind","audio":{"input":{"turn_detection":{"type":"server_vad"}}}}`
+	const manual = `{"type":"realtime","instructions":"be kind","audio":{"input":{"turn_detection":null}}}`
+	for name, tc := range map[string]struct {
+		session string
+		log     []string // types of events
+		asked   bool
+	}{
+		"nothing was said":      {vad, []string{"session.updated"}, false},
+		"said":                  {vad, []string{"response.done", "input_audio_buffer.committed", "conversation.item.done"}, true},
+		"said, to be asked for": {manual, []string{"response.done", "input_audio_buffer.committed"}, false},
+		"begun":                 {manual, []string{"input_audio_buffer.committed", "response.created", "response.output_item.added"}, true},
+		"heard":                 {vad, []string{"response.created", "response.output_audio_transcript.delta", "conversation.item.done"}, false},
+		"answered":              {vad, []string{"response.created", "response.done", "rate_limits.updated"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				fx := start(t)
+				defer fx.stop()
+				record := session.Record{ID: "s", Status: session.StatusActive, CreatedAt: time.Now(), Session: []byte(tc.session)}
+				changes := []session.Change{{ID: "s", Epoch: 1, Record: &record}}
+				for i, typ := range tc.log {
+					e := session.LoggedEvent{ID: fmt.Sprintf("1-%d", i+1), Type: typ, Raw: []byte(`{"type":"` + typ + `","event_id":"e","response":{"id":"r","conversation_id":"c"}}`)}
+					changes = append(changes, session.Change{ID: "s", Epoch: 1, Event: &e})
+				}
+				if stale, err := fx.mem.Apply(t.Context(), changes); err != nil || len(stale) > 0 {
+					t.Fatal(stale, err)
+				}
+				if _, err := fx.hub.Claim(t.Context(), "s"); err != nil {
+					t.Fatal(err)
+				}
+				up, _ := fx.next("sess_2", time.Hour, 0)
+				synctest.Wait()
+				if asked := up.Buffered() && strings.Contains(want(t, up), "response.create"); asked != tc.asked {
+					t.Errorf("asked for a response: %v", asked)
+				}
+			})
+		})
+	}
+}
