@@ -60,7 +60,7 @@ func explain(doc *huma.OpenAPI) {
 		"create-broadcast":     "Accepted at once, and applied on every node in the same order. Each session keeps its own instructions beneath: withdrawing the broadcast brings them back. Responses under way are not disturbed.",
 		"get-broadcast":        "matched counts the sessions concerned so far, outcomes what became of them; those in neither outcome are yet to answer. nodes says who has read it.",
 		"withdraw-broadcast":   "The sessions that have it go back to what their instructions are without it. withdrawal counts how far that has come. 409 when it was withdrawn before.",
-		"list-outcomes":        "applied: the upstream acknowledged it. deferred: the upstream was lost meanwhile, the next one begins with it. refused, ended, silent: it did not come about.",
+		"list-outcomes":        "applied: the upstream acknowledged it. deferred: the upstream was lost meanwhile, or took nothing; the next one begins with it. refused, ended, silent: it did not come about.",
 		"create-client-secret": "Another token for the same session, as for a second listener. Body: policy and ttl, both optional.",
 	}
 	for _, path := range doc.Paths {

@@ -59,7 +59,7 @@ type Report struct {
 // Outcomes of a broadcast in one session.
 const (
 	OutcomeApplied  = "applied"  // the upstream acknowledged it
-	OutcomeDeferred = "deferred" // the upstream was lost meanwhile; the next one begins with it
+	OutcomeDeferred = "deferred" // the upstream was lost meanwhile, or took nothing; the next one begins with it
 	OutcomeRefused  = "refused"  // the upstream refused it; the session goes on as before
 	OutcomeEnded    = "ended"    // the session ended first
 	OutcomeSilent   = "silent"   // the upstream did not answer in time

@@ -57,7 +57,7 @@ func (g *gathering) askAll(all []*Controller) {
 func (g *gathering) settle(id ID, err error) {
 	o := Outcome{Session: id, Status: OutcomeApplied, At: time.Now()}
 	switch {
-	case errors.Is(err, ErrUpstreamLost), errors.Is(err, ErrLeaseLost):
+	case errors.Is(err, ErrUpstreamLost), errors.Is(err, ErrBusy), errors.Is(err, ErrLeaseLost):
 		o.Status = OutcomeDeferred
 	case errors.Is(err, ErrEnded):
 		o.Status = OutcomeEnded

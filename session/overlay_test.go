@@ -298,3 +298,33 @@ func TestBroadcastToAnEmptyLabel(t *testing.T) {
 		}
 	})
 }
+
+// An upstream that takes nothing is told with the next one, as one that is lost.
+func TestBroadcastToABusyUpstream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mem := sessiontest.NewMemory()
+		fx := start(t, func(o *session.HubOptions) {
+			o.Store, o.Directory, o.Meter, o.Broadcasts = mem, mem, mem, mem
+			o.UpstreamQueue, o.StallLimit = 100, time.Hour
+		})
+		defer fx.stop()
+		fx.mem = mem
+		c, up := fx.openFor(time.Hour)
+		cl, _ := fx.attach(c, session.Open())
+		up.Stall()
+		for n := range 3 {
+			send(t, cl, create(n))
+			synctest.Wait()
+		}
+		want(t, cl, "upstream_busy")
+		b := fx.publish("close at 8")
+		time.Sleep(time.Second)
+		if s, err := mem.Broadcast(t.Context(), b.ID); err != nil || s.Outcomes[session.OutcomeDeferred] != 1 {
+			t.Errorf("%+v, %v", s, err)
+		}
+		up.Drop()
+		up = <-fx.ends
+		send(t, up, createdFor("sess_2", time.Hour))
+		want(t, up, "session.update", `be kind\n\nclose at 8`)
+	})
+}
