@@ -237,7 +237,7 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
-	kept := !audio && !c.up.lost && c.requests.add(h, f.Payload(), 0)
+	kept := !audio && !c.up.lost && c.requests.add(h, f.Payload(), 0, c.tail.seq)
 	if err := c.sendUp(f, audio, more); err != nil {
 		c.acks.remove(update)
 		if kept {

@@ -74,6 +74,32 @@ func (h *history) renew(now time.Time) {
 	}
 }
 
+// behind returns a history of its own with what follows the n-th event ever added.
+func (h *history) behind(n int64) history {
+	rest := history{limit: h.limit, window: h.window, seq: max(n, h.first())}
+	if n < h.seq {
+		now := time.Now()
+		h.since(rest.seq, func(event []byte) { rest.add(event, now) })
+	}
+	return rest
+}
+
+// cutBehind forgets what follows the n-th event ever added.
+func (h *history) cutBehind(n int64) {
+	for h.seq > n && len(h.chunks) > 0 {
+		c := h.chunks[len(h.chunks)-1]
+		keep := max(0, len(c.ends)-int(h.seq-n))
+		h.seq -= int64(len(c.ends) - keep)
+		c.ends = c.ends[:keep]
+		if keep > 0 {
+			c.buf = c.buf[:c.ends[keep-1]]
+			return
+		}
+		h.chunks = h.chunks[:len(h.chunks)-1]
+		h.giveBack(c)
+	}
+}
+
 // forget gives back what is too old or too much; the newest chunk stays while it is young.
 func (h *history) forget(now time.Time) {
 	for len(h.chunks) > 0 {
@@ -88,10 +114,14 @@ func (h *history) forget(now time.Time) {
 }
 
 func (h *history) drop(c *chunk) {
-	h.bytes -= cap(c.buf)
 	n := copy(h.chunks, h.chunks[1:])
 	h.chunks[n] = nil
 	h.chunks = h.chunks[:n]
+	h.giveBack(c)
+}
+
+func (h *history) giveBack(c *chunk) {
+	h.bytes -= cap(c.buf)
 	c.buf, c.ends = c.buf[:0], c.ends[:0]
 	switch cap(c.buf) {
 	case firstChunk:

@@ -43,13 +43,7 @@ func (c *Controller) useLocked(l *leg) {
 	if old == nil {
 		return
 	}
-	var first []queued
-	c.tail.each(func(event []byte) { first = append(first, queued{frame: NewFrame(event), audio: true}) })
-	c.keepWaiting(&old.out)
-	first = append(first, c.requests.take(old.out.queue)...)
-	c.requests.addWaiting(first)
-	c.requests.addWaiting(old.out.queue)
-	if err := l.out.takeOver(first, &old.out); err != nil {
+	if err := l.out.takeOver(c.retell(&old.out), &old.out); err != nil {
 		c.lostLocked(l, err)
 	}
 }

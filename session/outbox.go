@@ -40,7 +40,8 @@ type queued struct {
 	frame    Frame
 	audio    bool
 	response string
-	sent     int // to so many upstreams that did not answer
+	sent     int   // to so many upstreams that did not answer
+	after    int64 // if it was sent before: its place in the tail
 }
 
 // send writes or queues one event without waiting. With more set the caller will send or

@@ -156,10 +156,10 @@ func (c *Controller) observe(h head, raw []byte) {
 		if c.up.answers {
 			c.turn.requested = time.Now() // the upstream answers by itself
 		}
-		c.committed(string(h.itemID))
+		c.committed(string(h.itemID), c.endOf(asked))
 		c.acks.done(typ, "", raw)
 	case "input_audio_buffer.cleared":
-		c.tail.clear()
+		c.cleared(c.endOf(asked))
 		c.turn.speaking = false
 		c.acks.done(typ, "", raw)
 	case "response.output_audio_transcript.delta", "response.output_text.delta":

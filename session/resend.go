@@ -30,7 +30,8 @@ type request struct {
 	kind    string // of the item that it creates
 	first   bool   // its item goes before all others
 	at      time.Time
-	sent    int // to so many upstreams
+	sent    int   // to so many upstreams
+	after   int64 // number of the last event of the tail before it
 }
 
 // sentAtMost is how many upstreams are sent an event that none of them answers: it may be why
@@ -47,13 +48,13 @@ type requests struct {
 }
 
 // add keeps an event if it is one that the upstream answers, and reports whether it did. before
-// is how many others were sent it.
-func (r *requests) add(h head, event []byte, before int) bool {
+// is how many others were sent it, after its place in the tail.
+func (r *requests) add(h head, event []byte, before int, after int64) bool {
 	answer := answers[string(h.typ)]
 	if answer == "" || len(event) > r.limit {
 		return false
 	}
-	q := request{event: bytes.Clone(event), answer: answer, eventID: string(unescape(h.eventID)), itemID: string(h.itemID), at: time.Now(), sent: before + 1}
+	q := request{event: bytes.Clone(event), answer: answer, eventID: string(unescape(h.eventID)), itemID: string(h.itemID), at: time.Now(), sent: before + 1, after: after}
 	if q.itemID == "" {
 		q.itemID = gjson.GetBytes(event, "item.id").Str
 	}
@@ -64,15 +65,6 @@ func (r *requests) add(h head, event []byte, before int) bool {
 		r.remove(0)
 	}
 	return true
-}
-
-// addWaiting keeps what waits for a leg that is about to be sent it.
-func (r *requests) addWaiting(queue []queued) {
-	for _, q := range queue {
-		if h, err := peek(q.frame.Payload()); err == nil && !q.audio && !own(h) {
-			r.add(h, q.frame.Payload(), q.sent)
-		}
-	}
 }
 
 // kindOf is what an event says of the kind of its item: "" if it has none.
@@ -125,7 +117,7 @@ func (r *requests) take(waiting []queued) (again []queued) {
 	}
 	for _, q := range open {
 		if time.Since(q.at) < ackLife && q.sent < sentAtMost {
-			again = append(again, queued{frame: NewFrame(q.event), sent: q.sent})
+			again = append(again, queued{frame: NewFrame(q.event), sent: q.sent, after: q.after})
 		}
 	}
 	return again

@@ -81,26 +81,59 @@ func TestRequestsOutliveTheUpstream(t *testing.T) {
 	}
 }
 
-// A turn that was committed, and not yet heard of, is said again before it is committed.
-func TestACommitOutlivesTheUpstream(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
-		say := `{"type":"input_audio_buffer.append","audio":"AAAA"}`
-		commit := `{"type":"input_audio_buffer.commit"}`
-		for _, e := range []string{say, commit} {
-			send(t, cl, e)
-			want(t, up, e)
+// What was said behind a commit, or after the buffer was cleared, stays behind it: when the
+// upstream has done what was asked, and when it is lost before it has.
+func TestAudioKeepsItsPlace(t *testing.T) {
+	for _, do := range []string{"commit", "clear"} {
+		done := map[string]string{"commit": "committed", "clear": "cleared"}[do]
+		for name, tc := range map[string]struct{ answer, again string }{
+			"done":      {`{"type":"input_audio_buffer.` + done + `","event_id":"e","item_id":"u"}`, "BC"},
+			"not known": {"", "A" + do + "BC"},
+		} {
+			t.Run(do+" "+name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					fx := start(t)
+					defer fx.stop()
+					c, up := fx.openFor(time.Hour)
+					cl, _ := fx.attach(c, session.Open())
+					say := func(what string) {
+						e := `{"type":"input_audio_buffer.append","audio":"` + what + `"}`
+						if what == do {
+							e = `{"type":"input_audio_buffer.` + do + `"}`
+						}
+						send(t, cl, e)
+						want(t, up, e)
+					}
+					for _, what := range []string{"A", do, "B"} {
+						say(what)
+					}
+					if tc.answer != "" {
+						send(t, up, tc.answer)
+						want(t, cl, done)
+					}
+					say("C")
+					for _, id := range []string{"sess_2", "sess_3"} {
+						up.Drop()
+						up, _ = fx.next(id, time.Hour, 0)
+						synctest.Wait()
+						got := ""
+						for up.Buffered() {
+							e := want(t, up)
+							switch {
+							case strings.Contains(e, "append"):
+								got += field(t, e, "audio")
+							case strings.Contains(e, "input_audio_buffer"):
+								got += do
+							}
+						}
+						if got != tc.again {
+							t.Errorf("%s was told %s, want %s", id, got, tc.again)
+						}
+					}
+				})
+			})
 		}
-		for _, id := range []string{"sess_2", "sess_3"} {
-			up.Drop()
-			up, _ = fx.next(id, time.Hour, 0)
-			want(t, up, say)
-			want(t, up, commit)
-		}
-	})
+	}
 }
 
 // What an upstream that does not read has not even been sent is sent to the next one once, and

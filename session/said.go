@@ -20,28 +20,76 @@ func (c *Controller) keepTail(event []byte) {
 	c.tail.add(event, time.Now())
 }
 
-// keepWaiting keeps, with the tail, the audio that waits in o for a leg that is about to be
-// given both: that one, too, may be lost before it has made an item of it.
-func (c *Controller) keepWaiting(o *outbox) {
-	now := time.Now()
+// retell returns what the next leg is sent first: the tail, with what the one before was sent
+// and has not answered in its places. All of it, and what waits in old behind it, is kept: that
+// leg, too, may be lost before it has made anything of it.
+func (c *Controller) retell(old *outbox) (first []queued) {
+	again := c.requests.take(old.queue)
+	for len(old.queue) > 0 && old.queue[0].sent > 0 {
+		again, old.queue = append(again, old.queue[0]), old.queue[1:]
+	}
+	n, now := c.tail.first(), time.Now()
+	c.tail.each(func(event []byte) {
+		for ; len(again) > 0 && again[0].after <= n; again = again[1:] {
+			first = append(first, again[0])
+		}
+		first = append(first, queued{frame: NewFrame(event), audio: true})
+		n++
+	})
+	first = append(first, again...)
 	c.tail.renew(now)
-	for _, q := range o.queue {
+	for _, q := range first {
+		c.keepRequest(q, q.after)
+	}
+	for _, q := range old.queue {
 		if q.audio {
 			c.tail.add(q.frame.Payload(), now)
 		}
+		c.keepRequest(q, c.tail.seq)
+	}
+	return first
+}
+
+// keepRequest keeps an event that a leg is about to be sent, if it is a client's request.
+func (c *Controller) keepRequest(q queued, after int64) {
+	if q.audio {
+		return
+	}
+	if h, err := peek(q.frame.Payload()); err == nil && !own(h) {
+		c.requests.add(h, q.frame.Payload(), q.sent, after)
 	}
 }
 
-// committed notes that the tail has become an item. Until its words have come, the audio is
-// all that another upstream could be told of it.
-func (c *Controller) committed(item string) {
+// endOf is where the part of the tail ends that the upstream has done with: where that was
+// asked for, or at the end.
+func (c *Controller) endOf(asked request) int64 {
+	if asked.answer != "" {
+		return asked.after
+	}
+	return c.tail.seq
+}
+
+// committed notes that the tail up to a place has become an item. Until its words have come,
+// the audio is all that another upstream could be told of it.
+func (c *Controller) committed(item string, upTo int64) {
+	rest := c.tail.behind(upTo)
 	c.said.clear()
 	if c.up.writes {
-		c.said, c.tail = c.tail, c.said
+		c.tail.cutBehind(upTo)
+		c.said = c.tail
 		c.said.window = c.node.ResumeWindow // should they never come
 		c.turn.unwritten, c.turn.spoken = item, time.Now()
+	} else {
+		c.tail.clear()
 	}
+	c.tail = rest
+}
+
+// cleared notes that the upstream has forgotten the tail up to a place.
+func (c *Controller) cleared(upTo int64) {
+	rest := c.tail.behind(upTo)
 	c.tail.clear()
+	c.tail = rest
 }
 
 // transcribed notes that an item's words have come, or will not.
