@@ -2,7 +2,9 @@ package gateway_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +20,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
@@ -129,6 +132,12 @@ func (f *fleet) attach(m *member, id, last string) *websocket.Conn {
 // until reads events up to one of this type, and returns its event_id.
 func until(t *testing.T, c *websocket.Conn, typ string) string {
 	t.Helper()
+	return await(t, c, typ).Get("event_id").Str
+}
+
+// await is until for who wants all of the event.
+func await(t *testing.T, c *websocket.Conn, typ string) gjson.Result {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for {
@@ -136,15 +145,8 @@ func until(t *testing.T, c *websocket.Conn, typ string) string {
 		if err != nil {
 			t.Fatalf("waiting for %s: %v", typ, err)
 		}
-		var e struct {
-			Type    string
-			EventID string `json:"event_id"`
-		}
-		if err := json.Unmarshal(raw, &e); err != nil {
-			t.Fatal(err)
-		}
-		if e.Type == typ {
-			return e.EventID
+		if e := gjson.ParseBytes(raw); e.Get("type").Str == typ {
+			return e
 		}
 	}
 }
@@ -319,6 +321,39 @@ func TestNodeStopsAndItsClientsGoOn(t *testing.T) {
 		t.Errorf("session %s", view.body)
 	}
 	c.CloseNow()
+}
+
+// What the user said goes along with a session that moves, also if nobody has transcribed it.
+func TestSpeechMovesWithItsSession(t *testing.T) {
+	f := newFleet(t, 2)
+	a, b := f.nodes[0], f.nodes[1]
+	f.on(a, 201, "POST", "/realtime/sessions", `{"session_id":"one","config":{"type":"realtime","audio":{"input":{"turn_detection":null,"transcription":null}}}}`)
+	c := f.attach(a, "one", "")
+	send := func(event string) {
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(event)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoken := make(map[string]string) // by item
+	var last string
+	for _, loud := range []byte{16, 32} {
+		speech := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0, loud}, 24000/5)) // 200 ms
+		send(`{"type":"input_audio_buffer.append","audio":"` + speech + `"}`)
+		send(`{"type":"input_audio_buffer.commit"}`)
+		done := await(t, c, "conversation.item.done")
+		last = done.Get("event_id").Str
+		spoken[done.Get("item.id").Str] = speech
+	}
+	a.drain()
+	c = f.attach(b, "one", last)
+	defer c.CloseNow()
+	until(t, c, "switchboard.session.renewed")
+	for id, speech := range spoken {
+		send(`{"type":"conversation.item.retrieve","item_id":"` + id + `"}`)
+		if got := await(t, c, "conversation.item.retrieved").Get("item.content.0.audio").Str; got != speech {
+			t.Errorf("the next upstream has %d characters of audio, %d were spoken", len(got), len(speech))
+		}
+	}
 }
 
 // Whoever was told that a session is open finds it in the list of any node.

@@ -143,6 +143,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		}
 		c.conv.items = append(c.conv.items, &it)
 	}
+	c.recalled.audio = s.Audio
 	now := time.Now()
 	for _, e := range s.History {
 		c.history.add(e, now)

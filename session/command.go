@@ -225,6 +225,15 @@ func (c *Controller) sendResponseCreate(eventID string) {
 
 // ask sends an event to the upstream and waits for what settles k.
 func (c *Controller) ask(ctx context.Context, k *ack, event object) ([]byte, error) {
+	c.mu.Lock()
+	c.touched = time.Now()
+	c.controlled = c.touched // more may follow at once: no moment to move
+	c.mu.Unlock()
+	return c.inquire(ctx, k, event)
+}
+
+// inquire is ask for the gateway itself, which is no sign of life.
+func (c *Controller) inquire(ctx context.Context, k *ack, event object) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, ErrTimeout)
 	defer cancel()
 	result := make(chan reply, 1)
@@ -260,8 +269,6 @@ func (c *Controller) post(k *ack, event object) error {
 	if err := c.refusesLocked(); err != nil {
 		return err
 	}
-	c.touched = time.Now()
-	c.controlled = c.touched // more may follow at once: no moment to move
 	c.acks.add(k)
 	if err := c.sendUp(f, false, false); err != nil {
 		c.acks.remove(k)

@@ -56,6 +56,7 @@ type Controller struct {
 	withheld   withholding
 	tail       history // input audio that the upstream has not made an item of
 	said       history // and that of the user's last item, until its words have come
+	recalled   recalled
 	logID      logID
 	feeds      []*Feed
 	touched    time.Time // last event of a client or the application

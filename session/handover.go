@@ -14,17 +14,18 @@ var ErrMoved = errors.New("session: moved to another node")
 
 // Snapshot is all there is to a session, on its way to the node that runs it on.
 type Snapshot struct {
-	Record  Record   `json:"record"`
-	Items   []Item   `json:"items"`
-	History [][]byte `json:"history"`           // the last events that clients were sent, to the byte
-	Seq     int64    `json:"seq,omitempty"`     // number of the last of them
-	Era     string   `json:"era,omitempty"`     // that the number belongs to; never empty
-	Floor   int64    `json:"floor,omitempty"`   // before this number something is missing
-	Cut     bool     `json:"cut,omitempty"`     // the first of all events is not among them
-	Tail    [][]byte `json:"tail,omitempty"`    // input audio that is not yet an item
-	Waiting [][]byte `json:"waiting,omitempty"` // client events that no upstream was sent
-	LogID   string   `json:"log_id,omitempty"`  // of the log's last entry
-	Wanted  bool     `json:"wanted,omitempty"`  // a response is to be asked for
+	Record  Record              `json:"record"`
+	Items   []Item              `json:"items"`
+	History [][]byte            `json:"history"`           // the last events that clients were sent, to the byte
+	Seq     int64               `json:"seq,omitempty"`     // number of the last of them
+	Era     string              `json:"era,omitempty"`     // that the number belongs to; never empty
+	Floor   int64               `json:"floor,omitempty"`   // before this number something is missing
+	Cut     bool                `json:"cut,omitempty"`     // the first of all events is not among them
+	Audio   map[string][]string `json:"audio,omitempty"`   // base64 of what the user said that has no words, by item ID
+	Tail    [][]byte            `json:"tail,omitempty"`    // input audio that is not yet an item
+	Waiting [][]byte            `json:"waiting,omitempty"` // client events that no upstream was sent
+	LogID   string              `json:"log_id,omitempty"`  // of the log's last entry
+	Wanted  bool                `json:"wanted,omitempty"`  // a response is to be asked for
 }
 
 // handoverAtOnce is how many sessions are on their way to other nodes at a time: more do
@@ -86,6 +87,7 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 // handOver moves one session, and reports false if the moment has passed, unless it is to
 // move at any, or if it cannot move. If no node takes it, it is left to be claimed.
 func (h *Hub) handOver(ctx context.Context, c *Controller, anyMoment bool) bool {
+	c.recallForAnother(ctx)
 	s, ok := c.freeze(anyMoment)
 	if !ok {
 		return false
@@ -150,6 +152,7 @@ func (c *Controller) snapshotLocked() Snapshot {
 	s := Snapshot{
 		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted,
 		Seq: c.history.seq, Era: c.history.named(), Floor: c.history.floor, Cut: c.history.cut, LogID: c.logID.last(),
+		Audio: c.audioLocked(),
 	}
 	c.history.each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
 	c.tail.each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })

@@ -63,7 +63,7 @@ func (c *Controller) fromUpstream(f Frame, more bool) error {
 	if string(h.typ) == "error" && c.observeError(payload) {
 		return nil
 	}
-	if c.up.echoes(h, payload) {
+	if c.up.echoes(h, payload) || c.recalls(h, payload) {
 		return nil
 	}
 	switch audio := string(h.typ) == typAudioDelta; {

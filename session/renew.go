@@ -73,7 +73,11 @@ func (c *Controller) quiet(now time.Time) bool {
 // moment is still quiet and nothing was said meanwhile; else it will be tried again.
 func (c *Controller) renew() {
 	c.mu.Lock()
-	version, old := c.conv.version, c.up
+	old := c.up
+	c.mu.Unlock()
+	c.recall(c.life, old, recallLimit)
+	c.mu.Lock()
+	version := c.conv.version
 	config, items := c.replayLocked()
 	c.mu.Unlock()
 
@@ -99,6 +103,7 @@ func (c *Controller) swapLocked(l *leg, reason string) {
 	old := c.up
 	c.useLocked(l)
 	c.markTold()
+	c.recalled = recalled{}
 	c.readUpstreamLocked()
 	if old.conn != nil {
 		old.conn.Close(CloseNormal, "")

@@ -358,12 +358,20 @@ func TestRenewalWaitsForATranscript(t *testing.T) {
 
 // If it is lost before they have come, the next one is told what was said by its audio.
 func TestLostBeforeTheTranscript(t *testing.T) {
+	for _, comes := range []bool{true, false} {
+		t.Run(fmt.Sprint(comes), func(t *testing.T) { lostBeforeTheTranscript(t, comes) })
+	}
+}
+
+func lostBeforeTheTranscript(t *testing.T, comes bool) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := start(t)
 		defer fx.stop()
 		c, up := fx.openFor(time.Hour)
 		cl, _ := fx.attach(c, session.Voice())
-		transcribing(t, up, cl, time.Hour)
+		if comes {
+			transcribing(t, up, cl, time.Hour)
+		}
 		for _, audio := range []string{"AAA=", "AQID"} {
 			send(t, cl, `{"type":"input_audio_buffer.append","audio":"`+audio+`"}`)
 			want(t, up, audio)

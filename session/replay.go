@@ -24,12 +24,17 @@ func (c *Controller) markTold() {
 	}
 }
 
-// restate states an item anew, the user's last one by its audio if its words have not come.
+// restate states an item anew, one of the user's by its audio if that is known and its words are not.
 func (c *Controller) restate(it *Item) object {
-	if o := c.saidItem(it); o != nil {
-		return o
+	audio := c.audioOf(it)
+	if len(audio) == 0 {
+		return replayItem(it)
 	}
-	return replayItem(it)
+	content := images(it.Raw)
+	for _, part := range audio {
+		content = append(content, object{"type": "input_audio", "audio": part})
+	}
+	return object{"id": it.ID, "type": "message", "role": it.Role, "content": content}
 }
 
 // replayItem states an item by its words. The user's turns become text, the assistant's too

@@ -74,15 +74,13 @@ func (c *Controller) endOf(asked request) int64 {
 func (c *Controller) committed(item string, upTo int64) {
 	rest := c.tail.behind(upTo)
 	c.said.clear()
+	c.tail.cutBehind(upTo)
+	c.said, c.tail = c.tail, rest
+	c.said.window = c.node.ResumeWindow // should they never come
+	c.turn.unwritten, c.turn.spoken = item, time.Time{}
 	if c.up.writes {
-		c.tail.cutBehind(upTo)
-		c.said = c.tail
-		c.said.window = c.node.ResumeWindow // should they never come
-		c.turn.unwritten, c.turn.spoken = item, time.Now()
-	} else {
-		c.tail.clear()
+		c.turn.spoken = time.Now()
 	}
-	c.tail = rest
 }
 
 // cleared notes that the upstream has forgotten the tail up to a place.
@@ -100,11 +98,8 @@ func (c *Controller) transcribed(item string) {
 	}
 }
 
-// saidItem states the user's last item by its audio; nil if it has words, or there is none.
-func (c *Controller) saidItem(it *Item) object {
-	if it.ID != c.turn.unwritten || it.Text != "" {
-		return nil
-	}
+// saidAudio is the audio of the user's last item, in base64; "" if it is not kept any more.
+func (c *Controller) saidAudio() string {
 	var audio []byte
 	c.said.each(func(event []byte) {
 		chunk, err := base64.StdEncoding.DecodeString(gjson.GetBytes(event, "audio").Str)
@@ -112,9 +107,5 @@ func (c *Controller) saidItem(it *Item) object {
 			audio = append(audio, chunk...)
 		}
 	})
-	if len(audio) == 0 {
-		return nil
-	}
-	content := object{"type": "input_audio", "audio": base64.StdEncoding.EncodeToString(audio)}
-	return object{"id": it.ID, "type": "message", "role": "user", "content": []object{content}}
+	return base64.StdEncoding.EncodeToString(audio)
 }

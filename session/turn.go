@@ -11,8 +11,8 @@ type turn struct {
 	answered  bool      // a function call of the active one was answered; one is due when it ends, if all are
 	requested time.Time // when a response was last asked for that has not begun; zero: none
 	speaking  bool      // the upstream hears the user speak
-	unwritten string    // the user's last item, if it is being transcribed; "" for none
-	spoken    time.Time // when it was
+	unwritten string    // the user's last item, if its words have not come; "" for none
+	spoken    time.Time // when it was; zero: nobody transcribes it
 	produced  bool      // the active response has sent something that can be heard or read
 }
 

@@ -1,0 +1,118 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Bounds, in bytes of base64, of what a session remembers of what the user said while its upstream
+// is being replaced. A second is 64,000 bytes at most (PCM16, 24 kHz).
+const (
+	recallLimit = 16 << 20 // by the next one of this node's: four minutes
+	recallSome  = 2 << 20  // by another node's, which others wait for: half a minute
+)
+
+// recallTime is how long the latter may take.
+const recallTime = time.Second
+
+const typRetrieved = "conversation.item.retrieved"
+
+// recalled is the audio of what the user said that has no words: where nothing is transcribed
+// only the upstream knows it. Guarded by the controller's lock.
+type recalled struct {
+	audio map[string][]string // base64 by item ID, of each part; none where the upstream did not tell
+	bytes int
+}
+
+// recall asks a leg that is about to be replaced for the audio of what has no words, the newest
+// first. What an attempt at replacing it has been told the next one does not ask for.
+func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
+	for id := c.wordless(l, limit); id != "" && ctx.Err() == nil; id = c.wordless(l, limit) {
+		k := &ack{eventID: NewID(ownPrefix), typ: typRetrieved, itemID: id}
+		raw, err := c.inquire(ctx, k, object{"type": "conversation.item.retrieve", "event_id": k.eventID, "item_id": id})
+		c.mu.Lock()
+		c.recalled.add(id, raw)
+		if errors.Is(err, ErrTimeout) {
+			c.recalled.bytes = recallLimit // it would not tell of the others either
+		}
+		c.mu.Unlock()
+	}
+}
+
+// recallForAnother is recall before another node runs the session on.
+func (c *Controller) recallForAnother(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, recallTime, ErrTimeout)
+	defer cancel()
+	c.mu.Lock()
+	l := c.up
+	c.mu.Unlock()
+	c.recall(ctx, l, recallSome)
+}
+
+// wordless is the last item of the user's that only l knows; "" if there is none, or no room for more.
+func (c *Controller) wordless(l *leg, limit int) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.up != l || l.lost || c.recalled.bytes >= limit {
+		return ""
+	}
+	for i := len(c.conv.items) - 1; i >= 0; i-- {
+		it := c.conv.items[i]
+		if _, asked := c.recalled.audio[it.ID]; !asked && !it.untold && it.wordless() && len(c.audioOf(it)) == 0 {
+			return it.ID
+		}
+	}
+	return ""
+}
+
+// wordless reports whether an item is something that was said and not transcribed.
+func (it *Item) wordless() bool {
+	return it.Role == "user" && it.Text == "" && it.whole() && strings.Contains(string(it.Raw), `"input_audio"`)
+}
+
+// add takes the audio out of an item as the upstream tells it; raw may be nothing.
+func (r *recalled) add(id string, raw []byte) {
+	if r.audio == nil {
+		r.audio = make(map[string][]string)
+	}
+	r.audio[id] = nil
+	for _, part := range gjson.GetBytes(raw, "item.content").Array() {
+		if audio := part.Get("audio").Str; audio != "" && part.Get("type").Str == "input_audio" {
+			r.audio[id] = append(r.audio[id], audio)
+			r.bytes += len(audio)
+		}
+	}
+}
+
+// audioOf is what is known, in base64, of the audio of an item that has no words, by its parts.
+func (c *Controller) audioOf(it *Item) []string {
+	switch {
+	case !it.wordless():
+		return nil
+	case it.ID == c.turn.unwritten:
+		if said := c.saidAudio(); said != "" {
+			return []string{said}
+		}
+	}
+	return c.recalled.audio[it.ID]
+}
+
+// audioLocked is that of all items, by their IDs.
+func (c *Controller) audioLocked() map[string][]string {
+	all := map[string][]string{}
+	for _, it := range c.conv.items {
+		if audio := c.audioOf(it); len(audio) > 0 {
+			all[it.ID] = audio
+		}
+	}
+	return all
+}
+
+// recalls reports whether an event is what recall has asked for, and so for no client.
+func (c *Controller) recalls(h head, payload []byte) bool {
+	return string(h.typ) == typRetrieved && c.acks.done(typRetrieved, gjson.GetBytes(payload, "item.id").Str, payload) != nil
+}
