@@ -43,8 +43,11 @@ func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 	}
 }
 
-// recallForAnother is recall before another node runs the session on.
+// recallForAnother is recall before another node runs the session on, if one can.
 func (c *Controller) recallForAnother(ctx context.Context) {
+	if c.spec.EndWithClient {
+		return
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, recallTime, ErrTimeout)
 	defer cancel()
 	c.mu.Lock()

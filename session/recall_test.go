@@ -117,3 +117,27 @@ func TestHandOverTellsWhatNobodyTranscribed(t *testing.T) {
 		want(t, up, "conversation.item.create", `"id":"u2"`, `{"audio":"BBBB","type":"input_audio"}`)
 	})
 }
+
+// One that ends with its client goes nowhere, and keeps no other waiting.
+func TestNothingIsRecalledForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b, _ := pair(t)
+		defer b.stop()
+		time.Sleep(6 * time.Second)
+		opened := make(chan *session.Controller, 1)
+		go func() {
+			c, err := a.hub.Create(t.Context(), session.Spec{ID: "s", EndWithClient: true})
+			if err != nil {
+				t.Error(err)
+			}
+			opened <- c
+		}()
+		up := <-a.ends
+		send(t, up, createdFor("sess_1", time.Hour))
+		cl, _ := a.attach(<-opened, session.Open())
+		heard(t, up, cl, "u1")
+		untold(t, up)
+		a.stop()
+		synctest.Wait()
+	})
+}
