@@ -56,10 +56,15 @@ func (c *Controller) recallForAnother(ctx context.Context) {
 	c.recall(ctx, l, recallSome)
 }
 
-// wordless is the last item of the user's that only l knows; "" if there is none, or no room for more.
 func (c *Controller) wordless(l *leg, limit int) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.wordlessLocked(l, limit)
+}
+
+// wordlessLocked is the last item of the user's that only l knows; "" if there is none, or no
+// room for more.
+func (c *Controller) wordlessLocked(l *leg, limit int) string {
 	if c.up != l || l.lost || c.recalled.bytes >= limit {
 		return ""
 	}

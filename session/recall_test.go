@@ -79,6 +79,23 @@ func TestRenewalByAnUpstreamThatTellsNothing(t *testing.T) {
 	})
 }
 
+// A session that is never quiet is asked, too, before its upstream is replaced all the same.
+func TestRenewalInTheMiddleOfAnAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(20 * time.Second)
+		cl, _ := fx.attach(c, session.Voice())
+		heard(t, up, cl, "u1")
+		send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r1","conversation_id":"c"}}`)
+		want(t, cl, "response.created")
+		retrieval(t, up, "u1")
+		send(t, up, retrieved("u1", "CCCC"))
+		up, _ = fx.next("sess_2", time.Hour, 0)
+		want(t, up, "conversation.item.create", `"id":"u1"`, `{"audio":"CCCC","type":"input_audio"}`)
+	})
+}
+
 // What was recalled serves the next upstream also if this one is lost before it is replaced.
 func TestLostAfterItWasAsked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -58,7 +58,7 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 	case !now.Before(c.renewBy):
 		c.lostLocked(c.up, errExpiring)
 		return lostTick
-	case !c.swapping && c.quiet(now):
+	case !c.swapping && (c.quiet(now) || c.wordlessLocked(c.up, recallLimit) != ""):
 		c.swapping = true
 		c.readers.Go(c.renew)
 	}
@@ -70,13 +70,19 @@ func (c *Controller) quiet(now time.Time) bool {
 }
 
 // renew makes another leg ready while the present one goes on, and moves over if the
-// moment is still quiet and nothing was said meanwhile; else it will be tried again.
+// moment is still quiet and nothing was said meanwhile; else it will be tried again. What has to be
+// recalled does not wait for such a moment: there may be none.
 func (c *Controller) renew() {
 	c.mu.Lock()
 	old := c.up
 	c.mu.Unlock()
 	c.recall(c.life, old, recallLimit)
 	c.mu.Lock()
+	if c.up != old || old.lost || !c.quiet(time.Now()) {
+		c.swapping = false
+		c.mu.Unlock()
+		return
+	}
 	version := c.conv.version
 	config, items := c.replayLocked()
 	c.mu.Unlock()
