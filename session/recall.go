@@ -31,7 +31,7 @@ type recalled struct {
 // recall asks a leg that is about to be replaced for the audio of what has no words, the newest
 // first. What an attempt at replacing it has been told the next one does not ask for.
 func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
-	for id := c.wordless(l, limit); id != "" && ctx.Err() == nil; id = c.wordless(l, limit) {
+	for id := c.toRecall(l, limit); id != "" && ctx.Err() == nil; id = c.toRecall(l, limit) {
 		k := &ack{eventID: NewID(ownPrefix), typ: typRetrieved, itemID: id}
 		raw, err := c.inquire(ctx, k, object{"type": "conversation.item.retrieve", "event_id": k.eventID, "item_id": id})
 		c.mu.Lock()
@@ -56,21 +56,20 @@ func (c *Controller) recallForAnother(ctx context.Context) {
 	c.recall(ctx, l, recallSome)
 }
 
-func (c *Controller) wordless(l *leg, limit int) string {
+// toRecall is the last item that only l knows; "" if there is none, or no room for more.
+func (c *Controller) toRecall(l *leg, limit int) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.wordlessLocked(l, limit)
+	return c.toRecallLocked(l, limit)
 }
 
-// wordlessLocked is the last item of the user's that only l knows; "" if there is none, or no
-// room for more.
-func (c *Controller) wordlessLocked(l *leg, limit int) string {
+func (c *Controller) toRecallLocked(l *leg, limit int) string {
 	if c.up != l || l.lost || c.recalled.bytes >= limit {
 		return ""
 	}
 	for i := len(c.conv.items) - 1; i >= 0; i-- {
 		it := c.conv.items[i]
-		if _, asked := c.recalled.audio[it.ID]; !asked && !it.untold && it.wordless() && len(c.audioOf(it)) == 0 {
+		if _, asked := c.recalled.audio[it.ID]; !asked && !it.untold && it.wordless() && !c.hasAudio(it) {
 			return it.ID
 		}
 	}
@@ -96,15 +95,15 @@ func (r *recalled) add(id string, raw []byte) {
 	}
 }
 
-// audioOf is what is known, in base64, of the audio of an item that has no words, by its parts.
+// hasAudio reports whether an item that has no words can be told by its audio.
+func (c *Controller) hasAudio(it *Item) bool {
+	return it.wordless() && (c.hasSaid(it) || len(c.recalled.audio[it.ID]) > 0)
+}
+
+// audioOf is that audio, in base64, by the item's parts.
 func (c *Controller) audioOf(it *Item) []string {
-	switch {
-	case !it.wordless():
-		return nil
-	case it.ID == c.turn.unwritten:
-		if said := c.saidAudio(); said != "" {
-			return []string{said}
-		}
+	if c.hasSaid(it) {
+		return []string{c.saidAudio()}
 	}
 	return c.recalled.audio[it.ID]
 }
@@ -113,8 +112,8 @@ func (c *Controller) audioOf(it *Item) []string {
 func (c *Controller) audioLocked() map[string][]string {
 	all := map[string][]string{}
 	for _, it := range c.conv.items {
-		if audio := c.audioOf(it); len(audio) > 0 {
-			all[it.ID] = audio
+		if c.hasAudio(it) {
+			all[it.ID] = c.audioOf(it)
 		}
 	}
 	return all

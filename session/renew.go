@@ -58,7 +58,7 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 	case !now.Before(c.renewBy):
 		c.lostLocked(c.up, errExpiring)
 		return lostTick
-	case !c.swapping && (c.quiet(now) || c.wordlessLocked(c.up, recallLimit) != ""):
+	case !c.swapping && (c.quiet(now) || c.toRecallLocked(c.up, recallLimit) != ""):
 		c.swapping = true
 		c.readers.Go(c.renew)
 	}

@@ -19,19 +19,18 @@ func (c *Controller) replayLocked() (config json.RawMessage, items []object) {
 // markTold notes what the next upstream was told: all but the items that have nothing to say yet.
 func (c *Controller) markTold() {
 	for _, it := range c.conv.items {
-		it.restated = c.restate(it) != nil
+		it.restated = c.hasAudio(it) || replayItem(it) != nil
 		it.untold = !it.restated
 	}
 }
 
 // restate states an item anew, one of the user's by its audio if that is known and its words are not.
 func (c *Controller) restate(it *Item) object {
-	audio := c.audioOf(it)
-	if len(audio) == 0 {
+	if !c.hasAudio(it) {
 		return replayItem(it)
 	}
 	content := images(it.Raw)
-	for _, part := range audio {
+	for _, part := range c.audioOf(it) {
 		content = append(content, object{"type": "input_audio", "audio": part})
 	}
 	return object{"id": it.ID, "type": "message", "role": it.Role, "content": content}

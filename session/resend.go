@@ -16,7 +16,7 @@ var answers = map[string]string{
 	"input_audio_buffer.clear":   "input_audio_buffer.cleared",
 	"conversation.item.create":   "conversation.item.added",
 	"conversation.item.delete":   "conversation.item.deleted",
-	"conversation.item.retrieve": "conversation.item.retrieved",
+	"conversation.item.retrieve": typRetrieved,
 	"conversation.item.truncate": "conversation.item.truncated",
 	"response.create":            "response.created",
 }
@@ -154,12 +154,13 @@ func own(h head) bool { return strings.HasPrefix(string(h.eventID), ownPrefix) }
 
 // answered takes note of what an event of the upstream's answers, and returns it.
 func (c *Controller) answered(h head, raw []byte) (q request) {
-	if len(c.requests.open) == 0 {
+	typ := strings.Replace(string(h.typ), "item.created", "item.added", 1)
+	if !slices.ContainsFunc(c.requests.open, func(q request) bool { return q.answer == typ }) {
 		return q
 	}
 	id := string(h.itemID)
 	if id == "" {
 		id = gjson.GetBytes(raw, "item.id").Str
 	}
-	return c.requests.done(strings.Replace(string(h.typ), "item.created", "item.added", 1), id, kindOf(raw))
+	return c.requests.done(typ, id, kindOf(raw))
 }

@@ -98,7 +98,10 @@ func (c *Controller) transcribed(item string) {
 	}
 }
 
-// saidAudio is the audio of the user's last item, in base64; "" if it is not kept any more.
+// hasSaid reports whether an item is the user's last one, and its audio still kept.
+func (c *Controller) hasSaid(it *Item) bool { return it.ID == c.turn.unwritten && c.said.bytes > 0 }
+
+// saidAudio is the audio of the user's last item, in base64.
 func (c *Controller) saidAudio() string {
 	var audio []byte
 	c.said.each(func(event []byte) {
