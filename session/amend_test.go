@@ -83,11 +83,7 @@ func TestAnswerIsNotHeardAfterARenewal(t *testing.T) {
 
 // An answer of the upstream's own is its own business.
 func TestRefusedTruncationIsTold(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		send(t, up, item("i2", "assistant", "output_text", "one two three four"))
 		want(t, cl, "i2")
 		send(t, cl, `{"type":"conversation.item.truncate","item_id":"i2","content_index":0,"audio_end_ms":0}`)

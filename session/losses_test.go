@@ -108,11 +108,7 @@ func (l *line) add(id, role, text string) []string {
 // and in its order: of the gateway, of the client and of the last upstream.
 func TestLossesProperty(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		synctest.Test(t, func(t *testing.T) {
-			fx := start(t)
-			defer fx.stop()
-			c, up := fx.openFor(time.Hour)
-			cl, _ := fx.attach(c, session.Open())
+		talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 			ls := &lines{luck: rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "luck"), 0))}
 			go ls.work(ls.open(up))
 			go func() {

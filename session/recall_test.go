@@ -32,11 +32,7 @@ func retrieved(id, audio string) string {
 // What was said and not transcribed is not forgotten with the upstream that heard it: that is
 // asked for it, and the next one is told. The client sees nothing of it.
 func TestRenewalTellsWhatNobodyTranscribed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(20 * time.Second)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, 20*time.Second, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		heard(t, up, cl, "u1")
 		heard(t, up, cl, "u2")
 		heard(t, up, cl, "u3")
@@ -62,11 +58,7 @@ func TestRenewalTellsWhatNobodyTranscribed(t *testing.T) {
 
 // An upstream that tells nothing of its items is replaced without them, in time.
 func TestRenewalByAnUpstreamThatTellsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(10 * time.Minute)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, 10*time.Minute, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		heard(t, up, cl, "u1")
 		heard(t, up, cl, "u2")
 		begun := time.Now()
@@ -81,11 +73,7 @@ func TestRenewalByAnUpstreamThatTellsNothing(t *testing.T) {
 
 // A session that is never quiet is asked, too, before its upstream is replaced all the same.
 func TestRenewalInTheMiddleOfAnAnswer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(20 * time.Second)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, 20*time.Second, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		heard(t, up, cl, "u1")
 		send(t, up, `{"type":"response.created","event_id":"e","response":{"id":"r1","conversation_id":"c"}}`)
 		want(t, cl, "response.created")
@@ -98,11 +86,7 @@ func TestRenewalInTheMiddleOfAnAnswer(t *testing.T) {
 
 // What was recalled serves the next upstream also if this one is lost before it is replaced.
 func TestLostAfterItWasAsked(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(20 * time.Second)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, 20*time.Second, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		heard(t, up, cl, "u1")
 		retrieval(t, up, "u1")
 		send(t, up, retrieved("u1", "CCCC"))

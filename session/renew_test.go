@@ -41,6 +41,17 @@ func (fx *fixture) openNamed(id session.ID, life time.Duration) (*session.Contro
 	return c, up
 }
 
+// talking runs a test, in a time of its own, on a session with a client whose upstream lives for so long.
+func talking(t *testing.T, life time.Duration, test func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn)) {
+	synctest.Test(t, func(t *testing.T) {
+		fx := start(t)
+		defer fx.stop()
+		c, up := fx.openFor(life)
+		cl, _ := fx.attach(c, session.Open())
+		test(t, fx, c, up, cl)
+	})
+}
+
 // next is the upstream that takes another's place: it answers until it was told items
 // items, and returns their texts or call IDs in order.
 func (fx *fixture) next(id string, life time.Duration, items int) (*sessiontest.Conn, []string) {
@@ -87,11 +98,7 @@ func TestLostUpstreamIsReplaced(t *testing.T) {
 		"expired": func(up *sessiontest.Conn) { up.Close(1001, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				fx := start(t)
-				defer fx.stop()
-				c, up := fx.openFor(time.Hour)
-				cl, _ := fx.attach(c, session.Voice())
+			talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 				send(t, up, item("i1", "user", "input_text", "my name is Ada"))
 				send(t, up, item("i2", "assistant", "output_text", "hello Ada"))
 				send(t, up, item("i3", "user", "input_audio", ""))
@@ -258,11 +265,7 @@ func TestRenewalIsForcedAtTheEnd(t *testing.T) {
 
 // A turn that begins while the next upstream is made ready is not disturbed.
 func TestRenewalIsPutOff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		second := <-fx.ends
 		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
 		want(t, cl, "speech_started")
@@ -283,11 +286,7 @@ func TestRenewalIsPutOff(t *testing.T) {
 
 // What is said while there is no upstream is not lost with the next one.
 func TestAudioOutlivesTwoUpstreams(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
 		want(t, cl, "speech_started")
 		say := func(n int) string {
@@ -332,11 +331,7 @@ func spoke(t *testing.T, up, cl *sessiontest.Conn) {
 
 // The upstream is not replaced while the words of what the user said last are on their way.
 func TestRenewalWaitsForATranscript(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(20 * time.Second)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, 20*time.Second, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		transcribing(t, up, cl, 20*time.Second)
 		send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
 		want(t, cl, "speech_started")
@@ -364,11 +359,7 @@ func TestLostBeforeTheTranscript(t *testing.T) {
 }
 
 func lostBeforeTheTranscript(t *testing.T, comes bool) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Voice())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		if comes {
 			transcribing(t, up, cl, time.Hour)
 		}

@@ -52,11 +52,7 @@ func TestRequestsOutliveTheUpstream(t *testing.T) {
 		"a begun response":         {[]string{respond}, []string{`{"type":"response.created","event_id":"e","response":{"id":"r1","conversation_id":"c"}}`, `{"type":"response.output_text.delta","event_id":"e","item_id":"i","response_id":"r1","delta":"la"}`}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				fx := start(t)
-				defer fx.stop()
-				c, up := fx.openFor(time.Hour)
-				cl, _ := fx.attach(c, session.Open())
+			talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 				for _, e := range tc.asked {
 					send(t, cl, e)
 					want(t, up, e)
@@ -91,11 +87,7 @@ func TestAudioKeepsItsPlace(t *testing.T) {
 			"not known": {"", "A" + do + "BC"},
 		} {
 			t.Run(do+" "+name, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					fx := start(t)
-					defer fx.stop()
-					c, up := fx.openFor(time.Hour)
-					cl, _ := fx.attach(c, session.Open())
+				talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 					say := func(what string) {
 						e := `{"type":"input_audio_buffer.append","audio":"` + what + `"}`
 						if what == do {
@@ -139,11 +131,7 @@ func TestAudioKeepsItsPlace(t *testing.T) {
 // What an upstream that does not read has not even been sent is sent to the next one once, and
 // what the gateway's own callers were told was lost is not sent at all.
 func TestWhatWaitedIsSentOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		up.Stall()
 		for n := range 3 { // the first of them is on its way
 			send(t, cl, create(n))
@@ -191,11 +179,7 @@ func TestRenewalWaitsForAnAnswer(t *testing.T) {
 
 // An event that each upstream is lost over does not take the session with it.
 func TestAnEventThatNoUpstreamBears(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		send(t, cl, create(1))
 		for range 3 {
 			want(t, up, create(1))
@@ -244,11 +228,7 @@ func TestMessageOutlivesTheUpstream(t *testing.T) {
 
 // An item that a client puts in front of all others is the first one here, too.
 func TestItemAtTheRoot(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fx := start(t)
-		defer fx.stop()
-		c, up := fx.openFor(time.Hour)
-		cl, _ := fx.attach(c, session.Open())
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *session.Controller, up, cl *sessiontest.Conn) {
 		send(t, up, item("i1", "user", "input_text", "hello"))
 		send(t, cl, `{"type":"conversation.item.create","previous_item_id":"root","item":{"type":"message","role":"system","content":[{"type":"input_text","text":"be brief"}]}}`)
 		want(t, up, "root")
