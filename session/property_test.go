@@ -147,6 +147,7 @@ func TestResumeProperty(t *testing.T) {
 				acts[rapid.IntRange(0, len(acts)-1).Draw(rt, "act")](rt)
 			}
 			s.resume(rt)
+			time.Sleep(time.Second) // until all is told that waited to be kept
 			s.goes.read(t, -1)
 			s.stays.read(t, -1)
 			s.heard()
