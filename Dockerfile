@@ -18,11 +18,17 @@ COPY session session
 COPY webhooks webhooks
 COPY web/*.go web/dist-missing.html web/
 COPY --from=web /src/web/dist web/dist
-RUN CGO_ENABLED=0 go build -tags=nomsgpack -trimpath -ldflags='-s -w' -o /out/switchboard ./cmd/gateway
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -tags=nomsgpack -trimpath -ldflags="-s -w -X main.version=$VERSION" -o /out/switchboard ./cmd/gateway
 # Uploads are checked in a temporary file.
 RUN mkdir -m 1777 /out/tmp
 
 FROM scratch
+ARG VERSION=
+LABEL org.opencontainers.image.title="Switchboard" \
+      org.opencontainers.image.description="Realtime voice session gateway" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="$VERSION"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /out /
 COPY LICENSE /LICENSE

@@ -43,6 +43,9 @@ type Options struct {
 	Grants session.Grants
 	Keys   *Keys
 
+	// Version names this build in the OpenAPI document and in switchboard_build_info; "" is "unknown".
+	Version string
+
 	// Node is how other nodes reach this one, Directory says which runs a session, and
 	// Secret is what they know each other by. Without a Directory this node is alone.
 	Node      string
@@ -140,6 +143,7 @@ func (o *Options) complete() error {
 		policies[name] = p
 	}
 	o.Policies = policies
+	o.Version = orDefault(o.Version, "unknown")
 	o.BodyBytes = orDefault(o.BodyBytes, 1<<20)
 	o.BodyTime = orDefault(o.BodyTime, 15*time.Second)
 	o.FrameBytes = orDefault(o.FrameBytes, 16<<20)

@@ -64,7 +64,7 @@ func (g *Gateway) reachable(c *gin.Context) bool {
 // metrics serves the node's numbers in Prometheus' format.
 func (g *Gateway) metrics() gin.HandlerFunc {
 	r := prometheus.NewRegistry()
-	r.MustRegister(newStats(g.Hub), collectors.NewGoCollector(),
+	r.MustRegister(newStats(g.Hub), buildInfo(g.Version), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if g.Metrics != nil {
 		r.MustRegister(g.Metrics)

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"runtime"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/session"
@@ -58,6 +60,16 @@ func newStats(hub Hub) *stats {
 	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v session.Stats) float64 { return v.StoreAway.Seconds() })
 	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v session.Stats) float64 { return v.LeaseAge.Seconds() })
 	return s
+}
+
+// buildInfo is the usual constant gauge: its labels say which build runs here.
+func buildInfo(version string) prometheus.Collector {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "switchboard_build_info", Help: "Always 1; the labels name the build that runs on this node.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	})
+	g.Set(1)
+	return g
 }
 
 // Describe implements prometheus.Collector.

@@ -21,7 +21,7 @@ func TestMetricsAreWellNamedAndCount(t *testing.T) {
 	r.attach("/realtime/sessions/one/relay", r.open("one")).until("session.created")
 	r.must(200, "GET", "/realtime/sessions/one", app, "") // waits until the client has been counted
 	text := string(r.must(200, "GET", "/metrics", "", "").body)
-	for _, line := range []string{"switchboard_sessions 1", "switchboard_clients 1", "go_goroutines ", "process_open_fds "} {
+	for _, line := range []string{"switchboard_build_info{", "switchboard_sessions 1", "switchboard_clients 1", "go_goroutines ", "process_open_fds "} {
 		if !strings.Contains(text, "\n"+line) {
 			t.Errorf("no %q", line)
 		}

@@ -114,7 +114,7 @@ func (g *Gateway) route() error {
 
 	e.POST(internalSessions+"/:id", g.adopt)
 	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
-	g.api = typed(e, api, apiConfig())
+	g.api = typed(e, api, apiConfig(g.Version))
 	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
 	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
 	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
@@ -195,7 +195,7 @@ func (a headAdapter) Handle(op *huma.Operation, handler func(huma.Context)) {
 
 // sharedConfig describes operations of another group in the same document.
 func sharedConfig(with huma.API) huma.Config {
-	c := apiConfig()
+	c := apiConfig(with.OpenAPI().Info.Version)
 	c.OpenAPI = with.OpenAPI()
 	return c
 }
@@ -206,8 +206,8 @@ func (g *Gateway) routeBeside(e *gin.Engine) {
 	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) })
 }
 
-func apiConfig() huma.Config {
-	c := huma.DefaultConfig("Switchboard", "1")
+func apiConfig(version string) huma.Config {
+	c := huma.DefaultConfig("Switchboard", version)
 	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
 		"What answers a GET answers a HEAD too, but for sockets and streams."
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN

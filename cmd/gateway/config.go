@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/lmittmann/tint"
 
 	"switchboard/gateway"
@@ -23,15 +24,16 @@ type config struct {
 	Listen string `group:"Server" env:"SWITCHBOARD_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
 	Demo   bool   `group:"Server" env:"SWITCHBOARD_DEMO" help:"Try it out: a stand-in for OpenAI and, without REDIS_URL, an embedded Redis that keeps nothing; prints a key."`
 
-	PublicURL      string        `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"How clients reach the gateway, for relay_url and Origin; else the request's own host. Set it behind a proxy that ends TLS."`
-	NodeURL        string        `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on."`
-	AllowedOrigins []string      `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Web pages of these origins may use the gateway, beside its own; * is any."`
-	TLSCert        string        `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
-	TLSKey         string        `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
-	StopTimeout    time.Duration `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"How long requests under way may take to end after SIGINT or SIGTERM."`
-	Drain          time.Duration `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment, or when three quarters of that have passed."`
-	LogLevel       slog.Level    `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
-	LogFormat      string        `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"auto (text on a terminal, else json), text or json."`
+	PublicURL      string           `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"How clients reach the gateway, for relay_url and Origin; else the request's own host. Set it behind a proxy that ends TLS."`
+	NodeURL        string           `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on."`
+	AllowedOrigins []string         `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Web pages of these origins may use the gateway, beside its own; * is any."`
+	TLSCert        string           `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
+	TLSKey         string           `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
+	StopTimeout    time.Duration    `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"How long requests under way may take to end after SIGINT or SIGTERM."`
+	Drain          time.Duration    `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment, or when three quarters of that have passed."`
+	LogLevel       slog.Level       `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	Version        kong.VersionFlag `group:"Server" help:"Print the version and exit."`
+	LogFormat      string           `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"auto (text on a terminal, else json), text or json."`
 
 	APIKeys     string `group:"Keys" name:"api-keys" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"name:role:secret, comma-separated; roles app, operator, admin. Better given by the environment than as a flag, which ps shows."`
 	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"The same, one a line; # begins a comment."`

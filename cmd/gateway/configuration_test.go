@@ -66,3 +66,17 @@ func table(t *testing.T) string {
 	}
 	return b.String() + "\n"
 }
+
+// TestVersionIsPrintedWhateverIsMissing runs --version as a person does who has set nothing up.
+func TestVersionIsPrintedWhateverIsMissing(t *testing.T) {
+	var out strings.Builder
+	exited := -1
+	p, err := kong.New(&config{}, append(options(), kong.Writers(&out, &out), kong.Exit(func(code int) { exited = code }))...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = p.Parse([]string{"--version"}) // the real one does not return
+	if exited != 0 || !strings.HasPrefix(out.String(), "switchboard "+buildVersion()) || buildVersion() == "" {
+		t.Errorf("exit %d, printed %q", exited, out.String())
+	}
+}

@@ -37,5 +37,8 @@ func (r redisLog) Printf(_ context.Context, format string, v ...any) {
 
 // options are kong's, for the program and its tests.
 func options() []kong.Option {
-	return []kong.Option{kong.Description("Switchboard: a realtime voice session gateway.")}
+	return []kong.Option{
+		kong.Description("Switchboard: a realtime voice session gateway."),
+		kong.Vars{"version": "switchboard " + buildVersion()},
+	}
 }

@@ -145,7 +145,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, office *web
 		return nil, err
 	}
 	return gateway.New(gateway.Options{
-		Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
+		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
@@ -163,7 +163,7 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 	if !web.Built() {
 		n.log.Warn("the web page is not in this binary: run make web, then build again")
 	}
-	n.log.Info("listening", "url", base)
+	n.log.Info("listening", "url", base, "version", buildVersion())
 	if c.Demo {
 		fmt.Fprint(out, demoText(base, c.demoKey))
 	}
