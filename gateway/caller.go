@@ -118,6 +118,7 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 	case time.Now().After(grant.ExpiresAt):
 		return caller{}, errToken
 	}
+	grant.Policy = grant.Policy.Current()
 	return caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret}, nil
 }
 

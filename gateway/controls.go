@@ -112,7 +112,7 @@ func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*cli
 	if in.Body == nil {
 		in.Body = &ClientOptions{}
 	}
-	policy, err := g.policy(in.Body.Policy, rec.Policy, "policy")
+	policy, err := g.policy(in.Body.Policy, rec.Policy.Current(), "policy")
 	if err != nil {
 		return nil, err
 	}

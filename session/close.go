@@ -42,11 +42,14 @@ func closeCode(reason error) (code int, text string) {
 }
 
 // clip keeps a reason within what a close frame holds (RFC 6455 §5.5: 125 bytes with the code).
-func clip(s string) string {
-	if len(s) <= 123 {
+func clip(s string) string { return clipTo(s, 123) }
+
+// clipTo keeps a text within so many bytes, in whole characters.
+func clipTo(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	for i := 123; i > 0; i-- {
+	for i := limit; i > 0; i-- {
 		if s[i]&0xc0 != 0x80 {
 			return s[:i]
 		}

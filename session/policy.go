@@ -1,5 +1,11 @@
 package session
 
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
 // Policy is what a client may send. The zero value allows nothing.
 type Policy struct {
 	Name string `json:"name"`
@@ -11,7 +17,13 @@ type Policy struct {
 	Roles []string `json:"roles"`
 	// Outputs allows function_call_output items.
 	Outputs bool `json:"outputs,omitempty"`
-	// Overrides allows response.create to carry instructions, tools, tool_choice, prompt or input.
+	// Approvals allows mcp_approval_response items.
+	Approvals bool `json:"approvals,omitempty"`
+	// Items lists the allowed types of items beside messages, as function_call; "*" allows all.
+	Items []string `json:"items,omitempty"`
+	// Response lists the fields that response.create may carry; "*" allows all, nil output_modalities.
+	Response []string `json:"response,omitzero"`
+	// Overrides allows response.create to carry any field: instructions, tools, input, …
 	Overrides bool `json:"overrides,omitempty"`
 
 	// EventBytes is the largest event in bytes; 0 is the node's limit.
@@ -40,5 +52,54 @@ func Voice() Policy {
 
 // Open is the built-in policy for applications: every client event.
 func Open() Policy {
-	return Policy{Name: "open", Events: []string{"*"}, Roles: []string{"*"}, Outputs: true, Overrides: true}
+	p := earlierOpen
+	p.Approvals, p.Items, p.Response = true, []string{"*"}, []string{"*"}
+	return p
+}
+
+// earlierOpen is what Open was before items had permissions of their own. Sessions and tokens
+// that were made then have it in the store.
+var earlierOpen = Policy{Name: "open", Events: []string{"*"}, Roles: []string{"*"}, Outputs: true, Overrides: true}
+
+// Current is a policy as it is meant today that was put into the store by an earlier release.
+func (p Policy) Current() Policy {
+	if reflect.DeepEqual(p, earlierOpen) {
+		return Open()
+	}
+	return p
+}
+
+// Bounds of a policy: it is kept with each session and token, and its name is logged.
+const (
+	policyName  = 64 // bytes
+	policyList  = 64 // entries
+	policyEntry = 64 // bytes
+)
+
+// Validate names the field of a policy that is wrong.
+func (p Policy) Validate() error {
+	if len(p.Name) > policyName {
+		return &InvalidError{Field: "name", Detail: fmt.Sprintf("has %d bytes, at most %d are possible", len(p.Name), policyName)}
+	}
+	for field, list := range map[string][]string{"events": p.Events, "roles": p.Roles, "items": p.Items, "response": p.Response} {
+		if len(list) > policyList {
+			return &InvalidError{Field: field, Detail: fmt.Sprintf("has %d entries, at most %d are possible", len(list), policyList)}
+		}
+		for _, entry := range list {
+			if len(entry) > policyEntry {
+				return &InvalidError{Field: field, Detail: fmt.Sprintf("has an entry of %d bytes, at most %d are possible", len(entry), policyEntry)}
+			}
+		}
+	}
+	for _, r := range p.Roles {
+		if !slices.Contains([]string{"user", "system", "assistant", "*"}, r) {
+			return &InvalidError{Field: "roles", Detail: fmt.Sprintf("unknown role %q", r)}
+		}
+	}
+	for field, n := range map[string]int{"event_bytes": p.EventBytes, "events_per_second": p.EventsPerSecond, "bytes_per_second": p.BytesPerSecond} {
+		if n < 0 {
+			return &InvalidError{Field: field, Detail: "must not be negative"}
+		}
+	}
+	return nil
 }
