@@ -18,7 +18,7 @@ func (c *Controller) amend(q request) bool {
 	if json.Unmarshal(q.event, &ev) != nil {
 		return false
 	}
-	c.saveItem(c.conv.truncate(it.ID, ev.AudioEndMS), false)
+	c.saveItem(c.conv.truncate(it.ID, ev.AudioEndMS), nil)
 	c.restateLocked(it)
 	c.withholdLocked()
 	c.emitLocked(object{"type": q.answer, "item_id": it.ID, "content_index": ev.ContentIndex, "audio_end_ms": ev.AudioEndMS})

@@ -62,16 +62,15 @@ func (v *conversation) find(id string) *Item {
 	return nil
 }
 
-// put adds or replaces an item and reports whether the order changed.
-func (v *conversation) put(raw json.RawMessage, previous *string, now time.Time) (it *Item, moved bool) {
+// put adds or replaces an item. after is what a new one follows, if it is not the last.
+func (v *conversation) put(raw json.RawMessage, previous *string, now time.Time) (it *Item, after *string) {
 	var a apiItem
 	if json.Unmarshal(raw, &a) != nil || a.ID == "" {
-		return nil, false
+		return nil, nil
 	}
 	if it = v.find(a.ID); it == nil {
 		it = &Item{ID: a.ID, CreatedAt: now}
-		v.insert(it, previous)
-		moved = true
+		after = v.insert(it, previous)
 	}
 	it.Type, it.Role, it.Status = a.Type, a.Role, a.Status
 	it.Name, it.CallID, it.Arguments, it.Output = a.Name, a.CallID, a.Arguments, a.Output
@@ -84,13 +83,13 @@ func (v *conversation) put(raw json.RawMessage, previous *string, now time.Time)
 	if s := v.live[a.ID]; s != nil {
 		s.into(it)
 	}
-	return it, moved
+	return it, after
 }
 
 // root is the previous_item_id of what goes before all other items.
 const root = "root"
 
-func (v *conversation) insert(it *Item, previous *string) {
+func (v *conversation) insert(it *Item, previous *string) (after *string) {
 	at := len(v.items)
 	switch {
 	case previous == nil:
@@ -98,9 +97,10 @@ func (v *conversation) insert(it *Item, previous *string) {
 		at = 0
 	default:
 		it.PreviousID = *previous
-		for i, p := range v.items {
+		for i, p := range slices.Backward(v.items) {
 			if p.ID == *previous {
 				at = i + 1
+				break
 			}
 		}
 	}
@@ -108,6 +108,13 @@ func (v *conversation) insert(it *Item, previous *string) {
 		at++ // what the upstream does not know of cannot be its previous item
 	}
 	v.items = slices.Insert(v.items, at, it)
+	switch {
+	case at == len(v.items)-1:
+		return nil
+	case at == 0:
+		return new("")
+	}
+	return new(v.items[at-1].ID)
 }
 
 func (v *conversation) remove(id string) bool {
@@ -115,14 +122,6 @@ func (v *conversation) remove(id string) bool {
 	v.items = slices.DeleteFunc(v.items, func(it *Item) bool { return it.ID == id })
 	delete(v.live, id)
 	return len(v.items) < n
-}
-
-func (v *conversation) order() []string {
-	ids := make([]string, len(v.items))
-	for i, it := range v.items {
-		ids[i] = it.ID
-	}
-	return ids
 }
 
 func (v *conversation) speaking(itemID, response string) *spoken {

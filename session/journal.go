@@ -84,8 +84,8 @@ func (j *journal) put(c Change) {
 	j.added++
 	if key := versionKey(c); key != "" {
 		if i, ok := j.newest[key]; ok {
-			if c.Order == nil {
-				c.Order = j.pending[i].Order
+			if c.After == nil {
+				c.After = j.pending[i].After
 			}
 			j.pending[i] = c
 			return

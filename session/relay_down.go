@@ -134,7 +134,7 @@ func (c *Controller) observe(h head, raw []byte) {
 	case "conversation.item.deleted":
 		if id := string(h.itemID); c.conv.remove(id) {
 			c.conv.version++
-			c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Removed: id, Order: c.conv.order()})
+			c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Removed: id})
 		}
 		c.acks.done(typ, string(h.itemID), raw)
 	case "conversation.item.truncated":
@@ -142,7 +142,7 @@ func (c *Controller) observe(h head, raw []byte) {
 			AudioEndMS int64 `json:"audio_end_ms"`
 		}
 		if json.Unmarshal(raw, &ev) == nil {
-			c.saveItem(c.conv.truncate(string(h.itemID), ev.AudioEndMS), false)
+			c.saveItem(c.conv.truncate(string(h.itemID), ev.AudioEndMS), nil)
 		}
 	case "conversation.item.input_audio_transcription.completed":
 		c.observeTranscript(string(h.itemID), raw)
@@ -210,11 +210,11 @@ func (c *Controller) observeItem(typ string, raw []byte, first bool) {
 	if ev.Previous == nil && first {
 		ev.Previous = new(root)
 	}
-	it, moved := c.conv.put(ev.Item, ev.Previous, time.Now())
+	it, after := c.conv.put(ev.Item, ev.Previous, time.Now())
 	if it == nil {
 		return
 	}
-	c.saveItem(it, moved)
+	c.saveItem(it, after)
 	if typ == "conversation.item.done" && it.Type == "function_call" && it.whole() {
 		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments}})
 	}
@@ -225,21 +225,18 @@ func (c *Controller) observeTranscript(itemID string, raw []byte) {
 	var ev struct{ Transcript string }
 	if it := c.conv.find(itemID); it != nil && json.Unmarshal(raw, &ev) == nil {
 		it.Text = ev.Transcript
-		c.saveItem(it, false)
+		c.saveItem(it, nil)
 	}
 }
 
-func (c *Controller) saveItem(it *Item, moved bool) {
+// saveItem hands an item to the journal; after is for one that is new and not the last.
+func (c *Controller) saveItem(it *Item, after *string) {
 	if it == nil {
 		return
 	}
 	c.conv.version++
 	own := *it
-	change := Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own}
-	if moved {
-		change.Order = c.conv.order()
-	}
-	c.node.journal.add(change)
+	c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own, After: after})
 }
 
 func (c *Controller) observeCreated(raw []byte) {
@@ -297,7 +294,7 @@ func (c *Controller) observeOutput(response string, raw []byte) {
 	}
 	if it := c.conv.find(ev.Item.ID); it != nil && it.ResponseID != response {
 		it.ResponseID = response
-		c.saveItem(it, false)
+		c.saveItem(it, nil)
 	}
 }
 
@@ -311,7 +308,7 @@ func (c *Controller) finishItems(response string) {
 		}
 		if it := c.conv.find(id); it != nil {
 			s.into(it)
-			c.saveItem(it, false)
+			c.saveItem(it, nil)
 		}
 	}
 }

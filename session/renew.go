@@ -195,7 +195,7 @@ func (c *Controller) cutItems() {
 	for _, it := range c.conv.items {
 		if it.Status == "in_progress" {
 			it.Status = "incomplete"
-			c.saveItem(it, false)
+			c.saveItem(it, nil)
 		}
 	}
 }

@@ -33,8 +33,8 @@ type Change struct {
 	Epoch int64
 
 	Record  *Record
-	Item    *Item        // replaces the item of the same ID
-	Order   []string     // with Item or Removed: item IDs in conversation order, when it changed
+	Item    *Item        // replaces the item of the same ID, in its place
+	After   *string      // with an Item that is new: ID of the item it follows, "" if it is the first; nil, or one that is unknown: it is the last
 	Removed string       // item ID
 	Event   *LoggedEvent // appended to the log unless its ID is there or older than the newest
 }

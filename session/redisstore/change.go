@@ -33,7 +33,6 @@ type write struct {
 	body   []byte          // JSON of record
 
 	ops   [][]any // the other changes, as arguments of lua/apply.lua
-	order int     // place in ops of the newest order, or -1
 	bytes int
 }
 
@@ -57,7 +56,7 @@ func gather(changes []session.Change) (queues []*queue, err error) {
 
 func (q *queue) add(c session.Change) error {
 	if n := len(q.writes); n == 0 || !q.writes[n-1].takes(c) {
-		q.writes = append(q.writes, &write{id: c.ID, epoch: c.Epoch, order: -1})
+		q.writes = append(q.writes, &write{id: c.ID, epoch: c.Epoch})
 	}
 	return q.writes[len(q.writes)-1].add(c)
 }
@@ -93,11 +92,11 @@ func (w *write) add(c session.Change) error {
 		if err != nil {
 			return err
 		}
-		name := "append"
-		if c.Order != nil {
-			name = "item"
+		if c.After == nil {
+			w.do(len(body), "append", c.Item.ID, body)
+		} else {
+			w.do(len(body), "insert", c.Item.ID, body, *c.After)
 		}
-		w.do(len(body), name, c.Item.ID, body)
 	case c.Removed != "":
 		w.do(len(c.Removed), "remove", c.Removed)
 	case c.Event != nil:
@@ -108,31 +107,12 @@ func (w *write) add(c session.Change) error {
 	default:
 		return errors.New("changes nothing")
 	}
-	if c.Order != nil {
-		w.reorder(c.Order)
-	}
 	return nil
 }
 
 func (w *write) do(bytes int, args ...any) {
 	w.ops = append(w.ops, args)
 	w.bytes += bytes
-}
-
-// reorder drops the order before: each is a whole one.
-func (w *write) reorder(ids []string) {
-	if w.order >= 0 {
-		w.ops[w.order] = nil
-	}
-	w.order = len(w.ops)
-	args := make([]any, 0, 2+len(ids))
-	args = append(args, "order", len(ids))
-	size := 0
-	for _, id := range ids {
-		args = append(args, id)
-		size += len(id)
-	}
-	w.do(size, args...)
 }
 
 // call makes the script call out of w.

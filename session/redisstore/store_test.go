@@ -23,7 +23,7 @@ import (
 func changes(id session.ID, status session.Status) []session.Change {
 	return []session.Change{
 		{ID: id, Epoch: 1, Record: &session.Record{ID: id, Key: "shop", Status: status, CreatedAt: time.Unix(1e9, 0)}},
-		{ID: id, Epoch: 1, Item: &session.Item{ID: "item-1"}, Order: []string{"item-1"}},
+		{ID: id, Epoch: 1, Item: &session.Item{ID: "item-1"}},
 		{ID: id, Epoch: 1, Event: &session.LoggedEvent{ID: "1-1", Type: "test", Raw: []byte(`{}`)}},
 	}
 }

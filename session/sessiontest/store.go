@@ -55,20 +55,30 @@ func (s *kept) apply(c session.Change) {
 		r := copied(*c.Record)
 		s.record = &r
 	case c.Item != nil:
-		_, known := s.items[c.Item.ID]
-		s.items[c.Item.ID] = copied(*c.Item)
-		if c.Order == nil && !known && !slices.Contains(s.order, c.Item.ID) {
-			s.order = append(s.order, c.Item.ID)
+		if _, known := s.items[c.Item.ID]; !known {
+			s.order = slices.Insert(s.order, s.place(c.After), c.Item.ID)
 		}
+		s.items[c.Item.ID] = copied(*c.Item)
 	case c.Removed != "":
 		delete(s.items, c.Removed)
 		s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == c.Removed })
 	case c.Event != nil:
 		s.log(*c.Event)
 	}
-	if c.Order != nil {
-		s.order = slices.Clone(c.Order)
+}
+
+// place is where a new item goes.
+func (s *kept) place(after *string) int {
+	switch i := -1; {
+	case after == nil:
+	case *after == "":
+		return 0
+	default:
+		if i = slices.Index(s.order, *after); i >= 0 {
+			return i + 1
+		}
 	}
+	return len(s.order)
 }
 
 func (s *kept) log(e session.LoggedEvent) {

@@ -21,8 +21,7 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"epochs within a batch":       testEpochsInBatch,
 		"changes of many sessions":    testManySessions,
 		"items keep their order":      testItems,
-		"long order":                  testLongOrder,
-		"order before items":          testOrderFirst,
+		"many items":                  testManyItems,
 		"log":                         testLog,
 		"log is bounded":              testLogBound,
 		"applied again":               testApplyAgain,
@@ -53,10 +52,20 @@ func logged(id session.ID, eventID string) session.Change {
 	return session.Change{ID: id, Epoch: 1, Event: &session.LoggedEvent{ID: eventID, Type: "test", Raw: raw}}
 }
 
-func said(id session.ID, itemID, text string, order ...string) session.Change {
-	return session.Change{ID: id, Epoch: 1, Order: order, Item: &session.Item{
+func said(id session.ID, itemID, text string) session.Change {
+	return session.Change{ID: id, Epoch: 1, Item: &session.Item{
 		ID: itemID, Type: "message", Role: "user", Status: "completed", Text: text, CreatedAt: created,
 	}}
+}
+
+func saidAfter(id session.ID, itemID, text, after string) session.Change {
+	c := said(id, itemID, text)
+	c.After = &after
+	return c
+}
+
+func removed(id session.ID, itemID string) session.Change {
+	return session.Change{ID: id, Epoch: 1, Removed: itemID}
 }
 
 func testRecord(t *testing.T, s session.Store) {
@@ -178,38 +187,27 @@ func testItems(t *testing.T, s session.Store) {
 	wantItems(t, s, "s-1")
 	apply(t, s, said("s-1", "a", "1"), said("s-1", "b", "2"))
 	wantItems(t, s, "s-1", "a:1", "b:2")
-	apply(t, s, said("s-1", "c", "3", "c", "a", "b"), said("s-1", "a", "4"))
+	apply(t, s, saidAfter("s-1", "c", "3", ""), said("s-1", "a", "4"))
 	wantItems(t, s, "s-1", "c:3", "a:4", "b:2")
-	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "a"}, said("s-1", "d", "5"))
-	wantItems(t, s, "s-1", "c:3", "b:2", "d:5")
-	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "c", Order: []string{"d", "b"}})
-	wantItems(t, s, "s-1", "d:5", "b:2")
-	apply(t, s, said("s-1", "e", "6", "e", "d", "b"), said("s-1", "f", "7"), said("s-1", "g", "8", "g", "b"))
-	wantItems(t, s, "s-1", "g:8", "b:2")
-	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Removed: "g", Order: []string{}})
-	wantItems(t, s, "s-1")
+	apply(t, s, saidAfter("s-1", "d", "5", "c"), saidAfter("s-1", "e", "6", "b"), saidAfter("s-1", "f", "7", "nobody"))
+	wantItems(t, s, "s-1", "c:3", "d:5", "a:4", "b:2", "e:6", "f:7")
+	apply(t, s, saidAfter("s-1", "d", "8", "f"), removed("s-1", "a")) // has its place
+	wantItems(t, s, "s-1", "c:3", "d:8", "b:2", "e:6", "f:7")
+	apply(t, s, removed("s-1", "c"), said("s-1", "c", "9"), saidAfter("s-1", "a", "10", "d"))
+	wantItems(t, s, "s-1", "d:8", "a:10", "b:2", "e:6", "f:7", "c:9")
 }
 
-func testLongOrder(t *testing.T, s session.Store) {
+func testManyItems(t *testing.T, s session.Store) {
 	const n = 1501 // over what a script handles at a time
 	changes := []session.Change{recorded("s-1")}
-	order := make([]string, n)
-	want := make([]string, n)
+	var want []string
 	for i := range n {
 		name := fmt.Sprintf("item_%04d", i)
-		order[n-1-i], want[n-1-i] = name, name+":x"
+		want = append(want, name+":x")
 		changes = append(changes, said("s-1", name, "x"))
 	}
-	changes = append(changes, said("s-1", order[0], "x", order...))
-	apply(t, s, changes...)
-	wantItems(t, s, "s-1", want...)
-}
-
-func testOrderFirst(t *testing.T, s session.Store) {
-	apply(t, s, recorded("s-1"), said("s-1", "b", "2", "a", "b"))
-	wantItems(t, s, "s-1", "b:2")
-	apply(t, s, said("s-1", "a", "1"))
-	wantItems(t, s, "s-1", "a:1", "b:2")
+	apply(t, s, append(changes, saidAfter("s-1", "late", "x", "item_0700"))...)
+	wantItems(t, s, "s-1", slices.Insert(want, 701, "late:x")...)
 }
 
 func wantEvents(t *testing.T, s session.Store, id session.ID, after string, limit int, want ...string) {
@@ -261,8 +259,8 @@ func testLogBound(t *testing.T, s session.Store) {
 
 func testApplyAgain(t *testing.T, s session.Store) {
 	batch := []session.Change{
-		recorded("s-1"), said("s-1", "a", "1"), logged("s-1", "1-0"), said("s-1", "b", "2", "b", "a"),
-		said("s-1", "c", "3"), session.Change{ID: "s-1", Epoch: 1, Removed: "c"}, said("s-1", "a", "4"), logged("s-1", "2-0"),
+		recorded("s-1"), said("s-1", "a", "1"), logged("s-1", "1-0"), saidAfter("s-1", "b", "2", ""),
+		said("s-1", "c", "3"), removed("s-1", "c"), said("s-1", "a", "4"), logged("s-1", "2-0"),
 	}
 	// A write that broke off after any change, and was sent again in whole.
 	for begun := range batch {

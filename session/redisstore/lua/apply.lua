@@ -7,10 +7,11 @@
 --       4 length of the log
 --       5 status and 6 body of the record, both empty if it did not change
 --       7… the changes, each a name and its arguments:
---          item id body     sets an item, whose place an order tells
 --          append id body   sets an item; a new one goes to the end
+--          insert id body before
+--                           sets an item; a new one goes behind the item before, which is
+--                           empty for the start; to the end if that is not there
 --          remove id        removes an item
---          order n id…      replaces the order by n item IDs
 --          event id type body
 -- Returns 1, or 0 if the epoch is older; nothing is written then.
 
@@ -49,33 +50,34 @@ end
 
 local apply = {}
 
-function apply.item(i)
-  redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
-  return i + 2
+-- set writes an item and reports whether it needs a place: an order written by an older
+-- version of the gateway may name an item before it is there.
+local function set(i)
+  return redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) == 1
+    and not redis.call('LPOS', KEYS[3], ARGV[i], 'RANK', -1)
 end
 
 function apply.append(i)
-  local new = redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) == 1
-  if new and not redis.call('LPOS', KEYS[3], ARGV[i]) then
-    redis.call('RPUSH', KEYS[3], ARGV[i])
-  end
+  if set(i) then redis.call('RPUSH', KEYS[3], ARGV[i]) end
   return i + 2
+end
+
+function apply.insert(i)
+  if set(i) then
+    local id, before = ARGV[i], ARGV[i + 2]
+    if before == '' then
+      redis.call('LPUSH', KEYS[3], id)
+    elseif redis.call('LINSERT', KEYS[3], 'AFTER', before, id) < 1 then
+      redis.call('RPUSH', KEYS[3], id)
+    end
+  end
+  return i + 3
 end
 
 function apply.remove(i)
   redis.call('HDEL', KEYS[2], ARGV[i])
   redis.call('LREM', KEYS[3], 0, ARGV[i])
   return i + 1
-end
-
--- unpack puts its values on a stack of limited size: 500 at a time.
-function apply.order(i)
-  local first, past = i + 1, i + 1 + tonumber(ARGV[i])
-  redis.call('DEL', KEYS[3])
-  for from = first, past - 1, 500 do
-    redis.call('RPUSH', KEYS[3], unpack(ARGV, from, math.min(from + 499, past - 1)))
-  end
-  return past
 end
 
 function apply.event(i)
