@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"switchboard/gateway/strict"
 )
 
 func FuzzDecodeStrictTakesJSONOnly(f *testing.F) {
@@ -18,7 +20,7 @@ func FuzzDecodeStrictTakesJSONOnly(f *testing.F) {
 		if err == nil && strings.TrimSpace(body) != "" && !json.Valid([]byte(body)) {
 			t.Errorf("took %q", body)
 		}
-		if at := repeatedKey([]byte(body)); at != "" && !json.Valid([]byte(body)) {
+		if at := strict.Repeated([]byte(body)); at != "" && !json.Valid([]byte(body)) {
 			t.Errorf("found %q twice in %q, which is no JSON", at, body)
 		}
 		if err != nil && asProblem(err).Status/100 != 4 {

@@ -63,8 +63,9 @@ type Options struct {
 
 	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
 	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
-	// ask for no key but by auth, which lets keys of at least a role through.
-	Routes func(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc)
+	// ask for no key but by auth, which lets keys of at least a role through. Who says whose
+	// request it is, of those that auth or api let through: the API key's name and role.
+	Routes func(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc, who func(context.Context) (key, role string))
 
 	// Metrics are the numbers of what stands beside the sessions; nil: none.
 	Metrics prometheus.Collector

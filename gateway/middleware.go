@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/strict"
 	"switchboard/session"
 	"switchboard/session/wire"
 )
@@ -60,6 +62,20 @@ func (g *Gateway) headers(c *gin.Context) {
 	c.Header("Referrer-Policy", "no-referrer")
 }
 
+// encoding refuses bodies that are compressed, wherever they are sent: read as they are, they
+// would be called no JSON and no UTF-8.
+func (g *Gateway) encoding(c *gin.Context) {
+	for _, line := range c.Request.Header.Values("Content-Encoding") {
+		for coding := range strings.SplitSeq(line, ",") {
+			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
+				c.Header("Accept-Encoding", "identity") // RFC 9110, 15.5.16
+				g.fail(c, refuse(http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Encoding is %.40q: send the body as it is, not compressed", coding)))
+				return
+			}
+		}
+	}
+}
+
 // hurry bounds how long a body may take to arrive, also where nobody reads it: net/http
 // reads what is left of it before it sends an answer. Who has read a body to its end calls
 // patient, because a deadline left standing would cancel a handler that waits.
@@ -96,8 +112,8 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
-	case repeatedKey(raw) != "":
-		g.fail(c, &session.InvalidError{Field: repeatedKey(raw), Detail: "is given twice"})
+	case strict.Repeated(raw) != "":
+		g.fail(c, &session.InvalidError{Field: strict.Repeated(raw), Detail: "is given twice"})
 	default:
 		patient(c)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))

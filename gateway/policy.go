@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/strict"
 	"switchboard/session"
 )
 
@@ -48,7 +49,7 @@ func ParsePolicies(r io.Reader) (map[string]session.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if at := repeatedKey(raw); at != "" {
+	if at := strict.Repeated(raw); at != "" {
 		return nil, &session.InvalidError{Field: at, Detail: "is given twice"}
 	}
 	policies := map[string]session.Policy{}

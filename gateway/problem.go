@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/strict"
 	"switchboard/session"
 )
 
@@ -68,7 +69,23 @@ func refuse(status int, kind, detail string) *Problem {
 	if kind == "" {
 		kind = strings.ReplaceAll(strings.ToLower(title), " ", "-")
 	}
-	return &Problem{Type: problemPrefix + kind, Title: title, Status: status, Detail: detail}
+	return &Problem{Type: problemPrefix + kind, Title: title, Status: status, Detail: clip(detail)}
+}
+
+// What an answer repeats of a request is bounded: an error must not be larger than what caused it.
+const (
+	longestDetail = 1000 // bytes of a text, of which what was sent is a part
+	longestField  = 200  // bytes of a location or what is said of it
+	mostFields    = 100
+)
+
+func clip(s string) string { return strict.Clip(s, longestDetail) }
+
+// add tells of one more field, if there is room.
+func (p *Problem) add(location, message string) {
+	if len(p.Errors) < mostFields {
+		p.Errors = append(p.Errors, ProblemField{Location: strict.Clip(location, longestField), Message: strict.Clip(message, longestField)})
+	}
 }
 
 // storeError marks an error of the store, whose text is not for the caller.
@@ -116,7 +133,7 @@ func asProblem(err error) *Problem {
 		return refusal(upstream)
 	case errors.As(err, &invalid):
 		p := refuse(http.StatusUnprocessableEntity, "invalid-request", "validation failed")
-		p.Errors = []ProblemField{{Location: strings.TrimSuffix("body."+invalid.Field, "."), Message: invalid.Detail}}
+		p.add(strings.TrimSuffix("body."+invalid.Field, "."), invalid.Detail)
 		return p
 	case errors.As(err, &limit):
 		p := refuse(http.StatusTooManyRequests, "limit-reached", limit.Error())
@@ -212,9 +229,9 @@ func humaProblem(status int, message string, errs ...error) huma.StatusError {
 	for _, err := range errs {
 		var d huma.ErrorDetailer
 		if errors.As(err, &d) {
-			p.Errors = append(p.Errors, ProblemField{Location: d.ErrorDetail().Location, Message: d.ErrorDetail().Message})
+			p.add(d.ErrorDetail().Location, d.ErrorDetail().Message)
 		} else if err != nil {
-			p.Errors = append(p.Errors, ProblemField{Message: err.Error()})
+			p.add("", err.Error())
 		}
 	}
 	return p

@@ -109,7 +109,7 @@ func (g *Gateway) route() error {
 	if err := e.SetTrustedProxies(nil); err != nil {
 		return err
 	}
-	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors)
+	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding)
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.adopt)
@@ -203,7 +203,10 @@ func sharedConfig(with huma.API) huma.Config {
 // routeBeside adds the routes of what stands beside the sessions, described in the same document.
 func (g *Gateway) routeBeside(e *gin.Engine) {
 	api := typed(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(g.api))
-	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) })
+	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) }, func(ctx context.Context) (key, role string) {
+		who := callerOf(ctx).Key
+		return who.Name, string(who.Role)
+	})
 }
 
 func apiConfig(version string) huma.Config {

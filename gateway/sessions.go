@@ -228,7 +228,7 @@ func query(who caller, in *listInput) (session.Query, error) {
 
 func queryProblem(location, message string) *Problem {
 	p := refuse(422, "invalid-request", "validation failed")
-	p.Errors = []ProblemField{{Location: location, Message: message}}
+	p.add(location, message)
 	return p
 }
 

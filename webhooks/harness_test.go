@@ -80,7 +80,7 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	n.stand = standin.New(standin.Options{Jobs: jobs})
 	n.api = httptest.NewServer(n.stand)
 	n.office = newOffice(t, rdb, cfg, n.api.URL, t.Name())
-	n.office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow)
+	n.office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); n.office.Run(ctx) }()
@@ -106,15 +106,25 @@ func newOffice(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api
 	return office
 }
 
-// allow stands for the gateway's authentication: the key is the role.
+// allow stands for the gateway's authentication: a key is its role, or its role, a dot and more.
 func allow(role string) gin.HandlerFunc {
 	rank := map[string]int{"app": 1, "operator": 2, "admin": 3}
 	return func(c *gin.Context) {
-		given := c.GetHeader("Authorization")
-		if len(given) < 8 || rank[given[7:]] < rank[role] {
+		key := strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer ")
+		given, _, _ := strings.Cut(key, ".")
+		if rank[given] < rank[role] {
 			c.AbortWithStatus(http.StatusForbidden)
+			return
 		}
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), keyOf{}, [2]string{key, given}))
 	}
+}
+
+type keyOf struct{}
+
+func who(ctx context.Context) (key, role string) {
+	k, _ := ctx.Value(keyOf{}).([2]string)
+	return k[0], k[1]
 }
 
 // call makes a request as an admin and returns the status and the body.

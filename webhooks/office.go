@@ -41,6 +41,7 @@ type Options struct {
 type Office struct {
 	Receiver *Receiver
 	o        Options
+	who      func(context.Context) (key, role string) // set by Routes
 	inbox    *queue.Queue
 	intake   *intake
 	router   Router

@@ -24,8 +24,10 @@ type mount struct {
 }
 
 // Routes adds the routes to a gateway: the typed ones to api, which must be one of humagin, and those that stream or
-// must see raw bytes to r. auth makes the handler that lets callers of at least a role through.
-func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc) {
+// must see raw bytes to r. auth makes the handler that lets callers of at least a role through, and who says whose
+// request that handler let through: an API key's name and role.
+func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc, who func(context.Context) (key, role string)) {
+	s.who = who
 	for _, path := range []string{"", "/batch", "/fine-tuning"} {
 		r.POST("/webhooks/openai"+path, gin.WrapH(s.Receiver))
 	}

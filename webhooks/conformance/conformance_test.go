@@ -108,7 +108,8 @@ func serve(t *testing.T) (*webhooks.Office, string) {
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	open := func(string) gin.HandlerFunc { return func(*gin.Context) {} }
-	office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open)
+	anybody := func(context.Context) (key, role string) { return "ann", "admin" }
+	office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open, anybody)
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
