@@ -13,11 +13,14 @@ type callEvent struct {
 }
 
 func (r *response) callHead() callEvent {
-	return callEvent{r.id, r.current.ID, len(r.output) - 1, r.current.CallID}
+	return callEvent{r.id, r.current.ID, r.current.index, r.current.CallID}
 }
 
 func (r *response) runCall(call plannedCall) {
 	if !r.step(0, func() {
+		if r.current != nil && (r.current.Type == "function_call" || r.current.generated) {
+			r.endItems(statusCompleted)
+		}
 		r.startItem(&item{ID: newID("item_"), Type: "function_call", Name: call.name, CallID: newID("call_")[:21]})
 	}) {
 		return
@@ -30,11 +33,10 @@ func (r *response) runCall(call plannedCall) {
 			return
 		}
 	}
-	r.step(0, func() { r.endItem(statusCompleted) })
 }
 
 func (r *response) sayArguments(piece string) {
-	r.text = append(r.text, piece...)
+	r.current.text = append(r.current.text, piece...)
 	r.textTokens += textTokens(piece)
 	r.s.emit("response.function_call_arguments.delta", struct {
 		callEvent
@@ -44,7 +46,7 @@ func (r *response) sayArguments(piece string) {
 }
 
 func (r *response) endCall() {
-	r.current.Arguments = string(r.text)
+	r.current.Arguments = string(r.current.text)
 	r.s.emit("response.function_call_arguments.done", struct {
 		callEvent
 		Name      string `json:"name"`

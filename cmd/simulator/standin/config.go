@@ -54,8 +54,25 @@ type audioConfig struct {
 type inputConfig struct {
 	Format         format          `json:"format"`
 	Transcription  *transcription  `json:"transcription"`
-	NoiseReduction json.RawMessage `json:"noise_reduction"`
+	NoiseReduction *noiseReduction `json:"noise_reduction"`
 	TurnDetection  *turnDetection  `json:"turn_detection"`
+}
+
+// noiseReduction keeps what an update leaves out; its strength is 1 until one is given.
+type noiseReduction struct {
+	Type     string  `json:"type"`
+	Strength float64 `json:"strength"`
+}
+
+func (n *noiseReduction) UnmarshalJSON(b []byte) error {
+	type plain noiseReduction
+	next := plain(*n)
+	if next.Type == "" {
+		next.Strength = 1
+	}
+	err := json.Unmarshal(b, &next)
+	*n = noiseReduction(next)
+	return err
 }
 
 type outputConfig struct {
@@ -199,7 +216,7 @@ type transcriptionView struct {
 		Input struct {
 			Format         format          `json:"format"`
 			Transcription  *transcription  `json:"transcription"`
-			NoiseReduction json.RawMessage `json:"noise_reduction"`
+			NoiseReduction *noiseReduction `json:"noise_reduction"`
 			TurnDetection  any             `json:"turn_detection"`
 		} `json:"input"`
 	} `json:"audio"`
@@ -234,10 +251,10 @@ func (c *config) clone() config {
 	for i := range next.Tools {
 		next.Tools[i] = slices.Clone(next.Tools[i])
 	}
-	for _, raw := range []*json.RawMessage{&next.ToolChoice, &next.Tracing, &next.Truncation, &next.Prompt, &next.Reasoning, &in.NoiseReduction} {
+	for _, raw := range []*json.RawMessage{&next.ToolChoice, &next.Tracing, &next.Truncation, &next.Prompt, &next.Reasoning} {
 		*raw = slices.Clone(*raw)
 	}
-	next.Parallel, in.Transcription, in.TurnDetection = copyOf(c.Parallel), copyOf(in.Transcription), copyOf(in.TurnDetection)
+	next.Parallel, in.Transcription, in.TurnDetection, in.NoiseReduction = copyOf(c.Parallel), copyOf(in.Transcription), copyOf(in.TurnDetection), copyOf(in.NoiseReduction)
 	return next
 }
 
@@ -252,7 +269,7 @@ func copyOf[T any](from *T) *T {
 // checkUpdate holds the rules that depend on the session's state, not only on the patch.
 func (c *config) checkUpdate(patch map[string]any, spoken bool) *apiError {
 	if kind := patch["type"]; kind != c.Type {
-		return invalid("invalid_value", "session.type", "Invalid value: '%v'. The type of a session cannot be changed; this one is '%s'.", kind, c.Type)
+		return invalid("invalid_parameter", "session.type", "Passing a %v session update event to a %s session is not allowed.", kind, c.Type)
 	}
 	if model, ok := patch["model"].(string); ok && model != c.Model {
 		return invalid("invalid_value", "session.model", "Cannot update a conversation's model.")
@@ -260,12 +277,23 @@ func (c *config) checkUpdate(patch map[string]any, spoken bool) *apiError {
 	if tracing, ok := patch["tracing"]; ok && c.fixedTracing(tracing) {
 		return invalid("cannot_update_tracing", "session.tracing", "Cannot update tracing once it has been set for a session.")
 	}
-	if output, ok := member(patch, "audio", "output").(map[string]any); ok && spoken {
-		if _, ok := output["voice"]; ok {
-			return invalid("cannot_update_voice", "", "Cannot update a conversation's voice if assistant audio is present.")
-		}
+	if voice := member(patch, "audio", "output", "voice"); voice != nil && spoken && voiceOf(voice) != c.Audio.Output.Voice {
+		return errVoiceFixed()
 	}
 	return nil
+}
+
+// voiceOf is the voice of a decoded member that has passed voiceRule.
+func voiceOf(v any) voiceID {
+	if id, ok := member(v, "id").(string); ok {
+		return voiceID(id)
+	}
+	name, _ := v.(string)
+	return voiceID(name)
+}
+
+func errVoiceFixed() *apiError {
+	return invalid("cannot_update_voice", "", "Cannot update a conversation's voice if assistant audio is present.")
 }
 
 // fixedTracing reports whether tracing is set to something other than v.

@@ -35,7 +35,7 @@ var inputRule = object(fields{
 		"model": oneOf(transcriptionModels...), "language": orNullRule(text), "languages": listOf(text), "keywords": listOf(text),
 		"prompt": orNullRule(text), "delay": oneOf("minimal", "low", "medium", "high", "xhigh"),
 	})),
-	"noise_reduction": orNullRule(object(fields{"type": oneOf("near_field", "far_field")}, "type")),
+	"noise_reduction": orNullRule(object(fields{"type": oneOf("near_field", "far_field"), "strength": decimal(0, math.MaxFloat64)})),
 	"turn_detection":  orNullRule(turnDetectionRule),
 })
 
@@ -49,9 +49,12 @@ func voiceRule(v any, path string) *apiError {
 }
 
 var toolRule = union("type", map[string]rule{
-	"function": object(fields{"type": text, "name": identifier(64), "description": orNullRule(text), "parameters": orNullRule(freeObject)}, "name"),
+	"function": object(fields{"type": text, "name": identifier(64), "description": orNullRule(shortText(descriptionLimit)), "parameters": orNullRule(freeObject)}, "name"),
 	"mcp":      mcpToolRule,
 })
+
+// descriptionLimit is the length of a function's description that the live API takes.
+const descriptionLimit = 1024
 
 // mcpToolRule wants to be told where the server is.
 func mcpToolRule(v any, path string) *apiError {
@@ -145,9 +148,12 @@ func (c *config) checkConfig() *apiError {
 		if e := t.check("session.audio.input.transcription"); e != nil {
 			return e
 		}
-		if t.Model == "gpt-realtime-whisper" && in.TurnDetection != nil {
+		if c.Type == kindTranscription && t.Model == "gpt-realtime-whisper" && in.TurnDetection != nil {
 			return invalid("invalid_value", "session.audio.input.turn_detection", "Turn detection is not supported with gpt-realtime-whisper; set it to null and commit the buffer yourself.")
 		}
+	}
+	if n := in.NoiseReduction; n != nil && n.Type == "" {
+		return errMissingParameter("session.audio.input.noise_reduction.type")
 	}
 	if len(c.Reasoning) > 0 && !reasons(c.Model) {
 		return errUnsupportedBy(c.Model, "session.reasoning")

@@ -106,12 +106,12 @@ func (c *conversation) truncate(id string, contentIndex, endMS int) *apiError {
 	switch {
 	case it == nil:
 		return invalid("item_truncate_invalid_item_id", "", "Error truncating item: the item with id '%s' does not exist.", id)
-	case !it.generated:
-		return invalid("", "", "Only model output audio messages can be truncated")
+	case !it.generated, it.audioMS == 0 && !it.truncated: // nothing was generated, or nothing of it yet
+		return invalid("unsupported_content_type", "", "Only model output audio messages can be truncated")
 	case contentIndex >= max(it.parts, 1):
 		return invalid("invalid_value", "content_index", "Content part %d of item '%s' does not exist.", contentIndex, id)
 	case endMS > it.audioMS:
-		return invalid("invalid_value", "audio_end_ms", "Audio content of %dms is already shorter than %dms", it.audioMS, endMS)
+		return invalid("invalid_value", "", "Audio content of %dms is already shorter than %dms", it.audioMS, endMS)
 	}
 	it.audioMS, it.truncated = endMS, true
 	empty := ""

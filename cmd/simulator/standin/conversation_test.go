@@ -71,7 +71,7 @@ func TestTruncate(t *testing.T) {
 		return `{"type":"conversation.item.truncate","item_id":"` + item + `","content_index":` + index + `,"audio_end_ms":` + end + `}`
 	}
 	c.next("rate_limits.updated")
-	c.refused(truncate(id, "0", "999999"), "invalid_value", "audio_end_ms")
+	c.refused(truncate(id, "0", "999999"), "invalid_value", "")
 	c.refused(truncate(id, "1", "100"), "invalid_value", "content_index")
 	if lengthMS < 3000 {
 		t.Fatalf("answer lasts %d ms", lengthMS)
@@ -84,10 +84,10 @@ func TestTruncate(t *testing.T) {
 	if got := c.next("conversation.item.retrieved").Get("item.content.0.transcript"); got.Str != "" {
 		t.Errorf("transcript is still %q", got.Str)
 	}
-	c.refused(truncate(id, "0", "1501"), "invalid_value", "audio_end_ms")
+	c.refused(truncate(id, "0", "1501"), "invalid_value", "")
 	c.send(itemCreate("typed", "null", "text"))
 	c.until("conversation.item.done")
-	e := c.refused(truncate("typed", "0", "0"), "", "")
+	e := c.refused(truncate("typed", "0", "0"), "unsupported_content_type", "")
 	if got := e.Get("message").Str; got != "Only model output audio messages can be truncated" {
 		t.Errorf("message = %q", got)
 	}

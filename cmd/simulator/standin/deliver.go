@@ -64,6 +64,9 @@ func sampleData(kind string) any {
 	case "realtime":
 		return map[string]any{"call_id": newID("rtc_"), "sip_headers": headers}
 	case "live":
+		if kind == "live.transport.connected" {
+			return map[string]any{"session_id": newID("live_"), "type": "webrtc"}
+		}
 		return map[string]any{"session_id": newID("live_"), "type": "sip", "sip_headers": headers}
 	}
 	return map[string]any{"id": newID(prefix[category])}

@@ -12,9 +12,10 @@ import (
 
 var eventTypes = []string{"batch.completed", "batch.failed", "batch.expired", "batch.cancelled", "response.completed", "response.failed",
 	"response.cancelled", "response.incomplete", "eval.run.succeeded", "eval.run.failed", "eval.run.canceled", "fine_tuning.job.succeeded",
-	"fine_tuning.job.failed", "fine_tuning.job.cancelled", "realtime.call.incoming", "live.transport.incoming", "video.completed", "video.failed",
+	"fine_tuning.job.failed", "fine_tuning.job.cancelled", "realtime.call.incoming", "live.transport.incoming",
+	"live.transport.connected", "live.call.incoming", "video.completed", "video.failed",
 	"agent.environment.ready", "agent.environment.failed", "agent.environment.suspended", "agent.environment.expired", "agent.session.created",
-	"agent.session.action_required", "agent.session.in_progress", "agent.session.idle", "agent.session.failed", "safety.alert.created"}
+	"agent.session.action_required", "agent.session.in_progress", "agent.session.idle", "agent.session.failed", "safety.alert.created", "safety.warning_issued", "safety.deactivation_issued", "safety.org_alert.created"}
 
 // endpoint is a webhook endpoint as the API shows it.
 type endpoint struct {

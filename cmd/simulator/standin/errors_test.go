@@ -46,7 +46,7 @@ func TestRefusedEvents(t *testing.T) {
 		{"update beta field", `{"type":"session.update","session":{"type":"realtime","modalities":["text"]}}`, "unknown_parameter", "session.modalities"},
 		{"update nested unknown", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn":1}}}}`, "unknown_parameter", "session.audio.input.turn"},
 		{"update bad type", `{"type":"session.update","session":{"type":"beta"}}`, "invalid_value", "session.type"},
-		{"update other kind", `{"type":"session.update","session":{"type":"transcription"}}`, "invalid_value", "session.type"},
+		{"update other kind", `{"type":"session.update","session":{"type":"transcription"}}`, "invalid_parameter", "session.type"},
 		{"instructions no string", `{"type":"session.update","session":{"type":"realtime","instructions":5}}`, "invalid_type", "session.instructions"},
 		{"voice unknown", `{"type":"session.update","session":{"type":"realtime","audio":{"output":{"voice":"bob"}}}}`, "invalid_value", "session.audio.output.voice"},
 		{"speed", `{"type":"session.update","session":{"type":"realtime","audio":{"output":{"speed":2}}}}`, "decimal_above_max_value", "session.audio.output.speed"},
@@ -56,7 +56,9 @@ func TestRefusedEvents(t *testing.T) {
 		{"threshold", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{"type":"server_vad","threshold":2}}}}}`, "decimal_above_max_value", "session.audio.input.turn_detection.threshold"},
 		{"idle", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{"type":"server_vad","idle_timeout_ms":100}}}}}`, "integer_below_min_value", "session.audio.input.turn_detection.idle_timeout_ms"},
 		{"idle in semantic", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"turn_detection":{"type":"semantic_vad","idle_timeout_ms":6000}}}}}`, "unknown_parameter", "session.audio.input.turn_detection.idle_timeout_ms"},
-		{"whisper with VAD", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"transcription":{"model":"gpt-realtime-whisper"}}}}}`, "invalid_value", "session.audio.input.turn_detection"},
+		{"noise reduction without type", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"noise_reduction":{"strength":2}}}}}`, "missing_required_parameter", "session.audio.input.noise_reduction.type"},
+		{"noise reduction below nothing", `{"type":"session.update","session":{"type":"realtime","audio":{"input":{"noise_reduction":{"type":"far_field","strength":-1}}}}}`, "decimal_below_min_value", "session.audio.input.noise_reduction.strength"},
+		{"long description", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function","name":"f","description":"` + strings.Repeat("x", 1025) + `"}]}}`, "string_above_max_length", "session.tools[0].description"},
 		{"modalities", `{"type":"session.update","session":{"type":"realtime","output_modalities":["text","audio"]}}`, "invalid_value", "session.output_modalities"},
 		{"model", `{"type":"session.update","session":{"type":"realtime","model":"gpt-realtime-2"}}`, "invalid_value", "session.model"},
 		{"tool without name", `{"type":"session.update","session":{"type":"realtime","tools":[{"type":"function"}]}}`, "missing_required_parameter", "session.tools[0].name"},
@@ -183,6 +185,9 @@ func TestVoiceAndTracingAreFixedOnceUsed(t *testing.T) {
 	c.refused(`{"type":"session.update","session":{"type":"realtime","tracing":null}}`, "cannot_update_tracing", "session.tracing")
 	c.send(`{"type":"response.create"}`)
 	c.until("rate_limits.updated")
-	c.refused(`{"type":"session.update","session":{"type":"realtime","instructions":"x","audio":{"output":{"voice":"cedar"}}}}`, "cannot_update_voice", "")
+	c.update(`"instructions":"x","audio":{"output":{"voice":"cedar"}}`)
+	for _, voice := range []string{`"marin"`, `{"id":"voice_1"}`} {
+		c.refused(`{"type":"session.update","session":{"type":"realtime","instructions":"y","audio":{"output":{"voice":`+voice+`}}}}`, "cannot_update_voice", "")
+	}
 	c.refused(`{"type":"response.create","response":{"audio":{"output":{"voice":"ash"}}}}`, "cannot_update_voice", "")
 }

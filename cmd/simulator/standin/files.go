@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 const maxFile = 512 << 20
@@ -86,6 +87,9 @@ func (a *account) createFile(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, f)
 }
 
+// linesFor are the purposes of files of JSON lines, in the words of the live API.
+var linesFor = map[string]string{"batch": "Batch API", "fine-tune": "Fine-Tuning API"}
+
 func checkUpload(purpose, name string, content []byte) *apiError {
 	purposes := []string{"assistants", "batch", "fine-tune", "vision", "user_data", "evals"}
 	switch {
@@ -99,8 +103,10 @@ func checkUpload(purpose, name string, content []byte) *apiError {
 		return invalid("", "file", "The file is empty.")
 	case len(content) > maxFile, purpose == "batch" && len(content) > 200<<20:
 		return invalid("", "file", "The file is too large.")
-	case (purpose == "batch" || purpose == "fine-tune") && !strings.HasSuffix(name, ".jsonl"):
-		return invalid("", "file", "Invalid file format for %s. Must be .jsonl", purpose)
+	case linesFor[purpose] != "" && !strings.HasSuffix(name, ".jsonl"):
+		return invalid("", "", "Invalid file format for %s. Must be .jsonl", linesFor[purpose])
+	case purpose == "batch" && !utf8.Valid(content):
+		return invalid("", "", "Invalid file for Batch API. Must be utf-8 encoded")
 	}
 	return nil
 }

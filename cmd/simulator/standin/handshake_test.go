@@ -29,7 +29,8 @@ func TestHandshakeIsRefusedBehindTheUpgrade(t *testing.T) {
 		{"beta", "?model=gpt-realtime", testKey, "beta_api_shape_disabled", "invalid_request_error.beta_api_shape_disabled", beta, 4000},
 		{"beta subprotocol", "?model=gpt-realtime", testKey, "beta_api_shape_disabled", "invalid_request_error.beta_api_shape_disabled", betaProtocol, 4000},
 		{"unknown call", "?call_id=rtc_x", testKey, "call_id_not_found", "invalid_request_error.call_id_not_found", nil, 4000},
-		{"unknown intent", "?intent=singing", testKey, "invalid_value", "invalid_request_error.invalid_value", nil, 4000},
+		{"unknown intent", "?intent=singing", testKey, "invalid_intent", "invalid_request_error.invalid_intent", nil, 4000},
+		{"empty intent", "?model=gpt-realtime&intent=", testKey, "invalid_intent", "invalid_request_error.invalid_intent", nil, 4000},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := dialWith(t, url+"/v1/realtime"+row.query, row.key, row.opts)

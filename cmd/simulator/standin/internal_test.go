@@ -158,3 +158,20 @@ func TestLatencyBuckets(t *testing.T) {
 		}
 	}
 }
+
+// The live API has nothing to cut off an answer of which no audio has been sent, or that has none.
+func TestTruncateWantsAudio(t *testing.T) {
+	it := &item{ID: "a", Type: "message", generated: true, parts: 1}
+	c := conversation{items: []*item{it, {ID: "b", Type: "message"}}}
+	for _, id := range []string{"a", "b"} {
+		if e := c.truncate(id, 0, 0); e == nil || e.code != "unsupported_content_type" || e.param != "" || e.message != "Only model output audio messages can be truncated" {
+			t.Errorf("%s: %v", id, e)
+		}
+	}
+	it.audioMS = 100
+	for range 2 { // the second cut finds an item that was cut to nothing
+		if e := c.truncate("a", 0, 0); e != nil {
+			t.Errorf("with audio: %v", e)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type item struct {
 	Content                []part
 	CallID, Name           string
 	Arguments, Output      string
+	phase                  string          // of what a reasoning model says: commentary or final_answer
 	raw                    json.RawMessage // of an mcp_* item, told back as it came
 
 	audio     []byte // user audio for conversation.item.retrieve, while it is kept
@@ -78,7 +79,8 @@ func (it *item) MarshalJSON() ([]byte, error) {
 			Status  string `json:"status"`
 			Role    string `json:"role"`
 			Content []part `json:"content"`
-		}{it.ID, it.Type, it.Status, it.Role, content})
+			Phase   string `json:"phase,omitempty"`
+		}{it.ID, it.Type, it.Status, it.Role, content, it.phase})
 	case "function_call":
 		return marshal(struct {
 			ID        string `json:"id"`
@@ -92,10 +94,9 @@ func (it *item) MarshalJSON() ([]byte, error) {
 		return marshal(struct {
 			ID     string `json:"id"`
 			Type   string `json:"type"`
-			Status string `json:"status"`
 			CallID string `json:"call_id"`
 			Output string `json:"output"`
-		}{it.ID, it.Type, it.Status, it.CallID, it.Output})
+		}{it.ID, it.Type, it.CallID, it.Output}) // without a status, as live
 	}
 	return it.raw, nil
 }

@@ -36,7 +36,7 @@ func (s *session) loading() bool { return s.active != nil && s.active.plan.load 
 
 // runLoad sends deltas until the response is ended from outside.
 func (r *response) runLoad() {
-	if !r.step(0, func() { r.startMessage(true) }) {
+	if !r.step(0, func() { r.startMessage(true, phaseFinal) }) {
 		return
 	}
 	if r.plan.load == floodWord {

@@ -98,10 +98,10 @@ func (srv *Server) configure(s *session, r *http.Request) *refusal {
 		return &refusal{invalid("invalid_value", "intent", "The client secret is for a session of type '%s', not '%s'.", bound.Type, kind), 4000}
 	case ok:
 		kind = bound.Type
-	case kind == "":
+	case !query.Has("intent"):
 		kind = kindRealtime
 	case kind != kindRealtime && kind != kindTranscription:
-		return &refusal{errUnsupported("intent", kind, []string{kindRealtime, kindTranscription}), 4000}
+		return &refusal{invalid("invalid_intent", "", "Invalid intent %s", kind), 4000}
 	}
 	model := query.Get("model")
 	if ok {

@@ -20,14 +20,21 @@ type response struct {
 	status        string
 	details       *statusDetails
 	output        []*item
-	current       *item // the item that is being generated
-	text          []byte
+	current       *outputItem   // the item that is being generated
+	open          []*outputItem // items that have not ended, the current one last
 	textTokens    int
 	earlierTokens int // of the items before the current one
 	audioMS       int
 	audioFrom     time.Time // when the first audio was sent
 	usage         *usage
 	deltaPrefix   []byte // of the current item's audio deltas
+}
+
+// outputItem is an item of the output while it is being generated.
+type outputItem struct {
+	*item
+	index int
+	text  []byte
 }
 
 type statusDetails struct {
@@ -124,13 +131,14 @@ func (r *response) run() {
 	case r.plan.load != "":
 		r.runLoad()
 	default:
-		r.runMessage(r.plan.preamble)
+		r.runMessage(r.plan.preamble, phaseCommentary)
 		for _, call := range r.plan.calls {
 			r.runCall(call)
 		}
-		r.runMessage(r.plan.words)
+		r.runMessage(r.plan.words, phaseFinal)
 	}
-	r.step(0, func() { r.finish(statusCompleted, nil) })
+	// In one step, so that nothing that a client answers comes in between, as live.
+	r.step(0, func() { r.endItems(statusCompleted); r.finish(statusCompleted, nil) })
 	s := r.s
 	if s.wait(rateLimitsDelay, nil) {
 		s.mu.Lock()
@@ -176,9 +184,7 @@ func (r *response) finish(status string, details *statusDetails) {
 		return
 	}
 	s := r.s
-	if r.current != nil {
-		r.endItem(statusIncomplete)
-	}
+	r.endItems(statusIncomplete)
 	r.halt()
 	r.status, r.details = status, details
 	if status != statusFailed {
@@ -225,7 +231,7 @@ type outputEvent struct {
 }
 
 func (r *response) head() outputEvent {
-	return outputEvent{r.id, r.current.ID, len(r.output) - 1, 0}
+	return outputEvent{r.id, r.current.ID, r.current.index, 0}
 }
 
 type outputItemEvent struct {
@@ -238,8 +244,9 @@ type outputItemEvent struct {
 func (r *response) startItem(it *item) {
 	s := r.s
 	it.Status = statusInProgress
-	r.current, r.output, r.text, r.earlierTokens = it, append(r.output, it), nil, r.textTokens
-	s.emit("response.output_item.added", outputItemEvent{r.id, len(r.output) - 1, it})
+	r.current = &outputItem{item: it, index: len(r.output)}
+	r.open, r.output, r.earlierTokens = append(r.open, r.current), append(r.output, it), r.textTokens
+	s.emit("response.output_item.added", outputItemEvent{r.id, r.current.index, it})
 	if !r.params.OutOfBand {
 		// A new id at the end cannot be refused.
 		_ = s.conv.insert(it, "")
@@ -247,9 +254,17 @@ func (r *response) startItem(it *item) {
 	}
 }
 
-// endItem sends the end events of the current item. The caller holds mu.
+// endItems sends the end events of the items that are open. The caller holds mu.
+func (r *response) endItems(status string) {
+	for len(r.open) > 0 {
+		r.current, r.open = r.open[0], r.open[1:]
+		r.endItem(status)
+	}
+	r.current = nil
+}
+
 func (r *response) endItem(status string) {
-	s, it := r.s, r.current
+	s, it := r.s, r.current.item
 	it.Status = status
 	switch {
 	case it.Type == "function_call":
@@ -257,9 +272,12 @@ func (r *response) endItem(status string) {
 	case it.parts > 0:
 		r.endPart()
 	}
-	if !r.params.OutOfBand && slices.Contains(s.conv.items, it) {
-		s.tellItem("conversation.item.done", it)
+	if at := slices.Index(s.conv.items, it); !r.params.OutOfBand && at >= 0 {
+		previous := s.conv.before(it.ID)
+		if at == 1 {
+			previous = "" // the live API does not name the first item of a conversation here
+		}
+		s.emit("conversation.item.done", itemEvent{orNull(previous), it})
 	}
-	s.emit("response.output_item.done", outputItemEvent{r.id, len(r.output) - 1, it})
-	r.current = nil
+	s.emit("response.output_item.done", outputItemEvent{r.id, r.current.index, it})
 }

@@ -138,7 +138,7 @@ func (s *session) handleResponseCreate(members map[string]any, raw []byte) *apiE
 			return invalid("invalid_value", "response", "Invalid response: %v", err)
 		}
 		if s.spoken && params.Modality == "audio" && params.Voice != s.config.Audio.Output.Voice {
-			return invalid("cannot_update_voice", "", "Cannot update a conversation's voice if assistant audio is present.")
+			return errVoiceFixed()
 		}
 		if input, ok := body["input"].([]any); ok {
 			var e *apiError

@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"unicode/utf8"
 )
 
 // rule checks a decoded JSON value; path names it in the error, as in "session.audio.input".
@@ -147,9 +148,9 @@ func shortText(limit int) rule {
 		if !ok {
 			return errType(path, "a string", v)
 		}
-		if len(s) > limit {
+		if n := utf8.RuneCountInString(s); n > limit {
 			return invalid("string_above_max_length", path,
-				"Invalid '%s': string too long. Expected a string with maximum length %d, but got a string with length %d instead.", path, limit, len(s))
+				"Invalid '%s': string too long. Expected a string with maximum length %d, but got a string with length %d instead.", path, limit, n)
 		}
 		return nil
 	}

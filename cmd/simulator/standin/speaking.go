@@ -25,16 +25,25 @@ type contentPartEvent struct {
 }
 
 func (r *response) part() contentPart {
-	said := string(r.text)
+	said := string(r.current.text)
 	if r.current.generated {
 		return contentPart{Type: "audio", Transcript: &said}
 	}
 	return contentPart{Type: "text", Text: &said}
 }
 
+// What a reasoning model says is a preamble, as before a function call, or the answer.
+const (
+	phaseCommentary = "commentary"
+	phaseFinal      = "final_answer"
+)
+
 // startMessage begins a message with one content part.
-func (r *response) startMessage(audio bool) {
+func (r *response) startMessage(audio bool, phase string) {
 	it := &item{ID: newID("item_"), Type: "message", Role: "assistant", generated: audio, format: r.params.Format}
+	if reasons(r.s.config.Model) {
+		it.phase = phase
+	}
 	r.startItem(it)
 	it.parts = 1
 	kind := "output_text"
@@ -57,7 +66,7 @@ func audioDeltaPrefix(head outputEvent) []byte {
 
 // endPart sends the end events of the message's content.
 func (r *response) endPart() {
-	s, head, said := r.s, r.head(), string(r.text)
+	s, head, said := r.s, r.head(), string(r.current.text)
 	p := &r.current.Content[0]
 	if r.current.generated {
 		if r.current.truncated {
@@ -81,8 +90,8 @@ func (r *response) endPart() {
 
 // say sends a piece of text or transcript.
 func (r *response) say(piece string) {
-	r.text = append(r.text, piece...)
-	r.textTokens = r.earlierTokens + textTokens(string(r.text))
+	r.current.text = append(r.current.text, piece...)
+	r.textTokens = r.earlierTokens + textTokens(string(r.current.text))
 	eventType := "response.output_text.delta"
 	if r.current.generated {
 		eventType = "response.output_audio_transcript.delta"
@@ -104,18 +113,20 @@ func (r *response) overBudget() bool {
 	return true
 }
 
-func (r *response) runMessage(words string) {
+func (r *response) runMessage(words, phase string) {
 	switch {
 	case words == "":
 	case r.params.Modality == "audio":
-		r.runSpeech(words)
+		r.runSpeech(words, phase)
 	default:
-		r.runText(words)
+		r.runText(words, phase)
 	}
 }
 
-func (r *response) runText(words string) {
-	if !r.step(0, func() { r.startMessage(false) }) {
+// runText leaves the message open: the live API ends a written message only when the calls
+// behind it have been written too.
+func (r *response) runText(words, phase string) {
+	if !r.step(0, func() { r.endItems(statusCompleted); r.startMessage(false, phase) }) {
 		return
 	}
 	for _, word := range strings.SplitAfter(words, " ") {
@@ -123,12 +134,11 @@ func (r *response) runText(words string) {
 			return
 		}
 	}
-	r.step(0, func() { r.endItem(statusCompleted) })
 }
 
 // runSpeech sends audio and the words in it, Speed times as fast as they are spoken.
-func (r *response) runSpeech(said string) {
-	if !r.step(0, func() { r.startMessage(true) }) {
+func (r *response) runSpeech(said, phase string) {
+	if !r.step(0, func() { r.endItems(statusCompleted); r.startMessage(true, phase) }) {
 		return
 	}
 	voice := newSpeaker(said, r.params.Voice, r.params.Speed)
@@ -158,7 +168,6 @@ func (r *response) runSpeech(said string) {
 		if len(words) > 0 {
 			r.say(strings.Join(words, ""))
 		}
-		r.endItem(statusCompleted)
 	})
 }
 
