@@ -54,7 +54,7 @@ var (
 
 // credential finds what a request identifies itself with.
 func credential(r *http.Request) (string, error) {
-	if credentialInQuery(r.URL.RawQuery) {
+	if credentialInQuery(r.URL) {
 		return "", errInQuery
 	}
 	if scheme, rest, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
@@ -77,11 +77,16 @@ var credentialParameters = map[string]bool{
 	"client_secret": true, "authorization": true,
 }
 
-func credentialInQuery(raw string) bool {
-	for pair := range strings.FieldsFuncSeq(raw, func(r rune) bool { return r == '&' || r == ';' }) {
+// namesKeys are the paths where the parameter key is the name of an API key.
+var namesKeys = map[string]bool{sessions: true, usagePath: true}
+
+func credentialInQuery(u *url.URL) bool {
+	for pair := range strings.FieldsFuncSeq(u.RawQuery, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
 		value = unescaped(value)
-		if credentialParameters[strings.ToLower(unescaped(name))] || strings.HasPrefix(value, tokenPrefix) || strings.HasPrefix(value, "sk-") {
+		name = unescaped(name)
+		named := name == "key" && namesKeys[u.Path]
+		if credentialParameters[strings.ToLower(name)] && !named || strings.HasPrefix(value, tokenPrefix) || strings.HasPrefix(value, "sk-") {
 			return true
 		}
 	}

@@ -36,15 +36,12 @@ type (
 	listInput     struct {
 		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
 		Status session.Status `query:"status" enum:"created,active,ended"`
+		Key    string         `query:"key" maxLength:"64" doc:"Name of the API key that opened them; an app key sees its own only"`
+		Fields string         `query:"fields" enum:"summary" doc:"summary leaves out session, limits, policy and expires_at"`
 		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
 		After  string         `query:"after" doc:"next of the page before"`
 	}
-	listOutput struct {
-		Body struct {
-			Sessions []SessionView `json:"sessions" nullable:"false" doc:"Newest first"`
-			Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
-		}
-	}
+	listOutput  struct{ Body SessionList }
 	itemsOutput struct {
 		Body struct {
 			Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
@@ -95,6 +92,7 @@ func (in *createInput) Resolve(c huma.Context) []error {
 
 const (
 	sessions         = "/realtime/sessions"
+	usagePath        = "/realtime/usage"
 	internalSessions = "/internal/sessions" // for the other nodes
 )
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 	"time"
 
@@ -166,31 +165,6 @@ func (g *Gateway) get(ctx context.Context, in *idInput) (*sessionOutput, error) 
 	return &sessionOutput{Body: view(f.rec)}, nil
 }
 
-func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) {
-	q, err := query(callerOf(ctx), in)
-	if err != nil {
-		return nil, err
-	}
-	g.flush(ctx)
-	page, next, err := g.Store.Records(ctx, q)
-	var invalid *session.InvalidError
-	switch {
-	case errors.As(err, &invalid):
-		return nil, queryProblem("query."+invalid.Field, invalid.Detail)
-	case err != nil:
-		return nil, storeError{err}
-	}
-	out := &listOutput{}
-	out.Body.Sessions, out.Body.Next = make([]SessionView, 0, len(page)), next
-	for _, rec := range page {
-		if ctl, ok := g.Hub.Controller(rec.ID); ok {
-			rec = ctl.Record()
-		}
-		out.Body.Sessions = append(out.Body.Sessions, view(rec))
-	}
-	return out, nil
-}
-
 // flush lets what this node's sessions did show in the store. A store that is away
 // shows in the read that follows.
 func (g *Gateway) flush(ctx context.Context) {
@@ -204,27 +178,6 @@ func (g *Gateway) flush(ctx context.Context) {
 const flushTime = 2 * time.Second
 
 func newSessionID() session.ID { return session.ID(session.NewID("rs_")) }
-
-func query(who caller, in *listInput) (session.Query, error) {
-	q := session.Query{Status: in.Status, Limit: in.Limit, After: in.After}
-	if !who.Key.Role.atLeast(RoleOperator) {
-		q.Key = who.Key.Name
-	}
-	for _, label := range in.Label {
-		k, v, ok := strings.Cut(label, ":")
-		if !ok || k == "" {
-			return q, queryProblem("query.label", "want key:value")
-		}
-		if q.Labels == nil {
-			q.Labels = map[string]string{}
-		}
-		if _, twice := q.Labels[k]; twice {
-			return q, queryProblem("query.label", "the key "+strconv.Quote(k)+" is there twice, and a session has one value of it")
-		}
-		q.Labels[k] = v
-	}
-	return q, nil
-}
 
 func queryProblem(location, message string) *Problem {
 	p := refuse(422, "invalid-request", "validation failed")

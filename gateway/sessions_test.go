@@ -1,7 +1,9 @@
 package gateway_test
 
 import (
+	"encoding/json"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -84,6 +86,11 @@ func TestListIsTheCallersAndSelects(t *testing.T) {
 		operator + " ?status=created":              {"a1", "b1"},
 		other + " ?label=team:red":                 {"b1"},
 		operator + " ?label=team:red&status=ended": {"a2"},
+		operator + " ?key=app":                     {"a1", "a2"},
+		operator + " ?key=other&status=created":    {"b1"},
+		operator + " ?key=nobody":                  nil,
+		app + " ?key=app&status=created":           {"a1"},
+		app + " ?key=other":                        nil,
 	} {
 		key, query, _ := strings.Cut(query, " ")
 		seen := map[string]bool{}
@@ -103,6 +110,43 @@ func TestListIsTheCallersAndSelects(t *testing.T) {
 	next, _ := page.field(t, "next").(string)
 	if rest := r.must(200, "GET", "/realtime/sessions?limit=2&after="+next, operator, "").field(t, "sessions").([]any); next == "" || len(rest) != 1 {
 		t.Errorf("second page after %q has %d sessions, want 1", next, len(rest))
+	}
+	r.must(400, "GET", "/realtime/sessions?key="+url.QueryEscape(other), operator, "")
+}
+
+func TestListHasTotalsAndASummaryForm(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	secret := r.open("a1")
+	r.must(201, "POST", "/realtime/sessions", app, `{"session_id":"a2","labels":{"team":"red"}}`)
+	r.must(201, "POST", "/realtime/sessions", other, `{"session_id":"b1"}`)
+	r.must(200, "DELETE", "/realtime/sessions/a2", app, "")
+	r.attach("/realtime/sessions/a1/relay", secret).until("session.created")
+	list := r.must(200, "GET", "/realtime/sessions?fields=summary&limit=1&label=team:red", operator, "")
+	var page struct {
+		Total    int
+		Sessions []map[string]any
+		Totals   json.RawMessage
+	}
+	if err := json.Unmarshal(list.body, &page); err != nil || page.Total != 1 || len(page.Sessions) != 1 {
+		t.Fatalf("%v: %s", err, list.body)
+	}
+	want := `{"status":{"active":1,"created":1,"ended":1},"nodes":{"http://node":2},"live":2,"unattended":1,"clients":1}`
+	if string(page.Totals) != want {
+		t.Errorf("totals are %s, want %s", page.Totals, want)
+	}
+	for _, name := range []string{"session", "limits", "policy"} {
+		if _, there := page.Sessions[0][name]; there {
+			t.Errorf("a summary has %s", name)
+		}
+	}
+	for _, name := range []string{"session_id", "status", "reason", "key", "node", "labels", "model", "usage", "created_at", "ended_at"} {
+		if _, there := page.Sessions[0][name]; !there {
+			t.Errorf("a summary has no %s: %s", name, list.body)
+		}
+	}
+	own := r.must(200, "GET", "/realtime/sessions?key=app", other, "")
+	if live := own.field(t, "totals", "live"); live != 1.0 || own.field(t, "total") != 0.0 {
+		t.Errorf("an app key is told of others' sessions: %s", own.body)
 	}
 }
 

@@ -16,8 +16,8 @@ type SessionView struct {
 	Key        string            `json:"key" doc:"Name of the API key that opened it"`
 	Node       string            `json:"node,omitempty" doc:"Node that runs it, or ran it last"`
 	Labels     map[string]string `json:"labels,omitempty"`
-	Limits     session.Limits    `json:"limits"`
-	Policy     string            `json:"policy" doc:"Policy of its client tokens, unless a token has its own"`
+	Limits     *session.Limits   `json:"limits,omitempty"`
+	Policy     string            `json:"policy,omitempty" doc:"Policy of its client tokens, unless a token has its own"`
 	Model      string            `json:"model,omitempty"`
 	Session    json.RawMessage   `json:"session,omitempty" doc:"Effective API session as the upstream last reported it"`
 	Usage      session.Usage     `json:"usage"`
@@ -32,10 +32,16 @@ type SessionView struct {
 func view(r session.Record) SessionView {
 	return SessionView{
 		SessionID: r.ID, Status: r.Status, Reason: r.Reason, Key: r.Key, Node: r.Node,
-		Labels: r.Labels, Limits: r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: r.Session,
+		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: r.Session,
 		Usage: r.Usage, Clients: r.Clients, Responding: r.Responding,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
+}
+
+// summary leaves out what a list of many sessions does not show.
+func summary(v SessionView) SessionView {
+	v.Session, v.Limits, v.Policy, v.ExpiresAt = nil, nil, "", time.Time{}
+	return v
 }
 
 // ClientSecret is a client token as OpenAI's contract has it.

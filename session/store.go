@@ -17,8 +17,7 @@ type Store interface {
 	// Record returns ErrNotFound for a session that is unknown or was forgotten.
 	Record(ctx context.Context, id ID) (Record, error)
 
-	// Records lists sessions, newest first.
-	Records(ctx context.Context, q Query) (page []Record, next string, err error)
+	Index
 
 	// Items returns the conversation in order; ErrNotFound as Record.
 	Items(ctx context.Context, id ID) ([]Item, error)
@@ -39,6 +38,34 @@ type Change struct {
 	Event   *LoggedEvent // appended to the log unless its ID is there or older than the newest
 }
 
+// Index finds sessions without reading all of them.
+type Index interface {
+	// Records lists the sessions that q selects, newest first. A page is empty only if
+	// there is nothing to list behind q.After.
+	Records(ctx context.Context, q Query) (Page, error)
+
+	// Totals sums up the sessions of one API key, or of all with key "".
+	Totals(ctx context.Context, key string) (Totals, error)
+}
+
+// Page is a part of a list of sessions.
+type Page struct {
+	Records []Record
+	Next    string // Query.After of the next page; empty on the last
+	Total   int    // sessions that the query selects, on all pages
+}
+
+// Totals are numbers of sessions. All but Status are of live ones, which have not ended.
+type Totals struct {
+	Status     map[Status]int // every status is there
+	Nodes      map[string]int // by URL; only nodes that run sessions
+	Unattended int            // without a client
+	Clients    int
+}
+
+// Live is the number of sessions that have not ended.
+func (t Totals) Live() int { return t.Status[StatusCreated] + t.Status[StatusActive] }
+
 // Query selects records. Zero fields select all.
 type Query struct {
 	Key    string            // only sessions of this API key
@@ -46,6 +73,19 @@ type Query struct {
 	Labels map[string]string // all of these
 	Limit  int               // at most this many; 0 is 50, at most 200
 	After  string            // "next" of the page before
+}
+
+// Selects reports whether q, but for its page, selects r.
+func (q Query) Selects(r Record) bool {
+	if q.Key != "" && r.Key != q.Key || q.Status != "" && r.Status != q.Status {
+		return false
+	}
+	for name, want := range q.Labels {
+		if got, ok := r.Labels[name]; !ok || got != want {
+			return false
+		}
+	}
+	return true
 }
 
 // Directory knows which node runs which session. Safe for many callers at once.

@@ -14,8 +14,8 @@ import (
 // sessionKey names a key of one session; part is record, items, order, log, epoch or lease.
 func sessionKey(id session.ID, part string) string { return "gw:{s:" + string(id) + "}:" + part }
 
-// indexKey names a key of the list of all sessions or, unless key is empty, of those of
-// one API key; part is list or expiry.
+// indexKey names a key of the index of all sessions or, unless key is empty, of those of
+// one API key; part is list, until, terms, entries, sums or expiry.
 func indexKey(key, part string) string {
 	if key == "" {
 		return "gw:{i}:" + part

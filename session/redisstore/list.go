@@ -3,96 +3,120 @@ package redisstore
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
-
-	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
 )
 
 const (
-	listStep = 100  // records read in one round trip
-	listMost = 1000 // records looked at in one call of Records
+	listPage = 50   // sessions of a page, unless the query says otherwise
+	listMost = 200  // and at most
+	walkStep = 5000 // sessions looked at in one call of lua/select.lua
 )
 
-// cursor is the form of Query.After: an entry of the list.
+// cursor is the form of Query.After: a member of the list.
 var cursor = regexp.MustCompile(`^[0-9a-f]{16}\.[A-Za-z0-9_-]{1,64}$`)
 
-// Records implements [session.Store]. One call looks at a thousand records at most:
-// where few of them match, a page may be short, or empty, and still have a next.
-func (s *Store) Records(ctx context.Context, q session.Query) (page []session.Record, next string, err error) {
-	limit := min(cmp.Or(max(q.Limit, 0), 50), 200)
+// Records implements [session.Index]. It reads the records of the page and no others.
+func (s *Store) Records(ctx context.Context, q session.Query) (session.Page, error) {
 	if q.After != "" && !cursor.MatchString(q.After) {
-		return nil, "", &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
+		return session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 	}
-	next = q.After
-	for range listMost / listStep {
-		members, bodies, err := s.step(ctx, q.Key, next)
+	page, err := s.page(ctx, q, min(cmp.Or(max(q.Limit, 0), listPage), listMost))
+	if err != nil {
+		return session.Page{}, fmt.Errorf("list records: %w", err)
+	}
+	return page, nil
+}
+
+func (s *Store) page(ctx context.Context, q session.Query, limit int) (page session.Page, err error) {
+	if err := s.tidy(ctx, q.Key); err != nil {
+		return page, err
+	}
+	wanted := wantedTerms(q)
+	if page.Total, err = s.total(ctx, q.Key, wanted); err != nil {
+		return page, err
+	}
+	// One more than the page holds shows whether there is another.
+	for after := q.After; len(page.Records) <= limit; {
+		var members []string
+		if after, _, members, err = s.walk(ctx, q.Key, wanted, after, limit+1-len(page.Records)); err != nil {
+			return page, err
+		}
+		bodies, err := s.bodies(ctx, members)
 		if err != nil {
-			return nil, "", fmt.Errorf("list records: %w", err)
+			return page, err
 		}
 		for i, body := range bodies {
-			if len(page) == limit {
-				return page, next, nil
-			}
-			next = members[i]
-			r, ok, err := match(body, q)
+			r, ok, err := decoded(body)
 			if err != nil {
-				return nil, "", fmt.Errorf("list records: %s: %w", members[i], err)
+				return page, fmt.Errorf("%s: %w", members[i], err)
 			}
-			if ok {
-				page = append(page, r)
+			if ok && member(r) == members[i] && q.Selects(r) {
+				page.Records = append(page.Records, r)
 			}
 		}
-		if len(members) < listStep {
-			return page, "", nil
+		if after == "" {
+			break
 		}
 	}
-	return page, next, nil
+	if len(page.Records) > limit {
+		page.Records = page.Records[:limit]
+		page.Next = member(page.Records[limit-1])
+	}
+	return page, nil
 }
 
-// step reads the entries of a list after one of them, and their records in one round trip.
-func (s *Store) step(ctx context.Context, key, after string) (members []string, bodies []*redis.StringCmd, err error) {
-	from := "+"
-	if after != "" {
-		from = "(" + after
+// walk finds up to limit members behind one, or counts them if limit is 0. last is where to
+// go on, empty at the end.
+func (s *Store) walk(ctx context.Context, key string, wanted []string, after string, limit int) (last string, count int, members []string, err error) {
+	args := []any{after, limit, walkStep}
+	for _, term := range wanted {
+		args = append(args, term)
 	}
-	members, err = s.client.ZRangeArgs(ctx, redis.ZRangeArgs{
-		Key: indexKey(key, "list"), ByLex: true, Rev: true, Start: from, Stop: "-", Count: listStep,
-	}).Result()
-	if err != nil || len(members) == 0 {
-		return nil, nil, err
+	c := &call{script: selectScript, keys: []string{indexKey(key, "list"), indexKey(key, "terms")}, args: args}
+	if err := s.run(ctx, []*call{c}); err != nil {
+		return "", 0, nil, err
 	}
-	pipe := s.client.Pipeline()
-	for _, m := range members {
-		bodies = append(bodies, pipe.HGet(ctx, sessionKey(session.ID(m[17:]), "record"), "body"))
+	answer, err := c.answer.Slice()
+	if err != nil {
+		return "", 0, nil, err
 	}
-	// redis.Nil is a record that was forgotten.
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, nil, err
+	last, _ = answer[0].(string)
+	n, _ := answer[1].(int64)
+	for _, m := range answer[2:] {
+		name, _ := m.(string)
+		members = append(members, name)
 	}
-	return members, bodies, nil
+	return last, int(n), members, nil
 }
 
-// match decodes a record and reports whether q selects it.
-func match(body *redis.StringCmd, q session.Query) (r session.Record, ok bool, err error) {
-	raw, err := body.Bytes()
-	if errors.Is(err, redis.Nil) {
-		return r, false, nil
+// total counts the members that have all terms.
+func (s *Store) total(ctx context.Context, key string, wanted []string) (total int, err error) {
+	switch len(wanted) {
+	case 0:
+		n, err := s.client.ZCard(ctx, indexKey(key, "list")).Result()
+		return int(n), err
+	case 1:
+		n, err := s.client.ZLexCount(ctx, indexKey(key, "terms"), "["+wanted[0]+" ", "("+wanted[0]+"!").Result()
+		return int(n), err
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, &r)
-	}
-	if err != nil || q.Key != "" && r.Key != q.Key || q.Status != "" && r.Status != q.Status {
-		return r, false, err
-	}
-	for name, want := range q.Labels {
-		if got, ok := r.Labels[name]; !ok || got != want {
-			return r, false, nil
+	for after := ""; ; {
+		last, n, _, err := s.walk(ctx, key, wanted, after, 0)
+		if total += n; err != nil || last == "" {
+			return total, err
 		}
+		after = last
 	}
-	return r, true, nil
+}
+
+func wantedTerms(q session.Query) (wanted []string) {
+	if q.Status != "" {
+		wanted = append(wanted, statusTerm(q.Status))
+	}
+	for name, value := range q.Labels {
+		wanted = append(wanted, labelTerm(name, value))
+	}
+	return wanted
 }

@@ -13,6 +13,8 @@ var (
 	applySource string
 	//go:embed lua/index.lua
 	indexSource string
+	//go:embed lua/select.lua
+	selectSource string
 	//go:embed lua/acquire.lua
 	acquireSource string
 	//go:embed lua/renew.lua
@@ -40,6 +42,7 @@ var (
 
 	applyScript     = redis.NewScript(applySource)
 	indexScript     = redis.NewScript(indexSource)
+	selectScript    = redis.NewScript(selectSource)
 	acquireScript   = redis.NewScript(acquireSource)
 	renewScript     = redis.NewScript(renewSource)
 	releaseScript   = redis.NewScript(releaseSource)

@@ -124,48 +124,62 @@ func (m *Memory) knownLocked(id session.ID) (*kept, error) {
 	return nil, session.ErrNotFound
 }
 
-// Records implements [session.Store].
-func (m *Memory) Records(_ context.Context, q session.Query) (page []session.Record, next string, err error) {
+// Records implements [session.Index].
+func (m *Memory) Records(_ context.Context, q session.Query) (session.Page, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
 	case m.down != nil:
-		return nil, "", m.down
+		return session.Page{}, m.down
 	case q.After != "" && !isPlace(q.After):
-		return nil, "", &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
+		return session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 	}
 	var all []session.Record
 	for _, s := range m.sessions {
-		if s.record != nil && matches(*s.record, q) {
+		if s.record != nil && q.Selects(*s.record) {
 			all = append(all, copied(*s.record))
 		}
 	}
+	page := session.Page{Total: len(all)}
 	slices.SortFunc(all, func(a, b session.Record) int { return strings.Compare(place(b), place(a)) })
 	if q.After != "" {
 		all = slices.DeleteFunc(all, func(r session.Record) bool { return place(r) >= q.After })
 	}
-	limit := min(cmp.Or(max(q.Limit, 0), 50), 200)
-	if len(all) > limit {
-		return all[:limit], place(all[limit-1]), nil
+	page.Records = all
+	if limit := min(cmp.Or(max(q.Limit, 0), 50), 200); len(all) > limit {
+		page.Records, page.Next = all[:limit], place(all[limit-1])
 	}
-	return all, "", nil
+	return page, nil
+}
+
+// Totals implements [session.Index].
+func (m *Memory) Totals(_ context.Context, key string) (session.Totals, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := session.Totals{Nodes: map[string]int{}, Status: map[session.Status]int{
+		session.StatusCreated: 0, session.StatusActive: 0, session.StatusEnded: 0,
+	}}
+	for _, s := range m.sessions {
+		r := s.record
+		if r == nil || key != "" && r.Key != key {
+			continue
+		}
+		t.Status[r.Status]++
+		if r.Status == session.StatusEnded {
+			continue
+		}
+		t.Nodes[r.Node]++
+		t.Clients += r.Clients
+		if r.Clients == 0 {
+			t.Unattended++
+		}
+	}
+	return t, m.down
 }
 
 // place sorts records by creation and tells them apart.
 func place(r session.Record) string {
 	return fmt.Sprintf("%016x.%s", max(0, r.CreatedAt.UnixMicro()), r.ID)
-}
-
-func matches(r session.Record, q session.Query) bool {
-	if q.Key != "" && r.Key != q.Key || q.Status != "" && r.Status != q.Status {
-		return false
-	}
-	for name, want := range q.Labels {
-		if got, ok := r.Labels[name]; !ok || got != want {
-			return false
-		}
-	}
-	return true
 }
 
 // Items implements [session.Store].

@@ -30,6 +30,8 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"list by key, status, labels": testListFilter,
 		"list pages":                  testListPages,
 		"list refuses a foreign page": testListCursor,
+		"list of what is rare":        testListRare,
+		"totals":                      testTotals,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -102,8 +104,8 @@ func testUnknown(t *testing.T, s session.Store) {
 	wantInvalid(t, err, "changes[1]")
 	_, err = s.Record(t.Context(), "good")
 	wantNotFound(t, err)
-	if page, next, err := s.Records(t.Context(), session.Query{}); len(page) > 0 || next != "" || err != nil {
-		t.Fatalf("an empty store lists %v, %q, %v", page, next, err)
+	if page, err := s.Records(t.Context(), session.Query{}); len(page.Records) > 0 || page.Next != "" || page.Total != 0 || err != nil {
+		t.Fatalf("an empty store lists %+v, %v", page, err)
 	}
 }
 
@@ -277,9 +279,9 @@ func testUnicode(t *testing.T, s session.Store) {
 	r.Labels = map[string]string{"}{": "{s:other}", "città": "東京 \u0000 😀"}
 	item := said("s-1", "it}em{", "héllo \"😀\" \u2028</script>")
 	apply(t, s, session.Change{ID: "s-1", Epoch: 1, Record: &r}, item)
-	page, _, err := s.Records(t.Context(), session.Query{Key: r.Key, Labels: r.Labels})
+	page, err := s.Records(t.Context(), session.Query{Key: r.Key, Labels: r.Labels})
 	must(t, err)
-	if len(page) != 1 || !reflect.DeepEqual(page[0], r) {
+	if len(page.Records) != 1 || !reflect.DeepEqual(page.Records[0], r) {
 		t.Fatalf("listed %+v", page)
 	}
 	wantItems(t, s, "s-1", "it}em{:"+item.Item.Text)

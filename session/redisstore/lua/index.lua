@@ -1,22 +1,87 @@
--- Puts sessions into one list and takes out those whose record is gone by now.
+-- Puts sessions into one index, in place of what it had of them, and takes out those whose
+-- record has expired.
 --
--- KEYS  1 list  2 expiry
--- ARGV  1 now  2 milliseconds to keep both keys when nothing is put in
---       3… pairs of a member and the time at which its record is forgotten
+-- KEYS  1 list: members, all of score 0
+--       2 until: members by the time at which their record expires
+--       3 terms: '<term> <member>', all of score 0
+--       4 entries: member → epoch, clients and terms, a line each
+--       5 sums: how many members have a term, and their clients
+--       6 expiry: the members that an older version of the gateway has written
+-- ARGV  1 now  2 milliseconds to keep the keys when nothing is put in
+--       3 how many expired members to take out at most
+--       4… for each session: its member, the time at which its record expires, its entry
+--          (empty: it has no record) and its score in expiry, if it is read from there
 --       (all times in unix milliseconds)
+-- Returns how many members had expired, and how many are in expiry.
 
-for i = 3, #ARGV, 2 do
-  redis.call('ZADD', KEYS[1], 0, ARGV[i])
-  redis.call('ZADD', KEYS[2], ARGV[i + 1], ARGV[i])
+local changes = {}
+
+local function change(name, by)
+  changes[name] = (changes[name] or 0) + by
 end
 
--- At most 100 at a time, so that a call stays short; each Apply takes out some.
-local gone = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, 100)
-if #gone > 0 then
-  redis.call('ZREM', KEYS[1], unpack(gone))
-  redis.call('ZREM', KEYS[2], unpack(gone))
+local function read(entry)
+  local epoch, clients, rest = string.match(entry, '^(%d+)\n(%d+)(.*)$')
+  local terms = {}
+  for term in string.gmatch(rest, '[^\n]+') do terms[term] = true end
+  return tonumber(epoch), tonumber(clients), terms
 end
 
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return 1
+-- Sums are kept of all terms but labels, of which there may be any number.
+local function counted(term)
+  return string.sub(term, 1, 2) ~= 'l:'
+end
+
+local function replace(member, before, after)
+  local _, old_clients, old = read(before)
+  local _, new_clients, new = read(after)
+  for term in pairs(old) do
+    if not new[term] then
+      redis.call('ZREM', KEYS[3], term .. ' ' .. member)
+      if counted(term) then change(term, -1) end
+    end
+  end
+  for term in pairs(new) do
+    if not old[term] then
+      redis.call('ZADD', KEYS[3], 0, term .. ' ' .. member)
+      if counted(term) then change(term, 1) end
+    end
+  end
+  change('clients', new_clients - old_clients)
+end
+
+local nothing = '0\n0'
+
+local function take_out(member)
+  replace(member, redis.call('HGET', KEYS[4], member) or nothing, nothing)
+  redis.call('ZREM', KEYS[1], member)
+  redis.call('ZREM', KEYS[2], member)
+  redis.call('HDEL', KEYS[4], member)
+end
+
+local function put(member, until_, entry)
+  local before = redis.call('HGET', KEYS[4], member) or nothing
+  if (read(entry)) < (read(before)) then return end -- of a node that has lost the session
+  redis.call('ZADD', KEYS[2], until_, member)
+  if entry == before then return end
+  redis.call('ZADD', KEYS[1], 0, member)
+  replace(member, before, entry)
+  redis.call('HSET', KEYS[4], member, entry)
+end
+
+for i = 4, #ARGV, 4 do
+  local member, until_, entry, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  if entry ~= '' then put(member, until_, entry) else take_out(member) end
+  if score ~= '' and redis.call('ZSCORE', KEYS[6], member) == score then
+    redis.call('ZREM', KEYS[6], member)
+  end
+end
+
+local expired = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])
+for _, member in ipairs(expired) do take_out(member) end
+
+for name, by in pairs(changes) do
+  if by ~= 0 and redis.call('HINCRBY', KEYS[5], name, by) == 0 then redis.call('HDEL', KEYS[5], name) end
+end
+for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+return {#expired, redis.call('ZCARD', KEYS[6])}

@@ -1,0 +1,106 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"switchboard/session"
+)
+
+// SessionList is a page of sessions, and numbers of all that the caller may see.
+type SessionList struct {
+	Sessions []SessionView `json:"sessions" nullable:"false" doc:"Newest first. Empty only if no session matches"`
+	Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
+	Total    int           `json:"total" doc:"Sessions that match, on all pages"`
+	Totals   Totals        `json:"totals" doc:"Of all sessions that the caller may see, whether they match or not"`
+}
+
+// Totals sums up sessions; all but Status of those that have not ended.
+type Totals struct {
+	Status     map[session.Status]int `json:"status" doc:"Sessions by status: created, active, ended"`
+	Nodes      map[string]int         `json:"nodes" doc:"Live sessions by the node that runs them"`
+	Live       int                    `json:"live" doc:"Sessions that have not ended"`
+	Unattended int                    `json:"unattended" doc:"Live sessions without a client"`
+	Clients    int                    `json:"clients" doc:"Clients attached"`
+}
+
+func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) {
+	who := callerOf(ctx)
+	if _, known := g.Keys.Lookup(in.Key); known {
+		return nil, errInQuery // its secret in place of its name
+	}
+	q, err := query(who, in)
+	if err != nil {
+		return nil, err
+	}
+	g.flush(ctx)
+	page, err := g.page(ctx, who, q)
+	if err != nil {
+		return nil, err
+	}
+	totals, err := g.Store.Totals(ctx, who.scope())
+	if err != nil {
+		return nil, storeError{err}
+	}
+	out := &listOutput{Body: SessionList{
+		Sessions: make([]SessionView, len(page.Records)), Next: page.Next, Total: page.Total,
+		Totals: Totals{
+			Status: totals.Status, Nodes: totals.Nodes, Live: totals.Live(),
+			Unattended: totals.Unattended, Clients: totals.Clients,
+		},
+	}}
+	for i, rec := range page.Records {
+		if ctl, ok := g.Hub.Controller(rec.ID); ok {
+			rec = ctl.Record()
+		}
+		out.Body.Sessions[i] = view(rec)
+		if in.Fields == "summary" {
+			out.Body.Sessions[i] = summary(out.Body.Sessions[i])
+		}
+	}
+	return out, nil
+}
+
+// page reads the sessions that q selects, if the caller may see any of them.
+func (g *Gateway) page(ctx context.Context, who caller, q session.Query) (session.Page, error) {
+	if q.Key != "" && !who.sees(q.Key) {
+		return session.Page{}, nil
+	}
+	page, err := g.Store.Records(ctx, q)
+	var invalid *session.InvalidError
+	switch {
+	case errors.As(err, &invalid):
+		return page, queryProblem("query."+invalid.Field, invalid.Detail)
+	case err != nil:
+		return page, storeError{err}
+	}
+	return page, nil
+}
+
+// scope is the API key whose sessions the caller sees; empty: it sees all.
+func (c caller) scope() string {
+	if c.Key.Role.atLeast(RoleOperator) {
+		return ""
+	}
+	return c.Key.Name
+}
+
+func query(who caller, in *listInput) (session.Query, error) {
+	q := session.Query{Key: orDefault(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After}
+	for _, label := range in.Label {
+		k, v, ok := strings.Cut(label, ":")
+		if !ok || k == "" {
+			return q, queryProblem("query.label", "want key:value")
+		}
+		if q.Labels == nil {
+			q.Labels = map[string]string{}
+		}
+		if _, twice := q.Labels[k]; twice {
+			return q, queryProblem("query.label", "the key "+strconv.Quote(k)+" is there twice, and a session has one value of it")
+		}
+		q.Labels[k] = v
+	}
+	return q, nil
+}
