@@ -13,8 +13,10 @@ import (
 	"switchboard/session"
 )
 
-// givenUp is for how long a released lease is known to have been given up.
-const givenUp = time.Minute
+const (
+	givenUp   = time.Minute // for how long a released lease is known to have been given up
+	unstarted = time.Second // and one of a session that was refused before it began: many may be
+)
 
 // Acquire implements [session.Directory]. A node that holds the lease itself gets a new
 // epoch; what it wrote under the old one and did not send yet is refused from then on.
@@ -94,8 +96,8 @@ func (s *Store) Release(ctx context.Context, l session.Lease) error {
 	nobody.Node = ""
 	c := &call{
 		script: releaseScript,
-		keys:   []string{sessionKey(l.ID, "lease")},
-		args:   []any{leaseValue(l), leaseValue(nobody), givenUp.Milliseconds()},
+		keys:   []string{sessionKey(l.ID, "lease"), sessionKey(l.ID, "epoch"), sessionKey(l.ID, "record")},
+		args:   []any{leaseValue(l), leaseValue(nobody), givenUp.Milliseconds(), unstarted.Milliseconds()},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
 		return fmt.Errorf("release lease of %s: %w", l.ID, err)
