@@ -15,6 +15,7 @@ type ack struct {
 	itemID  string      // of the item it must speak of, "" for any
 	settle  func(reply) // called once, under the controller's lock: it must not wait
 	at      time.Time   // when it was added
+	refusal string      // code of an error that answers nothing else; "" if there is none
 
 	instructs bool // an update of a client's that sets the instructions
 }
@@ -59,17 +60,24 @@ func (a *acks) done(typ, itemID string, raw []byte) *ack {
 	return nil
 }
 
-// failed settles the one that an error answers: by event_id, or, for an error without
-// one, the oldest update of a client that gave its event no ID.
-func (a *acks) failed(e *UpstreamError) {
+// failed settles the one that an error answers, and returns it: by event_id, or, for an error
+// without one, the oldest update of a client that gave its event no ID. An error that has one
+// which cannot be read answers the oldest of the gateway's own, as does one that lost it but
+// says what only that can have come to.
+func (a *acks) failed(e *UpstreamError) *ack {
 	for _, k := range a.open {
 		anonymous := k.eventID == "" && mayAnswerUpdate(e)
-		if k.eventID == e.EventID && e.EventID != "" || anonymous {
+		ours := e.EventID == "" && k.own() && (e.astray || e.Code != "" && e.Code == k.refusal)
+		if k.eventID == e.EventID && e.EventID != "" || anonymous || ours {
 			a.finish(k, reply{err: e})
-			return
+			return k
 		}
 	}
+	return nil
 }
+
+// own reports whether the gateway itself waits for the answer.
+func (k *ack) own() bool { return strings.HasPrefix(k.eventID, ownPrefix) }
 
 // mayAnswerUpdate reports whether an error may be what an update without event_id came to.
 // Not all of those name a param. In doubt it is: an update that is settled too early costs

@@ -1,6 +1,6 @@
 package session
 
-import "encoding/json"
+import "github.com/tidwall/gjson"
 
 // amend does what an upstream has refused to do because it knows an answer of the model's by
 // its words only: it cuts off what the user did not hear. The audio of an answer comes faster
@@ -11,17 +11,14 @@ func (c *Controller) amend(q request) bool {
 	if it == nil || !it.restated || q.answer != answers["conversation.item.truncate"] {
 		return false
 	}
-	var ev struct {
-		ContentIndex int   `json:"content_index"`
-		AudioEndMS   int64 `json:"audio_end_ms"`
+	index, ms := gjson.GetBytes(q.event, "content_index"), gjson.GetBytes(q.event, "audio_end_ms")
+	if !isCount(ms) {
+		return false // the upstream's refusal stands
 	}
-	if json.Unmarshal(q.event, &ev) != nil {
-		return false
-	}
-	c.saveItem(c.conv.truncate(it.ID, ev.AudioEndMS), nil)
+	c.saveItem(c.conv.truncate(it.ID, countOf(ms)), nil)
 	c.restateLocked(it)
 	c.withholdLocked()
-	c.emitLocked(object{"type": q.answer, "item_id": it.ID, "content_index": ev.ContentIndex, "audio_end_ms": ev.AudioEndMS})
+	c.emitLocked(object{"type": q.answer, "item_id": it.ID, "content_index": countOf(index), "audio_end_ms": countOf(ms)})
 	return true
 }
 

@@ -141,6 +141,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		if it.Status == "in_progress" {
 			it.Status = "incomplete"
 		}
+		it.noticed = it.whole()
 		c.conv.items = append(c.conv.items, &it)
 	}
 	c.recalled.audio = s.Audio

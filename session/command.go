@@ -10,6 +10,9 @@ import (
 	"time"
 )
 
+// alreadyActive is the code of an upstream that was asked for a response while one was active.
+const alreadyActive = "conversation_already_has_active_response"
+
 // Message is an item that the application adds to the conversation.
 type Message struct {
 	Role    string // "user" (default), "system" or "assistant"
@@ -163,14 +166,14 @@ func (c *Controller) Cancel(ctx context.Context) error {
 	c.mu.Lock()
 	c.turn.cancel()
 	c.mu.Unlock()
-	k := &ack{eventID: NewID(ownPrefix), typ: "response.done"}
+	k := &ack{eventID: NewID(ownPrefix), typ: "response.done", refusal: "response_cancel_not_active"}
 	_, err := c.ask(ctx, k, object{"type": "response.cancel", "event_id": k.eventID})
 	return err
 }
 
 // CommitAudio turns the input audio buffer into an item.
 func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error) {
-	k := &ack{eventID: NewID(ownPrefix), typ: "input_audio_buffer.committed"}
+	k := &ack{eventID: NewID(ownPrefix), typ: "input_audio_buffer.committed", refusal: "input_audio_buffer_commit_empty"}
 	raw, err := c.ask(ctx, k, object{"type": "input_audio_buffer.commit", "event_id": k.eventID})
 	if err != nil {
 		return "", err
@@ -203,10 +206,10 @@ func (c *Controller) respond(ctx context.Context) error {
 	}
 	c.turn.requested = time.Now()
 	c.mu.Unlock()
-	k := &ack{eventID: NewID(ownPrefix), typ: "response.created"}
+	k := &ack{eventID: NewID(ownPrefix), typ: "response.created", refusal: alreadyActive}
 	_, err := c.ask(ctx, k, object{"type": "response.create", "event_id": k.eventID})
 	var refused *UpstreamError
-	if errors.As(err, &refused) && refused.Code == "conversation_already_has_active_response" {
+	if errors.As(err, &refused) && refused.Code == alreadyActive {
 		return nil // somebody was quicker; it is asked for again when that response ends
 	}
 	if errors.Is(err, ErrUpstreamLost) {

@@ -48,6 +48,7 @@ type Controller struct {
 	controlled time.Time // last event of a client that was no audio
 	conv       conversation
 	turn       turn
+	facts      facts
 	overlay    Overlay
 	acks       acks
 	requests   requests

@@ -5,7 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/tidwall/gjson"
 )
 
 // conversation is the ordered items of one session, guarded by the controller's lock.
@@ -20,39 +21,6 @@ type conversation struct {
 	live map[string]*spoken // items whose audio or transcript is still coming
 }
 
-// spoken follows what was said of an item while it is being made.
-type spoken struct {
-	response  string
-	audio     int // characters of base64
-	perSecond int // bytes of decoded audio a second
-	text      strings.Builder
-	heardMS   int64 // -1 until truncated
-}
-
-// apiItem is an item as the upstream sends it.
-type apiItem struct {
-	ID, Type, Role, Status, Name, Arguments, Output string
-	CallID                                          string `json:"call_id"`
-	Content                                         []struct {
-		Type, Text, Transcript string
-		Audio                  string
-	}
-}
-
-func (a *apiItem) text() string {
-	var parts []string
-	for _, c := range a.Content {
-		if t := c.Text + c.Transcript; t != "" {
-			parts = append(parts, t)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-func (a *apiItem) hasAudio() bool {
-	return slices.ContainsFunc(a.Content, func(c struct{ Type, Text, Transcript, Audio string }) bool { return c.Audio != "" })
-}
-
 func (v *conversation) find(id string) *Item {
 	for i := len(v.items) - 1; i >= 0; i-- {
 		if v.items[i].ID == id {
@@ -62,28 +30,46 @@ func (v *conversation) find(id string) *Item {
 	return nil
 }
 
-// put adds or replaces an item. after is what a new one follows, if it is not the last.
-func (v *conversation) put(raw json.RawMessage, previous *string, now time.Time) (it *Item, after *string) {
-	var a apiItem
-	if json.Unmarshal(raw, &a) != nil || a.ID == "" {
+// put adds or replaces an item. after is what a new one follows, if it is not the last. What the
+// upstream was told by the gateway stays as it is: it knows no more of it.
+func (v *conversation) put(item gjson.Result, previous *string, now time.Time) (it *Item, after *string) {
+	id := item.Get("id").Str
+	if id == "" {
 		return nil, nil
 	}
-	if it = v.find(a.ID); it == nil {
-		it = &Item{ID: a.ID, CreatedAt: now}
+	if it = v.find(id); it == nil {
+		it = &Item{ID: id, CreatedAt: now}
 		after = v.insert(it, previous)
 	}
-	it.Type, it.Role, it.Status = a.Type, a.Role, a.Status
-	it.Name, it.CallID, it.Arguments, it.Output = a.Name, a.CallID, a.Arguments, a.Output
-	if !a.hasAudio() {
-		it.Raw = slices.Clone(raw)
+	if it.restated {
+		return it, after
 	}
-	if t := a.text(); t != "" {
-		it.Text = t
+	it.Type, it.Role, it.Status = item.Get("type").Str, item.Get("role").Str, item.Get("status").Str
+	it.Name, it.CallID = item.Get("name").Str, item.Get("call_id").Str
+	it.Arguments, it.Output = item.Get("arguments").Str, item.Get("output").Str
+	text, audio := contentOf(item)
+	if !audio && json.Valid([]byte(item.Raw)) { // the scanner trusts what is in strings
+		it.Raw = json.RawMessage(item.Raw)
 	}
-	if s := v.live[a.ID]; s != nil {
+	if text != "" {
+		it.said(text)
+	}
+	if s := v.live[id]; s != nil {
 		s.into(it)
 	}
 	return it, after
+}
+
+// contentOf returns the words of an item's parts, and whether one of them has audio.
+func contentOf(item gjson.Result) (text string, audio bool) {
+	var words []string
+	for _, part := range item.Get("content").Array() {
+		if t := part.Get("text").Str + part.Get("transcript").Str; t != "" {
+			words = append(words, t)
+		}
+		audio = audio || part.Get("audio").Str != ""
+	}
+	return strings.Join(words, " "), audio
 }
 
 // root is the previous_item_id of what goes before all other items.
@@ -117,20 +103,26 @@ func (v *conversation) insert(it *Item, previous *string) (after *string) {
 	return new(v.items[at-1].ID)
 }
 
+// remove takes an item off. A function call whose output is taken off can be answered again.
 func (v *conversation) remove(id string) bool {
 	n := len(v.items)
+	if it := v.find(id); it != nil && it.Type == "function_call_output" {
+		isIt := func(callID string) bool { return callID == it.CallID }
+		v.answering, v.followed = slices.DeleteFunc(v.answering, isIt), slices.DeleteFunc(v.followed, isIt)
+	}
 	v.items = slices.DeleteFunc(v.items, func(it *Item) bool { return it.ID == id })
 	delete(v.live, id)
 	return len(v.items) < n
 }
 
-func (v *conversation) speaking(itemID, response string) *spoken {
+// speaking follows an item that is being made; rate is how many bytes of its audio make a second.
+func (v *conversation) speaking(itemID, response string, rate int) *spoken {
 	if v.live == nil {
 		v.live = make(map[string]*spoken, 1)
 	}
 	s := v.live[itemID]
 	if s == nil {
-		s = &spoken{response: response, perSecond: 48000, heardMS: -1}
+		s = &spoken{response: response, perSecond: rate}
 		v.live[itemID] = s
 	}
 	return s
@@ -151,60 +143,9 @@ func (v *conversation) truncate(id string, ms int64) *Item {
 	if it == nil {
 		return nil
 	}
-	s := v.live[id]
-	if s == nil { // long finished: all of its audio is known
-		s = &spoken{heardMS: -1}
+	if s := v.live[id]; s != nil {
+		s.into(it)
 	}
-	if s.text.Len() == 0 {
-		s.text.WriteString(it.Text)
-	}
-	total := max(it.AudioMS, s.ms())
-	s.heardMS = ms
-	s.into(it)
-	it.AudioMS = total
-	it.Text = heard(s.text.String(), ms, total)
+	it.cutAt(ms)
 	return it
-}
-
-// ms is the length of audio that came so far.
-func (s *spoken) ms() int64 {
-	if s.perSecond == 0 {
-		return 0
-	}
-	return int64(s.audio) / 4 * 3 * 1000 / int64(s.perSecond)
-}
-
-// into writes what is known of the speech to the item.
-func (s *spoken) into(it *Item) {
-	if s.response != "" {
-		it.ResponseID = s.response
-	}
-	it.AudioMS = max(it.AudioMS, s.ms())
-	if s.text.Len() > 0 && it.Text == "" {
-		it.Text = s.text.String()
-	}
-	if s.heardMS >= 0 {
-		ms := s.heardMS
-		it.HeardMS = &ms
-		it.Text = heard(s.text.String(), ms, it.AudioMS)
-	}
-}
-
-// heard cuts a transcript at the share of its audio that was played, at the end of a
-// word. The protocol does not align text and audio, so this is an estimate.
-func heard(text string, ms, total int64) string {
-	if total <= 0 || ms >= total {
-		return text
-	}
-	cut := int(int64(len(text)) * ms / total)
-	if cut >= len(text) {
-		return text
-	}
-	if !strings.Contains(text, " ") { // a script without spaces
-		for cut > 0 && !utf8.RuneStart(text[cut]) {
-			cut--
-		}
-		return text[:cut]
-	}
-	return text[:max(0, strings.LastIndexByte(text[:cut+1], ' '))]
 }

@@ -48,6 +48,8 @@ type UpstreamError struct {
 	Message string `json:"message"`
 	Param   string `json:"param,omitempty"`
 	EventID string `json:"event_id,omitempty"` // of the event it answers
+
+	astray bool // it has an event_id, which cannot be read
 }
 
 // Error gives the code, if there is one, and the upstream's own words.

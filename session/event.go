@@ -38,12 +38,3 @@ func errorEvent(id string, no *refusal) []byte {
 	}
 	return marshal(object{"type": "error", "event_id": id, "error": e})
 }
-
-// upstreamError decodes an error event.
-func upstreamError(raw []byte) *UpstreamError {
-	var ev struct{ Error UpstreamError }
-	if err := json.Unmarshal(raw, &ev); err != nil {
-		return &UpstreamError{Type: "server_error", Message: "unreadable error event"}
-	}
-	return &ev.Error
-}

@@ -103,8 +103,16 @@ func (l *logID) last() string {
 // follow makes the next ID greater than one that another node made.
 func (l *logID) follow(id string) {
 	ms, n, _ := strings.Cut(id, "-")
-	l.ms, _ = strconv.ParseInt(ms, 10, 64)
-	l.n, _ = strconv.ParseInt(n, 10, 64)
+	l.ms, l.n = logNumber(ms), logNumber(n)
+}
+
+// logNumber reads a part of an ID; 0 for what is none that could still grow.
+func logNumber(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 62)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 func (l *logID) next(now time.Time) string {

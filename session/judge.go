@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 const typAppend = "input_audio_buffer.append"
@@ -51,10 +53,23 @@ func (cl *client) judge(h head, payload []byte) *refusal {
 	if !p.allows(h.typ) {
 		return &refusal{code: "event_not_allowed", message: fmt.Sprintf("Policy %q does not allow events of type %q.", p.Name, clipTo(string(h.typ), shownBytes)), param: "type", eventID: h.eventID}
 	}
-	if isBuffer(h.typ) {
+	switch {
+	case isBuffer(h.typ):
 		return nil
+	case string(h.typ) == "conversation.item.truncate":
+		return judgeTruncate(h, payload)
 	}
 	return p.judgeContent(h, payload)
+}
+
+// judgeTruncate refuses numbers that mean no place in an item. The upstream judges the rest.
+func judgeTruncate(h head, payload []byte) *refusal {
+	for _, field := range []string{"audio_end_ms", "content_index"} {
+		if v := gjson.GetBytes(payload, field); v.Type == gjson.Number && !isCount(v) {
+			return &refusal{code: "invalid_value", message: fmt.Sprintf("Invalid '%s': expected an integer of 0 to %d.", field, int64(maxCount)), param: field, eventID: h.eventID}
+		}
+	}
+	return nil
 }
 
 func (p *Policy) allows(typ []byte) bool {
@@ -76,7 +91,8 @@ type bucket struct {
 }
 
 func newBucket(perSecond int, now time.Time) bucket {
-	return bucket{rate: float64(perSecond), left: float64(perSecond * bucketBurst), at: now}
+	rate := max(0, float64(perSecond))
+	return bucket{rate: rate, left: rate * bucketBurst, at: now}
 }
 
 func (b *bucket) take(n int, now time.Time) bool {

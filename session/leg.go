@@ -110,6 +110,7 @@ func (l *leg) echoes(h head, payload []byte) bool {
 	switch string(h.typ) {
 	case "conversation.item.deleted":
 		again, amended := l.amended[string(h.itemID)]
+		delete(l.told, string(h.itemID))
 		if !again {
 			delete(l.amended, string(h.itemID))
 		}
@@ -119,7 +120,6 @@ func (l *leg) echoes(h head, payload []byte) bool {
 	case "conversation.item.done":
 		id := gjson.GetBytes(payload, "item.id").Str
 		known := l.told[id] || l.amended[id]
-		delete(l.told, id)
 		delete(l.amended, id)
 		return known
 	}
@@ -176,12 +176,16 @@ func (l *leg) await(typ string) error {
 	return fmt.Errorf("wait for %s: %w", typ, err)
 }
 
-// adopt takes over the API session that an event carries, if it carries one.
+// adopt takes over the API session that an event carries, if it carries one. The scanner trusts
+// what stands in strings, but a session is written to clients and into the store.
 func (l *leg) adopt(raw []byte) {
-	if s := gjson.GetBytes(raw, "session"); s.IsObject() {
+	if s := gjson.GetBytes(raw, "session"); s.IsObject() && json.Valid([]byte(s.Raw)) {
 		l.use(s)
 	}
 }
+
+// lastExpiry is a time after which no upstream expires: later ones cannot be written as a date.
+const lastExpiry = 1 << 37
 
 // use reads what the gateway needs to know of an API session. It peeks: decoding would
 // grow the stack of each of the thousands of readers that a broadcast wakes.
@@ -196,19 +200,16 @@ func (l *leg) use(s gjson.Result) {
 		case "instructions":
 			l.says = v.Str
 		case "expires_at":
-			if at := v.Int(); at > 0 {
+			if at := countOf(v); at > 0 && at < lastExpiry {
 				l.expires = time.Unix(at, 0).UTC()
 			}
 		case "audio":
-			turns, words, format = v.Get("input.turn_detection"), v.Get("input.transcription"), v.Get("output.format.type")
+			turns, words, format = v.Get("input.turn_detection"), v.Get("input.transcription"), v.Get("output.format")
 		}
 		return true
 	})
 	l.manual, l.writes = !turns.IsObject(), words.IsObject()
 	creates := turns.Get("create_response")
 	l.answers = !l.manual && (creates.Type == gjson.Null || creates.Bool())
-	l.rate = 48000 // PCM16 at 24 kHz
-	if format.Str == "audio/pcmu" || format.Str == "audio/pcma" {
-		l.rate = 8000 // G.711: one byte a sample at 8 kHz
-	}
+	l.rate = bytesPerSecond(format)
 }

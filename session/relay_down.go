@@ -1,12 +1,14 @@
 package session
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tidwall/gjson"
 )
 
 const typAudioDelta = "response.output_audio.delta"
@@ -113,11 +115,16 @@ func (c *Controller) settleClients() {
 func (c *Controller) hearAudio(h head) {
 	s := c.conv.live[string(h.itemID)]
 	if s == nil {
-		s = c.conv.speaking(string(h.itemID), string(h.responseID))
-		s.perSecond = c.up.rate
+		s = c.speaking(h)
 	}
-	s.audio += len(h.delta)
+	s.hear(h.delta)
 	c.turn.produced = true
+}
+
+// speaking follows the item of an event, in the audio format of its response.
+func (c *Controller) speaking(h head) *spoken {
+	rate := cmp.Or(c.turn.rates[string(h.responseID)], c.up.rate)
+	return c.conv.speaking(string(h.itemID), string(h.responseID), rate)
 }
 
 // observe updates the session's state from an event that is not audio.
@@ -138,17 +145,12 @@ func (c *Controller) observe(h head, raw []byte) {
 		}
 		c.acks.done(typ, string(h.itemID), raw)
 	case "conversation.item.truncated":
-		var ev struct {
-			AudioEndMS int64 `json:"audio_end_ms"`
-		}
-		if json.Unmarshal(raw, &ev) == nil {
-			c.saveItem(c.conv.truncate(string(h.itemID), ev.AudioEndMS), nil)
-		}
+		c.saveItem(c.conv.truncate(string(h.itemID), countOf(gjson.GetBytes(raw, "audio_end_ms"))), nil)
 	case "conversation.item.input_audio_transcription.completed":
 		c.observeTranscript(string(h.itemID), raw)
 		c.transcribed(string(h.itemID))
 	case "conversation.item.input_audio_transcription.failed":
-		c.transcribed(string(h.itemID))
+		c.untranscribed(string(h.itemID))
 	case "input_audio_buffer.speech_started":
 		c.turn.speaking = true
 	case "input_audio_buffer.committed":
@@ -164,7 +166,7 @@ func (c *Controller) observe(h head, raw []byte) {
 		c.acks.done(typ, "", raw)
 	case "response.output_audio_transcript.delta", "response.output_text.delta":
 		c.turn.produced = true
-		c.conv.speaking(string(h.itemID), string(h.responseID)).text.Write(unescape(h.delta))
+		c.speaking(h).text.Write(unescape(h.delta))
 	case "response.function_call_arguments.delta", "response.function_call_arguments.done":
 		c.turn.produced = true
 	case "response.output_item.done":
@@ -172,7 +174,7 @@ func (c *Controller) observe(h head, raw []byte) {
 	case "response.created":
 		c.observeCreated(raw)
 	case "response.done":
-		c.observeDone(raw)
+		c.observeDone(h, raw)
 	}
 }
 
@@ -181,17 +183,19 @@ func (c *Controller) observe(h head, raw []byte) {
 func (c *Controller) observeError(raw []byte) (hidden bool) {
 	e := upstreamError(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
-	c.acks.failed(e)
-	if c.amend(c.requests.failed(e.EventID)) {
-		return true
+	k := c.acks.failed(e)
+	if k == nil || !k.own() {
+		if c.amend(c.requests.failed(e.EventID)) {
+			return true
+		}
+		if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
+			c.endLocked(e)
+		}
+		if !strings.HasPrefix(e.EventID, ownPrefix) {
+			return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
+		}
 	}
-	if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
-		c.endLocked(e)
-	}
-	if !strings.HasPrefix(e.EventID, ownPrefix) {
-		return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
-	}
-	if e.Code == "conversation_already_has_active_response" {
+	if e.Code == alreadyActive {
 		c.turn.wanted = true
 	}
 	return true
@@ -200,31 +204,28 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 // observeItem takes an item over. That none is said to be before it means that it is the first
 // one only if somebody asked for that: not all upstreams say it of all the others.
 func (c *Controller) observeItem(typ string, raw []byte, first bool) {
-	var ev struct {
-		Item     json.RawMessage
-		Previous *string `json:"previous_item_id"`
+	var previous *string
+	if v := gjson.GetBytes(raw, "previous_item_id"); v.Type == gjson.String {
+		previous = &v.Str
+	} else if first {
+		previous = new(root)
 	}
-	if json.Unmarshal(raw, &ev) != nil {
-		return
-	}
-	if ev.Previous == nil && first {
-		ev.Previous = new(root)
-	}
-	it, after := c.conv.put(ev.Item, ev.Previous, time.Now())
+	it, after := c.conv.put(gjson.GetBytes(raw, "item"), previous, time.Now())
 	if it == nil {
 		return
 	}
 	c.saveItem(it, after)
-	if typ == "conversation.item.done" && it.Type == "function_call" && it.whole() {
+	if typ == "conversation.item.done" && it.Type == "function_call" && it.whole() && !it.noticed {
+		it.noticed = true
 		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments}})
 	}
 	c.acks.done("conversation.item.added", it.ID, raw)
 }
 
 func (c *Controller) observeTranscript(itemID string, raw []byte) {
-	var ev struct{ Transcript string }
-	if it := c.conv.find(itemID); it != nil && json.Unmarshal(raw, &ev) == nil {
-		it.Text = ev.Transcript
+	words := gjson.GetBytes(raw, "transcript")
+	if it := c.conv.find(itemID); it != nil && words.Type == gjson.String {
+		it.Text = words.Str
 		c.saveItem(it, nil)
 	}
 }
@@ -240,45 +241,41 @@ func (c *Controller) saveItem(it *Item, after *string) {
 }
 
 func (c *Controller) observeCreated(raw []byte) {
-	var ev struct{ Response apiResponse }
-	if json.Unmarshal(raw, &ev) != nil {
+	r := readResponse(raw)
+	if c.facts.has("response.done", r.id) {
 		return
 	}
 	c.turn.requested = time.Time{}
-	if ev.Response.ConversationID != nil {
-		c.turn.active, c.turn.produced = ev.Response.ID, false
+	if rate := bytesPerSecond(r.format); r.format.Exists() && rate != c.up.rate {
+		c.turn.pace(r.id, rate)
+	}
+	if !r.apart {
+		c.turn.active, c.turn.produced = cmp.Or(r.id, unnamed), false
 	}
 	c.status = StatusActive
 	c.acks.done("response.created", "", raw)
 	c.saveLocked()
 }
 
-func (c *Controller) observeDone(raw []byte) {
-	var ev struct{ Response apiResponse }
-	if json.Unmarshal(raw, &ev) != nil {
+func (c *Controller) observeDone(h head, raw []byte) {
+	r := readResponse(raw)
+	if !c.facts.first("response.done", cmp.Or(r.id, string(h.eventID))) {
 		return
 	}
-	r := &ev.Response
-	c.usage.add(r)
-	if r.Status == "cancelled" {
+	c.usage.add(r.usage)
+	delete(c.turn.rates, r.id)
+	if r.status == "cancelled" {
 		for _, cl := range c.clients {
-			cl.out.drop(r.ID) // nobody will play it
+			cl.out.drop(r.id) // nobody will play it
 		}
 	}
-	if r.StatusDetails != nil && r.StatusDetails.Error != nil {
-		c.node.stats.Errors[r.StatusDetails.Error.Class()].Add(1)
+	if r.failure != nil {
+		c.node.stats.Errors[r.failure.Class()].Add(1)
 	}
-	if r.ID != c.turn.active {
-		c.conv.forget(r.ID) // out of band: it is not part of the conversation
+	if c.turn.endsWith(r) {
+		c.endResponse(raw)
 	} else {
-		c.finishItems(r.ID)
-		c.turn.active = ""
-		c.acks.done("response.done", "", raw)
-		if follow := c.turn.answered && c.conv.follow(r.ID); c.turn.wanted || follow {
-			c.turn.wanted = false
-			c.sendResponseCreate(NewID(ownPrefix))
-		}
-		c.turn.answered = false
+		c.conv.forget(r.id) // out of band: it is not part of the conversation
 	}
 	if limit := c.limits().MaxTokens; limit > 0 && c.usage.TotalTokens >= limit {
 		c.endLocked(&LimitError{Limit: "max_tokens", Max: limit})
@@ -286,13 +283,23 @@ func (c *Controller) observeDone(raw []byte) {
 	c.saveLocked()
 }
 
+// endResponse ends the active response, and asks for the next one if one is due.
+func (c *Controller) endResponse(raw []byte) {
+	id := c.turn.active
+	c.finishItems(id)
+	c.turn.active = ""
+	c.acks.done("response.done", "", raw)
+	if follow := c.turn.answered && c.conv.follow(id); c.turn.wanted || follow {
+		c.turn.wanted = false
+		c.sendResponseCreate(NewID(ownPrefix))
+	}
+	c.turn.answered = false
+}
+
 // observeOutput notes which response made an item.
 func (c *Controller) observeOutput(response string, raw []byte) {
-	var ev struct{ Item struct{ ID string } }
-	if json.Unmarshal(raw, &ev) != nil {
-		return
-	}
-	if it := c.conv.find(ev.Item.ID); it != nil && it.ResponseID != response {
+	it := c.conv.find(gjson.GetBytes(raw, "item.id").Str)
+	if it != nil && it.ResponseID != response {
 		it.ResponseID = response
 		c.saveItem(it, nil)
 	}

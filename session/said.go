@@ -98,6 +98,14 @@ func (c *Controller) transcribed(item string) {
 	}
 }
 
+// untranscribed notes that an item's words will not come: its audio is all there is of it, for
+// as long as the user says nothing more.
+func (c *Controller) untranscribed(item string) {
+	if c.turn.unwritten == item {
+		c.turn.spoken, c.said.window = time.Time{}, time.Hour
+	}
+}
+
 // hasSaid reports whether an item is the user's last one, and its audio still kept.
 func (c *Controller) hasSaid(it *Item) bool { return it.ID == c.turn.unwritten && c.said.bytes > 0 }
 

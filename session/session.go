@@ -109,8 +109,9 @@ type Item struct {
 	Type       string          `json:"type"`           // message, function_call, function_call_output, …
 	Role       string          `json:"role,omitempty"` // of a message
 	Status     string          `json:"status"`
-	Text       string          `json:"text,omitempty"` // text or transcript; of an interrupted item what was heard
-	Name       string          `json:"name,omitempty"` // of a function call
+	Text       string          `json:"text,omitempty"`   // text or transcript; of an interrupted item what was heard
+	Spoken     string          `json:"spoken,omitempty"` // of an interrupted item all that was said
+	Name       string          `json:"name,omitempty"`   // of a function call
 	CallID     string          `json:"call_id,omitempty"`
 	Arguments  string          `json:"arguments,omitempty"`
 	Output     string          `json:"output,omitempty"`
@@ -120,6 +121,7 @@ type Item struct {
 	CreatedAt  time.Time       `json:"created_at"`
 	Raw        json.RawMessage `json:"raw,omitempty"` // the item as the upstream last sent it, without audio
 
+	noticed  bool // the application was told of this function call
 	untold   bool // the present upstream does not know of it
 	restated bool // it knows what was said in it, and has not said it itself
 }

@@ -1,6 +1,10 @@
 package session
 
-import "time"
+import (
+	"time"
+
+	"github.com/tidwall/gjson"
+)
 
 // turn is the state of the session's responses, guarded by the controller's lock. One
 // response of the conversation is active at most; out-of-band ones (conversation
@@ -14,6 +18,28 @@ type turn struct {
 	unwritten string    // the user's last item, if its words have not come; "" for none
 	spoken    time.Time // when it was; zero: nobody transcribes it
 	produced  bool      // the active response has sent something that can be heard or read
+
+	rates map[string]int // bytes of audio a second of responses that have another format than the session
+}
+
+// ratesKept is of how many responses the format is known: those out of band may be many.
+const ratesKept = 64
+
+// pace notes how many bytes of a response's audio make a second.
+func (t *turn) pace(response string, rate int) {
+	if t.rates == nil || len(t.rates) >= ratesKept {
+		t.rates = make(map[string]int, 1)
+	}
+	t.rates[response] = rate
+}
+
+// endsWith reports whether the end of a response is that of the active one. One that cannot
+// be told from it is: a session that waits for an end that came already waits for ever.
+func (t *turn) endsWith(r apiResponse) bool {
+	if t.active == "" || r.apart && r.id != t.active {
+		return false
+	}
+	return r.id == t.active || r.id == "" || t.active == unnamed
 }
 
 // cancel notes that nobody wants the response any more, whatever becomes of it.
@@ -49,39 +75,13 @@ func (t *turn) quiet(now time.Time) bool {
 	return t.active == "" && !t.wanted && !t.speaking && !t.due(now) && !t.transcribing(now)
 }
 
-// apiResponse is what the gateway reads of a response object.
-type apiResponse struct {
-	ID             string
-	Status         string
-	ConversationID *string `json:"conversation_id"`
-	Usage          *struct {
-		TotalTokens  int64 `json:"total_tokens"`
-		InputTokens  int64 `json:"input_tokens"`
-		OutputTokens int64 `json:"output_tokens"`
-		Input        struct {
-			Audio  int64 `json:"audio_tokens"`
-			Cached int64 `json:"cached_tokens"`
-		} `json:"input_token_details"`
-		Output struct {
-			Audio int64 `json:"audio_tokens"`
-		} `json:"output_token_details"`
-	}
-	StatusDetails *struct {
-		Reason string
-		Error  *UpstreamError
-	} `json:"status_details"`
-}
-
 // add sums what a response reported.
-func (u *Usage) add(r *apiResponse) {
+func (u *Usage) add(usage gjson.Result) {
 	u.Responses++
-	if r.Usage == nil {
-		return
-	}
-	u.TotalTokens += r.Usage.TotalTokens
-	u.InputTokens += r.Usage.InputTokens
-	u.OutputTokens += r.Usage.OutputTokens
-	u.CachedTokens += r.Usage.Input.Cached
-	u.InputAudio += r.Usage.Input.Audio
-	u.OutputAudio += r.Usage.Output.Audio
+	u.TotalTokens += countOf(usage.Get("total_tokens"))
+	u.InputTokens += countOf(usage.Get("input_tokens"))
+	u.OutputTokens += countOf(usage.Get("output_tokens"))
+	u.CachedTokens += countOf(usage.Get("input_token_details.cached_tokens"))
+	u.InputAudio += countOf(usage.Get("input_token_details.audio_tokens"))
+	u.OutputAudio += countOf(usage.Get("output_token_details.audio_tokens"))
 }
