@@ -9,10 +9,11 @@ import (
 
 // plan is what a response will say and call.
 type plan struct {
-	preamble string // a message of its own, ahead of the rest
-	calls    []plannedCall
-	words    string
-	load     string // streamWord or floodWord
+	preamble  string // a message of its own, ahead of the rest
+	calls     []plannedCall
+	words     string
+	reasoning int    // tokens of thought that are not told
+	load      string // streamWord or floodWord
 }
 
 type plannedCall struct{ name, arguments string }
@@ -36,6 +37,9 @@ func answer(p responseParams, items []*item) plan {
 // preamble is what a reasoning model says before it answers, if it is asked to think aloud.
 func preamble(p responseParams, items []*item) string {
 	last := lastUser(items)
+	if answered(items) {
+		return ""
+	}
 	if strings.Contains(p.Instructions, thinkWord) || last != nil && strings.Contains(strings.ToLower(last.text()), thinkWord) {
 		return "Let me think about that."
 	}

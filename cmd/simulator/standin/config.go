@@ -1,10 +1,13 @@
 package standin
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
 const (
@@ -240,7 +243,18 @@ func (c *config) updated(patch json.RawMessage) (config, error) {
 	if next.Tools == nil {
 		next.Tools = []json.RawMessage{}
 	}
+	for i := range next.Tools {
+		next.Tools[i] = described(next.Tools[i])
+	}
 	return next, nil
+}
+
+// described is a tool as the session shows it: a function without a description has null.
+func described(raw json.RawMessage) json.RawMessage {
+	if v := gjson.ParseBytes(raw); v.Get("type").Str == "function" && !v.Get("description").Exists() {
+		return append([]byte(`{"description":null,`), bytes.TrimLeft(raw, "{ \t\r\n")...)
+	}
+	return raw
 }
 
 // clone shares nothing with c that decoding into it would overwrite.

@@ -22,6 +22,7 @@ type inputBuffer struct {
 	rest      int    // bytes over the last whole millisecond of totalMS
 	startMS   int    // where the current speech starts
 	itemID    string // of the item that the current speech will become
+	streamed  *streamed
 	load      bool
 }
 
@@ -163,13 +164,15 @@ func (s *session) hear(audio []byte) {
 			s.speechStarted()
 		case vadStopped:
 			s.speechStopped()
+		case vadNothing:
+			s.transcribeOn()
 		}
 	}
 }
 
 func (s *session) speechStarted() {
 	in := &s.input
-	in.itemID = newID("item_")
+	in.itemID, in.streamed = newID("item_"), &streamed{}
 	in.startMS = max(0, in.vad.onsetMS()-in.detection.PrefixPaddingMS)
 	if keep := in.prefixBytes(); len(in.audio) > keep {
 		in.audio = append(in.audio[:0], in.audio[len(in.audio)-keep:]...)
@@ -215,6 +218,7 @@ func (s *session) commit(id string, ms int) {
 	}
 	s.received.LoudSamples += in.format.loudSamples(in.audio)
 	in.audio, in.pending, in.itemID = nil, 0, ""
+	defer func() { in.streamed = nil }()
 	s.emit("input_audio_buffer.committed", struct {
 		PreviousItemID *string `json:"previous_item_id"`
 		ItemID         string  `json:"item_id"`
@@ -224,8 +228,11 @@ func (s *session) commit(id string, ms int) {
 	s.tellItem("conversation.item.added", it)
 	s.tellItem("conversation.item.done", it)
 	if t := s.config.Audio.Input.Transcription; t != nil {
-		model, logprobs := t.Model, len(s.config.Include) > 0
-		s.srv.running.Go(func() { s.transcribe(it, model, logprobs) })
+		model, logprobs, from := t.Model, len(s.config.Include) > 0, in.streamed
+		if from == nil {
+			from = &streamed{}
+		}
+		s.srv.running.Go(func() { s.transcribe(it, model, logprobs, from) })
 	}
 }
 

@@ -92,6 +92,9 @@ func (s *session) begin(params responseParams, items []*item) {
 		s: s, id: newID("resp_"), params: params, status: statusInProgress, output: []*item{}, stop: make(chan struct{}),
 		reads: contextTokens(params.Instructions, params.Tools, items), plan: answer(params, items),
 	}
+	if reasons(s.config.Model) && r.plan.preamble == "" && len(r.plan.calls) == 0 && !answered(items) {
+		r.plan.reasoning = reasoningTokens
+	}
 	s.responses[r.id] = r
 	s.count++
 	s.idleAt = time.Time{}
@@ -192,7 +195,7 @@ func (r *response) finish(status string, details *statusDetails) {
 		if r.params.OutOfBand {
 			memory = &usageMemory{} // reads another context
 		}
-		r.usage = memory.account(r.reads, r.textTokens, audioTokens(r.audioMS, assistantMSPerToken))
+		r.usage = memory.account(r.reads, outputDetails{r.textTokens + r.plan.reasoning, audioTokens(r.audioMS, assistantMSPerToken), r.plan.reasoning})
 	}
 	delete(s.responses, r.id)
 	if s.active == r {

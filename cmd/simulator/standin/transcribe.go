@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -43,13 +44,62 @@ func (s *session) tellSegment(it *item, transcript string) {
 	}{transcriptHead{it.ID, 0}, newID("seg_"), transcript, "A", 0, float64(it.audioMS) / 1000})
 }
 
-// transcribe sends the transcript of a user's audio, word by word.
-func (s *session) transcribe(it *item, model string, logprobs bool) {
+// streamingModel transcribes while somebody speaks, before there is an item.
+const streamingModel = "gpt-realtime-whisper"
+
+// A streaming transcript has a word each so often, but for the last two, which need the length.
+const (
+	streamedWords = 3
+	streamedEvery = 700 // ms of speech
+)
+
+// streamed is how far the transcript of a turn has been told.
+type streamed struct{ asked, told int }
+
+// transcribeOn tells another word of the turn that is being spoken, if it is time. The caller holds mu.
+func (s *session) transcribeOn() {
+	in, t := &s.input, s.config.Audio.Input.Transcription
+	if t == nil || t.Model != streamingModel || in.itemID == "" {
+		return
+	}
+	if n := in.streamed.asked; n == streamedWords || in.vad.atMS-in.startMS < (n+1)*streamedEvery {
+		return
+	}
+	in.streamed.asked++
+	id, at, logprobs := in.itemID, in.streamed, len(s.config.Include) > 0
+	s.srv.running.Go(func() {
+		if !s.wait(transcribeDelay, nil) {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if at.told < streamedWords {
+			s.tellWord(id, wordsOf(spokenText(0))[at.told], logprobs)
+			at.told++
+		}
+	})
+}
+
+func wordsOf(transcript string) []string { return strings.SplitAfter(transcript, " ") }
+
+func (s *session) tellWord(itemID, word string, logprobs bool) {
+	s.emit("conversation.item.input_audio_transcription.delta", struct {
+		transcriptHead
+		Delta       string    `json:"delta"`
+		Obfuscation string    `json:"obfuscation"`
+		Logprobs    []logprob `json:"logprobs,omitempty"`
+	}{transcriptHead{itemID, 0}, word, obfuscation(word), logprobsOf(word, logprobs)})
+}
+
+// transcribe sends the transcript of a user's audio, word by word, from where the stream of it ended.
+func (s *session) transcribe(it *item, model string, logprobs bool, from *streamed) {
 	if !s.wait(transcribeDelay, nil) {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	told := from.told
+	from.told = streamedWords
 	if code := s.faults.FailTranscription; code != "" {
 		s.emit("conversation.item.input_audio_transcription.failed", struct {
 			transcriptHead
@@ -58,13 +108,8 @@ func (s *session) transcribe(it *item, model string, logprobs bool) {
 		return
 	}
 	transcript := spokenText(it.audioMS)
-	for _, word := range strings.SplitAfter(transcript, " ") {
-		s.emit("conversation.item.input_audio_transcription.delta", struct {
-			transcriptHead
-			Delta       string    `json:"delta"`
-			Obfuscation string    `json:"obfuscation"`
-			Logprobs    []logprob `json:"logprobs,omitempty"`
-		}{transcriptHead{it.ID, 0}, word, obfuscation(word), logprobsOf(word, logprobs)})
+	for _, word := range wordsOf(transcript)[told:] {
+		s.tellWord(it.ID, word, logprobs)
 	}
 	it.Content[0].Transcript = &transcript
 	if model == "gpt-4o-transcribe-diarize" {
@@ -78,9 +123,11 @@ func (s *session) transcribe(it *item, model string, logprobs bool) {
 	}{transcriptHead{it.ID, 0}, transcript, transcriptUsage(it.audioMS, transcript, model), logprobsOf(transcript, logprobs)})
 }
 
-// transcriptUsage is in tokens, but for whisper-1, which is paid by the second.
+// timed are the transcription models that are paid by the time; the others are by tokens.
+var timed = []string{"whisper-1", "gpt-realtime-whisper", "gpt-live-transcribe"}
+
 func transcriptUsage(ms int, transcript, model string) any {
-	if model == "whisper-1" {
+	if slices.Contains(timed, model) {
 		return struct {
 			Type    string `json:"type"`
 			Seconds int    `json:"seconds"`

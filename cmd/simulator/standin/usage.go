@@ -40,9 +40,13 @@ type inputDetails struct {
 }
 
 type outputDetails struct {
-	Text  int `json:"text_tokens"`
-	Audio int `json:"audio_tokens"`
+	Text      int `json:"text_tokens"` // those of reasoning too
+	Audio     int `json:"audio_tokens"`
+	Reasoning int `json:"reasoning_tokens,omitempty"`
 }
+
+// reasoningTokens is what a reasoning model thinks before it answers.
+const reasoningTokens = 16
 
 // contextTokens counts what a response reads: everything, every time.
 func contextTokens(instructions string, tools []json.RawMessage, items []*item) tokenCounts {
@@ -76,11 +80,11 @@ type usageMemory struct {
 // forget is called when the beginning of the context has changed.
 func (m *usageMemory) forget() { m.prefix = tokenCounts{} }
 
-// account is the usage of a response that read in and made text and audio tokens.
-func (m *usageMemory) account(in tokenCounts, text, audio int) *usage {
+// account is the usage of a response that read in and made the tokens of out.
+func (m *usageMemory) account(in tokenCounts, out outputDetails) *usage {
 	cached := tokenCounts{Text: cachedOf(m.prefix.Text, in.Text), Audio: cachedOf(m.prefix.Audio, in.Audio), Image: cachedOf(m.prefix.Image, in.Image)}
 	m.prefix = in
-	u := &usage{Input: in.sum(), Output: text + audio, In: inputDetails{in, cached.sum(), cached}, Out: outputDetails{text, audio}}
+	u := &usage{Input: in.sum(), Output: out.Text + out.Audio, In: inputDetails{in, cached.sum(), cached}, Out: out}
 	u.Total = u.Input + u.Output
 	m.spend(u.Total, time.Now())
 	return u
