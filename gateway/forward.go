@@ -126,6 +126,7 @@ func (g *Gateway) forward(c *gin.Context, owner string) error {
 type forwarding struct {
 	g      *Gateway
 	c      *gin.Context
+	owner  string
 	to     *url.URL
 	body   []byte
 	secret []byte
@@ -148,7 +149,7 @@ func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) 
 	if err != nil {
 		return nil, storeError{err}
 	}
-	return &forwarding{g: g, c: c, to: to, body: body, secret: secret}, nil
+	return &forwarding{g: g, c: c, owner: owner, to: to, body: body, secret: secret}, nil
 }
 
 // watched gives up waiting for an owner that is lost. One that was asked for no more than a
@@ -168,7 +169,7 @@ func (f *forwarding) rewrite(r *httputil.ProxyRequest) {
 	r.SetURL(f.to)
 	r.Out.Host = r.In.Host // relay_url is made of it
 	r.SetXForwarded()
-	r.Out.Header.Set(nodeHeader, sign(f.secret, r.Out.Method, r.Out.URL.Path, f.body, time.Now()))
+	r.Out.Header.Set(nodeHeader, proofOf(f.body, time.Now()).sign(f.secret, r.Out, f.owner))
 }
 
 // accept lets the owner's answer through, unless it says that the session is not there any more.

@@ -102,6 +102,7 @@ type Gateway struct {
 	nodes     *http.Transport // to the other nodes
 	looks     *http.Transport // the same, for requests that change nothing
 	forwarded atomic.Int64    // requests sent to them
+	adoptions chan struct{}   // holds one for each session on its way here
 
 	draining atomic.Bool
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
@@ -116,7 +117,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL)}
+	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
 	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())

@@ -3,15 +3,11 @@ package gateway
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,15 +17,11 @@ import (
 	"switchboard/session"
 )
 
-// nodeHeader proves that a request comes from a node of this fleet: the time and an HMAC
-// of it, the method, the path and the body, under the secret that the nodes share.
-const nodeHeader = "Switchboard-Node"
-
-// nodeSkew is how far two nodes' clocks may be apart.
-const nodeSkew = time.Minute
-
-// snapshotBytes bounds a session on its way to this node.
-const snapshotBytes = 64 << 20
+// Bounds of sessions on their way to this node.
+const (
+	snapshotBytes   = 64 << 20 // one of them
+	adoptionsAtOnce = 8        // more wait before their bodies are read
+)
 
 // Secret returns what the nodes of a fleet know each other by; the same for all of them.
 type Secret func(context.Context) ([]byte, error)
@@ -49,60 +41,34 @@ func (s Secret) Once() Secret {
 	}
 }
 
-func sign(secret []byte, method, path string, body []byte, now time.Time) string {
-	at := strconv.FormatInt(now.Unix(), 10)
-	mac := hmac.New(sha256.New, secret)
-	fmt.Fprintf(mac, "%s\n%s\n%s\n", at, method, path)
-	mac.Write(body)
-	return at + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// signed reports whether value was made by a node for this request.
-func signed(secret []byte, value, method, path string, body []byte) bool {
-	at, _, ok := strings.Cut(value, ".")
-	unix, err := strconv.ParseInt(at, 10, 64)
-	if !ok || err != nil || len(secret) == 0 {
-		return false
-	}
-	then := time.Unix(unix, 0)
-	if age := time.Since(then); age > nodeSkew || age < -nodeSkew {
-		return false
-	}
-	return hmac.Equal([]byte(value), []byte(sign(secret, method, path, body, then)))
-}
-
-// hopped reports whether a request was sent on by another node. A header that proves
-// nothing is as good as none.
-func (g *Gateway) hopped(r *http.Request) bool {
-	value := r.Header.Get(nodeHeader)
-	if value == "" {
-		return false
-	}
-	body, err := g.bodyAgain(r)
-	if err != nil {
-		return false
-	}
-	secret, err := g.Secret(r.Context())
-	return err == nil && signed(secret, value, r.Method, r.URL.Path, body)
-}
-
-// adopt takes a session over from a node that hands it over.
+// adopt takes a session over from a node that hands it over. Who it comes from is known before
+// its body is read.
 func (g *Gateway) adopt(c *gin.Context) {
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, snapshotBytes))
-	if err != nil {
+	p, ok, err := g.proven(c.Request)
+	switch {
+	case err != nil:
+		g.fail(c, storeError{err})
+		return
+	case !ok:
+		g.fail(c, refuse(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
+		return
+	case p.length > snapshotBytes:
 		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
-	patient(c)
-	secret, err := g.Secret(c.Request.Context())
+	select {
+	case g.adoptions <- struct{}{}:
+		defer func() { <-g.adoptions }()
+	case <-c.Request.Context().Done():
+		g.fail(c, c.Request.Context().Err())
+		return
+	}
+	body, err := p.read(c.Request.Body)
 	if err != nil {
-		g.fail(c, storeError{err})
+		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not the one that was signed"))
 		return
 	}
-	if !signed(secret, c.GetHeader(nodeHeader), c.Request.Method, c.Request.URL.Path, body) {
-		g.fail(c, refuse(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
-		return
-	}
+	patient(c)
 	var s session.Snapshot
 	if err := json.Unmarshal(body, &s); err != nil || string(s.Record.ID) != c.Param("id") {
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is no snapshot of this session"))
@@ -132,7 +98,7 @@ func HandOver(client *http.Client, secret Secret) func(context.Context, session.
 			return fmt.Errorf("read the nodes' secret: %w", err)
 		}
 		r.Header.Set("Content-Type", "application/json")
-		r.Header.Set(nodeHeader, sign(key, http.MethodPost, path, body, time.Now()))
+		r.Header.Set(nodeHeader, proofOf(body, time.Now()).sign(key, r, to.URL))
 		res, err := client.Do(r)
 		if err != nil {
 			return err

@@ -110,7 +110,7 @@ func (g *Gateway) route() error {
 	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding)
 	g.engine = e
 
-	e.POST(internalSessions+"/:id", g.adopt)
+	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
 	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
 	g.api = typed(e, api, apiConfig(g.Version))
 	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
@@ -148,10 +148,12 @@ func (g *Gateway) route() error {
 	e.NoMethod(func(c *gin.Context) {
 		g.fail(c, refuse(http.StatusMethodNotAllowed, "", c.Request.Method+" is not possible here"))
 	})
-	e.NoRoute(func(c *gin.Context) {
-		g.fail(c, refuse(http.StatusNotFound, "", "there is nothing at this address"))
-	})
+	e.NoRoute(g.nothing)
 	return g.describe()
+}
+
+func (g *Gateway) nothing(c *gin.Context) {
+	g.fail(c, refuse(http.StatusNotFound, "", "there is nothing at this address"))
 }
 
 // routeBroadcasts adds what operators do to all sessions at once.

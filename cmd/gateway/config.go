@@ -24,8 +24,9 @@ type config struct {
 	Listen string `group:"Server" env:"SWITCHBOARD_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
 	Demo   bool   `group:"Server" env:"SWITCHBOARD_DEMO" help:"Try it out: a stand-in for OpenAI and, without REDIS_URL, an embedded Redis that keeps nothing; prints a key."`
 
+	InternalListen string           `group:"Server" name:"internal-listen" env:"SWITCHBOARD_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Address on which the other nodes reach this one, in a network that clients have no part in; nodes are not served on the other address then. Else there is one address for all."`
 	PublicURL      string           `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"How clients reach the gateway, for relay_url and Origin; else the request's own host. Set it behind a proxy that ends TLS."`
-	NodeURL        string           `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on."`
+	NodeURL        string           `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on for them."`
 	AllowedOrigins []string         `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Web pages of these origins may use the gateway, beside its own; * is any."`
 	TLSCert        string           `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
 	TLSKey         string           `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
@@ -72,6 +73,9 @@ type config struct {
 func (c *config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 		return fmt.Errorf("--listen: want host:port, got %q", c.Listen)
+	}
+	if _, _, err := net.SplitHostPort(c.InternalListen); c.InternalListen != "" && err != nil {
+		return fmt.Errorf("--internal-listen: want host:port, got %.100q", c.InternalListen)
 	}
 	for name, raw := range map[string]string{"--public-url": c.PublicURL, "--node-url": c.NodeURL} {
 		if _, err := webURL(raw); err != nil {

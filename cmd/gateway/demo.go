@@ -60,7 +60,7 @@ func startDemo(ctx context.Context, c *config, base string, certificate *tls.Cer
 	d.openai = standin.New(standin.Options{Keys: []string{c.OpenAIKey}, Jobs: standin.JobOptions{
 		BatchTime: cmp.Or(c.demoBatch, 12*time.Second), TuneTime: cmp.Or(c.demoTuned, 20*time.Second), TLS: trust(certificate),
 	}})
-	d.server = &http.Server{Handler: d.openai, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
+	d.server = &http.Server{Handler: d.openai, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	go func() {
 		defer close(d.stopped)
 		if err := d.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -255,3 +255,27 @@ func TestBadConfigurationIsOneClearLine(t *testing.T) {
 		})
 	}
 }
+
+// With an address of their own for nodes, clients find nothing that is for nodes.
+func TestNodesHaveAnAddressOfTheirOwn(t *testing.T) {
+	c, err := parse(t, nil, "--demo", "--listen", "127.0.0.1:0", "--internal-listen", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log logBook
+	url, key, stop := startLogging(t, c, &log)
+	said := log.text()
+	m := regexp.MustCompile(`nodes=(http://127\.0\.0\.1:\d+)`).FindStringSubmatch(said)
+	if m == nil || m[1] == url {
+		t.Fatalf("log %s", said)
+	}
+	for base, want := range map[string]int{url: 404, m[1]: 401} {
+		if status, body := call(t, http.DefaultClient, "POST", base+"/internal/sessions/one", key, "{}"); status != want {
+			t.Errorf("%s: %d %s, want %d", base, status, body, want)
+		}
+		if status, body := call(t, http.DefaultClient, "GET", base+"/realtime/sessions", key, ""); status != 200 {
+			t.Errorf("%s: %d %s", base, status, body)
+		}
+	}
+	stop()
+}

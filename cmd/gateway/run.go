@@ -32,15 +32,20 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	listeners, err := c.listen()
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return err
 	}
-	defer listener.Close()
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
 	if certificate != nil {
 		c.shown = certificate.Leaf
 	}
-	base := c.scheme() + "://" + reachable(listener.Addr())
+	base := c.scheme() + "://" + reachable(listeners[0].Addr())
+	c.NodeURL = cmp.Or(c.NodeURL, c.scheme()+"://"+reachable(listeners[len(listeners)-1].Addr()))
 	if c.Demo {
 		d, err := startDemo(ctx, &c, base, certificate, log)
 		if err != nil {
@@ -48,16 +53,34 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
 		}
 		defer d.close()
 	}
-	n, err := newNode(c, base, log)
+	n, err := newNode(c, log)
 	if err != nil {
 		return err
 	}
 	defer n.client.Close()
 	n.greet(ctx, c, base, out)
 	if certificate != nil {
-		listener = tls.NewListener(wire.Listener(listener), &tls.Config{Certificates: []tls.Certificate{*certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+		for i, l := range listeners {
+			listeners[i] = tls.NewListener(wire.Listener(l), &tls.Config{Certificates: []tls.Certificate{*certificate}, NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12})
+		}
 	}
-	return n.serve(ctx, listener, c.StopTimeout)
+	return n.serve(ctx, listeners, c.StopTimeout)
+}
+
+// listen returns the listener of clients and, if they have one of their own, that of nodes.
+func (c *config) listen() ([]net.Listener, error) {
+	all, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("--listen: %w", err)
+	}
+	if c.InternalListen == "" {
+		return []net.Listener{all}, nil
+	}
+	nodes, err := net.Listen("tcp", c.InternalListen)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("--internal-listen: %w", err), all.Close())
+	}
+	return []net.Listener{all, nodes}, nil
 }
 
 func (c *config) scheme() string {
@@ -97,7 +120,7 @@ type node struct {
 	log     *slog.Logger
 }
 
-func newNode(c config, base string, log *slog.Logger) (*node, error) {
+func newNode(c config, log *slog.Logger) (*node, error) {
 	dialer, err := upstream.New(upstream.Options{
 		BaseURL: c.OpenAIBaseURL, Key: c.OpenAIKey, Organization: c.OpenAIOrganization, Project: c.OpenAIProject,
 	})
@@ -108,7 +131,7 @@ func newNode(c config, base string, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--redis-url: %w", err)
 	}
-	name := cmp.Or(c.NodeURL, base)
+	name := c.NodeURL
 	office, err := newOffice(c, client, name)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
@@ -163,7 +186,7 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 	if !web.Built() {
 		n.log.Warn("the web page is not in this binary: run make web, then build again")
 	}
-	n.log.Info("listening", "url", base, "version", buildVersion())
+	n.log.Info("listening", "url", base, "nodes", c.NodeURL, "version", buildVersion())
 	if c.Demo {
 		fmt.Fprint(out, demoText(base, c.demoKey))
 	}
@@ -172,9 +195,15 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 // serve takes requests until ctx ends. Then it says that it is not ready, gives its
 // sessions to other nodes while it still answers, lets the requests under way end, and
 // waits for all.
-func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Duration) error {
+func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout time.Duration) error {
 	server := &http.Server{
-		Handler:           n.gateway,
+		Handler: n.gateway,
+		BaseContext: func(l net.Listener) context.Context {
+			if l == listeners[len(listeners)-1] { // that of nodes, who have no other
+				return context.Background()
+			}
+			return gateway.ForClients(context.Background())
+		},
 		ReadHeaderTimeout: 10 * time.Second,
 		WriteTimeout:      time.Minute, // event streams set their own
 		IdleTimeout:       2 * time.Minute,
@@ -183,7 +212,7 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 	}
 	hubContext, stopHub := context.WithCancel(context.WithoutCancel(ctx))
 	officeContext, stopOffice := context.WithCancel(context.WithoutCancel(ctx))
-	failed := make(chan error, 1)
+	failed := make(chan error, len(listeners))
 	var running, working sync.WaitGroup
 	working.Go(func() { n.office.Run(officeContext) })
 	drained := make(chan struct{})
@@ -191,7 +220,9 @@ func (n *node) serve(ctx context.Context, l net.Listener, stopTimeout time.Durat
 		defer close(drained)
 		_ = n.hub.Run(hubContext) // returns why it was told to stop
 	})
-	running.Go(func() { failed <- server.Serve(l) })
+	for _, l := range listeners {
+		running.Go(func() { failed <- server.Serve(l) })
+	}
 
 	var err error
 	select {
