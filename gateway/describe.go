@@ -6,6 +6,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
+
+	"switchboard/gateway/document"
 )
 
 // describe completes the OpenAPI document with the routes that huma does not serve, and
@@ -37,10 +39,12 @@ func (g *Gateway) describe() error {
 }
 
 func (g *Gateway) serveText(path, contentType string, body []byte) {
+	d := document.Compress(body)
 	g.engine.Match(look, path, func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
+		c.Header("Content-Type", contentType)
 		c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
-		c.Data(http.StatusOK, contentType, body)
+		d.ServeHTTP(c.Writer, c.Request)
 	})
 }
 

@@ -107,7 +107,7 @@ func (g *Gateway) route() error {
 	if err := e.SetTrustedProxies(nil); err != nil {
 		return err
 	}
-	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding)
+	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding, g.compress)
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)

@@ -18,6 +18,7 @@ func NodeTransport(own *x509.Certificate) *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.ResponseHeaderTimeout = doWait
 	t.Proxy = nil
+	t.DisableCompression = true // what a client takes compressed is passed on as it is
 	t.DialContext = dialer.DialContext
 	t.DialTLSContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		host, _, _ := net.SplitHostPort(addr)

@@ -2,8 +2,9 @@
 // Nothing is inline and no worklet is a blob, so that the page lives under a strict Content-Security-Policy.
 
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const root = import.meta.dirname;
@@ -47,6 +48,19 @@ async function writeHashed(name, contents) {
   return `/assets/${stem}-${hash}${ext}`;
 }
 
+/** Writes file.br and file.gz beside a text that they make smaller; the program serves them as they are. */
+async function compress(file) {
+  if (![".css", ".html", ".js", ".svg", ".txt"].includes(path.extname(file))) return;
+  const contents = await readFile(file);
+  const best = { params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_SIZE_HINT]: contents.length } };
+  for (const [ending, smaller] of [
+    [".br", brotliCompressSync(contents, best)],
+    [".gz", gzipSync(contents, { level: constants.Z_BEST_COMPRESSION })],
+  ]) {
+    if (smaller.length < contents.length) await writeFile(file + ending, smaller);
+  }
+}
+
 /** The licences of what is bundled, as they ask for. */
 async function licences() {
   const { dependencies } = JSON.parse(await readFile(from("package.json")));
@@ -81,4 +95,7 @@ for (const page of ["index.html", "fleet.html", "jobs.html"]) {
   let html = await readFile(from("src", page), "utf8");
   for (const [source, address] of Object.entries(addresses)) html = html.replace(`"${source}"`, `"${address}"`);
   await writeFile(from("dist", page), html);
+}
+for (const folder of [from("dist"), assets]) {
+  for (const name of await readdir(folder)) await compress(path.join(folder, name));
 }

@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"path"
 	"strings"
+
+	"switchboard/gateway/document"
 )
 
 // The pattern matches the committed dist-missing.html always, and the folder dist when it was built.
@@ -38,8 +40,8 @@ var contentTypes = map[string]string{
 // notFound is the problem that the gateway answers for any address where there is nothing.
 const notFound = `{"type":"urn:switchboard:problem:not-found","title":"Not Found","status":404,"detail":"there is nothing at this address"}`
 
-// Handler serves the pages and their assets, to GET and HEAD. Any other path is a problem
-// (RFC 9457) with status 404.
+// Handler serves the pages and their assets, to GET and HEAD: compressed to those who take it
+// so, and 304 to those who have them. Any other path is a problem (RFC 9457) with status 404.
 func Handler() http.Handler {
 	return handler(files)
 }
@@ -50,12 +52,38 @@ func Built() bool {
 	return err == nil
 }
 
-func handler(files fs.FS) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, cache := locate(files, r.URL.Path)
+// compressed are the endings that the build gives to a file's compressed forms.
+var compressed = map[string]string{".br": document.Brotli, ".gz": document.Gzip}
+
+// documents reads what can be served, by file name.
+func documents(files fs.FS) map[string]*document.Document {
+	found := map[string]*document.Document{}
+	_ = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || contentTypes[path.Ext(name)] == "" {
+			return err
+		}
 		body, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		encoded := map[string][]byte{}
+		for ending, coding := range compressed {
+			if b, err := fs.ReadFile(files, name+ending); err == nil {
+				encoded[coding] = b
+			}
+		}
+		found[name] = document.New(body, encoded)
+		return nil
+	}) // what is embedded can be read
+	return found
+}
+
+func handler(files fs.FS) http.Handler {
+	found := documents(files)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, cache := locate(found, r.URL.Path)
 		switch {
-		case name == "" || err != nil:
+		case found[name] == nil:
 			w.Header().Set("Content-Type", "application/problem+json")
 			w.WriteHeader(http.StatusNotFound)
 			_, _ = io.WriteString(w, notFound) // the client is gone
@@ -64,15 +92,13 @@ func handler(files fs.FS) http.Handler {
 			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		default:
 			setHeaders(w.Header(), name, cache)
-			if r.Method == http.MethodGet {
-				_, _ = w.Write(body) // the client is gone
-			}
+			found[name].ServeHTTP(w, r)
 		}
 	})
 }
 
 // locate returns the file for a path and how long it may be kept; an empty name where there is none.
-func locate(files fs.FS, address string) (name, cache string) {
+func locate(found map[string]*document.Document, address string) (name, cache string) {
 	if asset, ok := strings.CutPrefix(address, "/assets/"); ok && fs.ValidPath(asset) && !strings.Contains(asset, "/") {
 		return "dist/assets/" + asset, "public, max-age=31536000, immutable"
 	}
@@ -80,7 +106,7 @@ func locate(files fs.FS, address string) (name, cache string) {
 	if !ok {
 		return "", ""
 	}
-	if _, err := fs.Stat(files, page); err != nil {
+	if found[page] == nil {
 		return "dist-missing.html", "no-cache"
 	}
 	return page, "no-cache"

@@ -91,10 +91,65 @@ func TestEmbeddedPage(t *testing.T) {
 	}
 }
 
-func get(h http.Handler, method, target string) *httptest.ResponseRecorder {
+func get(h http.Handler, method, target string, header ...string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, "/", nil)
 	r.URL.Path = target
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
 	h.ServeHTTP(w, r)
 	return w
+}
+
+func TestCompressedAndTagged(t *testing.T) {
+	packed := fstest.MapFS{"dist/assets/main-ABC.js.br": {Data: []byte("br")}, "dist/assets/main-ABC.js.gz": {Data: []byte("gz")},
+		"dist/index.html.gz": {Data: []byte("page, gz")}}
+	for name, file := range built {
+		packed[name] = file
+	}
+	h := handler(packed)
+	for _, row := range []struct{ path, accept, coding, body string }{
+		{"/assets/main-ABC.js", "gzip, deflate, br", "br", "br"},
+		{"/assets/main-ABC.js", "gzip", "gzip", "gz"},
+		{"/assets/main-ABC.js", "br;q=0.1, gzip;q=0.2", "gzip", "gz"},
+		{"/assets/main-ABC.js", "br;q=0, gzip;q=0", "", "script"},
+		{"/assets/main-ABC.js", "", "", "script"},
+		{"/", "br, gzip", "gzip", "page, gz"},
+		{"/fleet", "br, gzip", "", "the fleet"},
+		{"/assets/inter-ABC.woff2", "br, gzip", "", "font"},
+	} {
+		w := get(h, http.MethodGet, row.path, "Accept-Encoding", row.accept)
+		if w.Body.String() != row.body || w.Header().Get("Content-Encoding") != row.coding {
+			t.Errorf("%s to %q: %q as %q", row.path, row.accept, w.Body, w.Header().Get("Content-Encoding"))
+		}
+		tag := w.Header().Get("ETag")
+		if again := get(h, http.MethodGet, row.path, "Accept-Encoding", row.accept, "If-None-Match", tag); again.Code != http.StatusNotModified || again.Body.Len() > 0 {
+			t.Errorf("%s to %q with %s: %d", row.path, row.accept, tag, again.Code)
+		}
+		if got := w.Header().Get("Content-Security-Policy"); got == "" {
+			t.Errorf("%s has no policy", row.path)
+		}
+	}
+	for _, path := range []string{"/assets/main-ABC.js.br", "/assets/main-ABC.js.gz", "/index.html.gz"} {
+		if w := get(h, http.MethodGet, path); w.Code != http.StatusNotFound {
+			t.Errorf("%s: %d", path, w.Code)
+		}
+	}
+}
+
+// Whoever builds the pages gets them compressed too.
+func TestBuiltPagesAreCompressed(t *testing.T) {
+	paths := []string{"/", "/fleet", "/jobs"}
+	if !Built() {
+		paths = nil
+	}
+	for _, path := range paths {
+		page := get(Handler(), http.MethodGet, path)
+		for _, accept := range []string{"br", "gzip"} {
+			if w := get(Handler(), http.MethodGet, path, "Accept-Encoding", accept); w.Header().Get("Content-Encoding") != accept || w.Body.Len() >= page.Body.Len() {
+				t.Errorf("%s to %s: %q, %d of %d bytes", path, accept, w.Header().Get("Content-Encoding"), w.Body.Len(), page.Body.Len())
+			}
+		}
+	}
 }
