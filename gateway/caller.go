@@ -18,7 +18,9 @@ import (
 type caller struct {
 	Key   Key // of a token: the key that issued it, with no role
 	Grant *session.Grant
-	token string
+
+	token   string
+	tokenID string
 }
 
 // sees reports whether a session of key is the caller's business.
@@ -44,7 +46,7 @@ var (
 	errNoCredential = refuse(http.StatusUnauthorized, "credential-missing",
 		"no API key or client token: send Authorization: Bearer, or the subprotocol "+subprotocolToken+"<token>")
 	errWrongKey = refuse(http.StatusUnauthorized, "credential-unknown", "the API key is not known")
-	errToken    = refuse(http.StatusUnauthorized, "token-expired", "the client token has expired or is not known")
+	errToken    = refuse(http.StatusUnauthorized, "token-expired", "the client token has expired, was revoked or is not known")
 	errInQuery  = refuse(http.StatusBadRequest, "credential-in-query",
 		"credentials are not taken from the address, where logs keep them; replace this one and send it as Authorization: Bearer")
 	errTokenOnly  = refuse(http.StatusForbidden, "token-not-allowed", "a client token may only attach to its session")
@@ -110,7 +112,7 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 	if !strings.HasPrefix(secret, tokenPrefix) {
 		key, ok := g.Keys.Lookup(secret)
 		if !ok {
-			return caller{}, errWrongKey
+			return caller{}, g.unknown(errWrongKey)
 		}
 		return caller{Key: key}, nil
 	}
@@ -124,10 +126,26 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 		return caller{}, errToken
 	}
 	grant.Policy = grant.Policy.Current()
-	return caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret}, nil
+	who := caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret, tokenID: session.TokenID(secret)}
+	if !g.Keys.good(who) {
+		return caller{}, g.unknown(errToken)
+	}
+	return who, nil
 }
 
-// authenticate lets API keys of at least role min through. Client tokens pass nowhere but the sockets.
+// unknown is why a caller is not let in. While the keys in the store have not been read yet,
+// nobody can say that a key is not among them.
+func (g *Gateway) unknown(why error) error {
+	if !g.Keys.complete() {
+		return storeError{errKeysUnread}
+	}
+	return why
+}
+
+var errKeysUnread = errors.New("the API keys of the store are not read yet")
+
+// authenticate lets API keys of at least role min through. Client tokens pass nowhere but the
+// sockets. What is read without an end, ends when the key is gone.
 func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		who, err := g.identify(c.Request)
@@ -139,28 +157,52 @@ func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
 		case !who.Key.Role.atLeast(min):
 			g.fail(c, errRole)
 		default:
-			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), callerKey{}, who))
+			ctx := context.WithValue(c.Request.Context(), callerKey{}, who)
+			if c.Request.Method == http.MethodGet {
+				p, leave := g.present(ctx, who)
+				defer leave()
+				ctx = p.ctx
+			}
+			c.Request = c.Request.WithContext(ctx)
+			c.Next()
 		}
 	}
 }
 
 // issue makes a client token for grant, good for ttl to start with.
-func (g *Gateway) issue(ctx context.Context, grant session.Grant, ttl time.Duration) (string, time.Time, error) {
+func (g *Gateway) issue(ctx context.Context, issuer Key, grant session.Grant, ttl time.Duration) (string, time.Time, error) {
 	token := tokenPrefix + rand.Text() // 130 bits
+	grant.Issuer, grant.Round = issuer.ID, g.Keys.round(issuer.ID)
 	now := time.Now()
 	grant.ExpiresAt = now.Add(ttl).Truncate(time.Second)
 	if err := g.Grants.PutGrant(ctx, token, grant, ttl); err != nil {
-		return "", time.Time{}, storeError{err}
+		return "", time.Time{}, grantError(err)
 	}
 	return token, grant.ExpiresAt, nil
 }
 
 // used keeps a session's token alive beyond its time to start, so that a client that
-// lost its connection comes back with it. The session's own end is what ends it.
-func (g *Gateway) used(ctx context.Context, who caller) {
+// lost its connection comes back with it. The session's own end is what ends it. errToken: it
+// was revoked meanwhile.
+func (g *Gateway) used(ctx context.Context, who caller, rec session.Record) error {
 	grant := *who.Grant
+	grant.Created = rec.CreatedAt // tokens of earlier releases have none
 	grant.ExpiresAt = time.Now().Add(g.ResumeTTL)
-	if err := g.Grants.PutGrant(ctx, who.token, grant, g.ResumeTTL); err != nil {
+	err := g.Grants.ExtendGrant(ctx, who.token, grant, g.ResumeTTL)
+	if errors.Is(err, session.ErrNotFound) {
+		return errToken
+	}
+	if err != nil {
 		g.Logger.Warn("client token not prolonged", "session", grant.Session, "err", err)
 	}
+	return nil
+}
+
+// grantError is why a token was not kept.
+func grantError(err error) error {
+	var limit *session.LimitError
+	if errors.As(err, &limit) {
+		return err
+	}
+	return storeError{err}
 }

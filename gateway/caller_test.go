@@ -13,16 +13,16 @@ import (
 )
 
 func TestParseKeys(t *testing.T) {
-	keys, err := gateway.ParseKeys(strings.NewReader("# ours\na:app:s1, b:operator:s:2\n\nc:admin:s3"))
+	keys, err := gateway.ParseKeys(strings.NewReader("# ours\na:app:secret-1, b:operator:s:ecret-2\n\nc:admin:secret-3"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for secret, want := range map[string]gateway.Key{"s1": {Name: "a", Role: "app"}, "s:2": {Name: "b", Role: "operator"}, "s3": {Name: "c", Role: "admin"}, "s4": {}, "": {}} {
-		if got, ok := keys.Lookup(secret); got != want || ok != (want.Name != "") {
+	for secret, want := range map[string]gateway.Key{"secret-1": {Name: "a", Role: "app"}, "s:ecret-2": {Name: "b", Role: "operator"}, "secret-3": {Name: "c", Role: "admin"}, "secret-4": {}, "": {}} {
+		if got, ok := keys.Lookup(secret); got.Name != want.Name || got.Role != want.Role || ok != (want.Name != "") {
 			t.Errorf("%q: %v %v, want %v", secret, got, ok, want)
 		}
 	}
-	for _, bad := range []string{"topsecret", "a:topsecret", "a:root:topsecret", "a b:app:topsecret", "a:app:", "a:app:ek_topsecret", "a:app:topsecret,a:app:t2", "a:app:topsecret,b:app:topsecret"} {
+	for _, bad := range []string{"topsecret", "a:topsecret", "a:root:topsecret", "a b:app:topsecret", "a:app:", "a:app:ek_topsecret", "a:app:short", "a:app:x", "a:app:topsecret,a:app:topsecret2", "a:app:topsecret,b:app:topsecret"} {
 		_, err := gateway.ParseKeys(strings.NewReader(bad))
 		if err == nil || strings.Contains(err.Error(), "topsecret") {
 			t.Errorf("%q: error %v must be there and not tell the secret", bad, err)

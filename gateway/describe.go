@@ -65,6 +65,12 @@ func explain(doc *huma.OpenAPI) {
 		"get-broadcast":        "matched counts the sessions concerned so far, outcomes what became of them; those in neither outcome are yet to answer. nodes says who has read it.",
 		"withdraw-broadcast":   "The sessions that have it go back to what their instructions are without it. withdrawal counts how far that has come. 409 when it was withdrawn before.",
 		"list-outcomes":        "applied: the upstream acknowledged it. deferred: the upstream was lost meanwhile, or took nothing; the next one begins with it. refused, ended, silent: it did not come about.",
+		"revoke-client-secret": "One token, by value or id, or without a body all of the session. Clients that use them are closed with 4001 at once, and attach no more. Sessions go on.",
+		"create-key":           "The secret is shown once, and only a hash of it is stored. Every node knows the key within a second.",
+		"list-keys":            "Those of the environment, which are read-only, and those made at run time.",
+		"get-key":              "Of an admin any key, of other callers their own. self is the key that asks: what it is called and may do.",
+		"delete-key":           "The key and the tokens that it issued open nothing any more, and within a second its clients are closed with 4001 on every node. Its sessions go on, for operators to look at; a later key of the same name has them. 409 for a key of the environment.",
+		"revoke-key-tokens":    "All client tokens that the key has issued so far, for whichever session, or one. Clients that use them are closed with 4001 within a second on every node. The key itself stays good and may issue others.",
 		"create-client-secret": "Another token for the same session, as for a second listener. Body: policy and ttl, both optional.",
 	}
 	for _, path := range doc.Paths {

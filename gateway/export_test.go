@@ -28,3 +28,6 @@ func NewHop(owner io.ReadWriteCloser) (h io.ReadWriteCloser, leave func()) {
 	way := newHop(owner, func() {})
 	return way, way.leave
 }
+
+// KeysRead reports whether g has read the API keys of the store.
+func KeysRead(g *Gateway) bool { return g.Keys.complete() }

@@ -83,7 +83,7 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 		return gateway.HandOver(client, secret)(ctx, to, s)
 	}
 	m.hub = session.NewHub(session.HubOptions{
-		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem,
+		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem, Grants: mem,
 		HandOver: handOver, Logger: log,
 	})
 	if err := mem.Announce(t.Context(), session.Node{URL: m.url}, time.Hour); err != nil { // its first word is due later
@@ -95,7 +95,7 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 	}
 	m.gateway, err = gateway.New(gateway.Options{
 		Hub: m.hub, Node: m.url, Directory: mem, Silence: 50 * time.Millisecond, Secret: secret, Broadcasts: mem,
-		Store: mem, Grants: mem, Keys: keys, Logger: log, Model: "gpt-realtime-2.1",
+		Store: mem, Grants: mem, Keys: keys, KeyRing: mem, Logger: log, Model: "gpt-realtime-2.1",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,7 +105,9 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = m.hub.Run(ctx) }()
-	m.drain = sync.OnceFunc(func() { m.gateway.Drain(); cancel(); <-ended; m.gateway.Wait() })
+	watching := make(chan struct{})
+	go func() { defer close(watching); m.gateway.WatchKeys(ctx) }()
+	m.drain = sync.OnceFunc(func() { m.gateway.Drain(); cancel(); <-ended; <-watching; m.gateway.Wait() })
 	m.vanish = sync.OnceFunc(func() { vanished.Store(true); server.CloseClientConnections(); server.Listener.Close() })
 	t.Cleanup(func() { m.drain(); server.Close(); client.CloseIdleConnections(); gateway.CloseNodes(m.gateway) })
 	return m

@@ -179,8 +179,10 @@ func (f *forwarding) accept(r *http.Response) error {
 	}
 	f.g.letGo(r, session.ID(f.c.Param("id")), f.to.String())
 	f.answer = r.Body
-	for _, name := range []string{"X-Content-Type-Options", "Referrer-Policy", "Vary", "Access-Control-Allow-Origin"} {
-		f.c.Writer.Header().Del(name) // the owner has set its own
+	for name := range f.c.Writer.Header() {
+		if r.Header[name] != nil {
+			f.c.Writer.Header().Del(name) // the owner has set its own
+		}
 	}
 	return nil
 }

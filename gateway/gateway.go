@@ -43,6 +43,10 @@ type Options struct {
 	Grants session.Grants
 	Keys   *Keys
 
+	// KeyRing has the API keys that are made at run time; nil: there are none but Keys, and no
+	// routes for them. With one, WatchKeys has to be called.
+	KeyRing session.KeyRing
+
 	// Version names this build in the OpenAPI document and in switchboard_build_info; "" is "unknown".
 	Version string
 
@@ -105,6 +109,7 @@ type Gateway struct {
 	adoptions chan struct{}   // holds one for each session on its way here
 
 	draining atomic.Bool
+	here     presences      // callers whose connections last
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
 	streams  context.Context
 	stop     context.CancelFunc // ends the event streams
@@ -135,6 +140,9 @@ func (o *Options) complete() error {
 		if missing {
 			return &session.InvalidError{Field: "gateway.Options." + name, Detail: "is required"}
 		}
+	}
+	if o.KeyRing == nil {
+		o.Keys.learn(session.KeySet{})
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -56,10 +56,17 @@ func (g *Gateway) recover(c *gin.Context) {
 	c.Next()
 }
 
-// headers sets what every answer carries.
+// headers sets what every answer carries. What changes something may answer with a secret, which
+// no cache is to have.
 func (g *Gateway) headers(c *gin.Context) {
 	c.Header("X-Content-Type-Options", "nosniff")
 	c.Header("Referrer-Policy", "no-referrer")
+	if m := c.Request.Method; m != http.MethodGet && m != http.MethodHead {
+		c.Header("Cache-Control", "no-store")
+	}
+	if c.Request.TLS != nil {
+		c.Header("Strict-Transport-Security", "max-age=31536000")
+	}
 }
 
 // encoding refuses bodies that are compressed, wherever they are sent: read as they are, they

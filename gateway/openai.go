@@ -58,17 +58,24 @@ func optional(s string) *string {
 // realtime is OpenAI's own WebSocket: it opens a session and attaches to it. As the live
 // API does, it lets a handshake with a wrong key through and then says what is wrong.
 func (g *Gateway) realtime(c *gin.Context) {
-	spec, err := g.realtimeSpec(c)
+	who, err := g.identify(c.Request)
 	if err != nil {
 		g.refuseSocket(c, err)
 		return
 	}
+	spec, err := g.realtimeSpec(c, who)
+	if err != nil {
+		g.refuseSocket(c, err)
+		return
+	}
+	p, leave := g.present(context.Background(), who)
 	ctl, err := g.Hub.Create(c.Request.Context(), spec)
 	if err != nil {
+		leave()
 		g.refuseSocket(c, err)
 		return
 	}
-	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}) {
+	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}, p, leave) {
 		if err := ctl.End(context.WithoutCancel(c.Request.Context()), "client did not connect"); err != nil {
 			g.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
 		}
@@ -77,11 +84,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 
 // realtimeSpec reads what a handshake asks for: of an API key the query, of a client
 // token what it was issued for.
-func (g *Gateway) realtimeSpec(c *gin.Context) (session.Spec, error) {
-	who, err := g.identify(c.Request)
-	if err != nil {
-		return session.Spec{}, err
-	}
+func (g *Gateway) realtimeSpec(c *gin.Context, who caller) (session.Spec, error) {
 	if g.draining.Load() {
 		return session.Spec{}, session.ErrDraining
 	}

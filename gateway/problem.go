@@ -94,6 +94,14 @@ type storeError struct{ error }
 // Unwrap gives the log and errors.Is the error itself.
 func (e storeError) Unwrap() error { return e.error }
 
+// storeErrorOf marks err, if there is one.
+func storeErrorOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	return storeError{err}
+}
+
 // kinds is the table from an error to what the caller is told. The first match counts.
 var kinds = []struct {
 	err    error
@@ -103,7 +111,7 @@ var kinds = []struct {
 	retry  int
 }{
 	{session.ErrNotFound, 404, "session-not-found", "there is no such session", 0},
-	{session.ErrExists, 409, "session-exists", "a session with this ID exists or existed", 0},
+	{session.ErrExists, 409, "session-exists", "the session ID is not available", 0},
 	{session.ErrEnded, 410, "session-ended", "the session has ended", 0},
 	{session.ErrLeaseLost, 503, "session-elsewhere", "the session's node was lost or has changed; another runs it on within moments", 1},
 	{session.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
@@ -140,7 +148,7 @@ func asProblem(err error) *Problem {
 		p.Code, p.retryAfter = limit.Limit, 10
 		return p
 	case errors.As(err, &held):
-		return refuse(http.StatusConflict, "session-exists", "a session with this ID runs on another node")
+		return refuse(http.StatusConflict, "session-exists", "the session ID is not available")
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {

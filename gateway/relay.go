@@ -38,24 +38,46 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	if who.Grant != nil {
-		g.used(ctx, who)
+	p, leave := g.present(context.Background(), who) // before the token is looked at again
+	if err := g.admit(ctx, p, ctl.Record()); err != nil {
+		leave()
+		g.fail(c, err)
+		return
 	}
-	g.attach(c, ctl, session.Attachment{Policy: policy, LastEventID: c.Query("last_event_id")})
+	g.attach(c, ctl, session.Attachment{Policy: policy, LastEventID: c.Query("last_event_id")}, p, leave)
+}
+
+// admit lets a caller into a session that runs here, unless its token is for another one of the
+// same ID, or is revoked.
+func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) error {
+	grant := p.who.Grant
+	switch {
+	case p.ctx.Err() != nil:
+		return context.Cause(p.ctx)
+	case grant == nil:
+		return nil
+	case !grant.Created.IsZero() && !grant.Created.Equal(rec.CreatedAt):
+		return errToken
+	}
+	return g.used(ctx, p.who, rec)
 }
 
 // attach upgrades the request and joins it to a session. It returns at once, so that
-// net/http gives its buffers back; the client's goroutine is waited for by Wait.
-func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Attachment) bool {
+// net/http gives its buffers back; the client's goroutine is waited for by Wait, and calls leave.
+func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Attachment, p *presence, leave func()) bool {
 	g.clients.Add(1) // before the server loses sight of the connection
 	conn, err := g.upgrade(c)
 	if err != nil {
 		g.clients.Done()
+		leave()
 		return false
 	}
 	log := g.Logger.With("session", ctl.Record().ID, "policy", a.Policy.Name)
 	go func() {
 		defer g.clients.Done()
+		defer leave()
+		stay := context.AfterFunc(p.ctx, func() { conn.Close(session.CloseRevoked, "the access of this client was revoked") })
+		defer stay()
 		g.serve(log, ctl, conn, a)
 	}()
 	return true

@@ -32,7 +32,8 @@ const (
 	app      = "sk-app-secret"
 	other    = "sk-other-secret"
 	operator = "sk-operator-secret"
-	keyList  = "app:app:" + app + ",other:app:" + other + ",ops:operator:" + operator
+	admin    = "sk-admin-secret"
+	keyList  = "app:app:" + app + ",other:app:" + other + ",ops:operator:" + operator + ",root:admin:" + admin
 )
 
 // rig is a gateway with a real hub, a stand-in for OpenAI and a store in memory.
@@ -56,7 +57,7 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	}
 	r := &rig{t: t, store: sessiontest.NewMemory(), log: &bytes.Buffer{}}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	hub := session.NewHub(session.HubOptions{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Logger: log})
+	hub := session.NewHub(session.HubOptions{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Grants: r.store, Logger: log})
 	r.hub = hub
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -65,13 +66,16 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := gateway.Options{Hub: hub, Store: r.store, Grants: r.store, Keys: keys, Logger: log, Model: "gpt-realtime-2.1", TranscriptionModel: "gpt-transcribe", Broadcasts: r.store}
+	o := gateway.Options{Hub: hub, Store: r.store, Grants: r.store, Keys: keys, Logger: log, Model: "gpt-realtime-2.1", TranscriptionModel: "gpt-transcribe", Broadcasts: r.store, KeyRing: r.store}
 	if change != nil {
 		change(&o)
 	}
 	if r.gateway, err = gateway.New(o); err != nil {
 		t.Fatal(err)
 	}
+	watching := make(chan struct{})
+	go func() { defer close(watching); r.gateway.WatchKeys(ctx) }()
+	sessiontest.Eventually(t, "the keys are read", func() bool { return gateway.KeysRead(r.gateway) })
 	front := httptest.NewServer(r.gateway)
 	r.url = front.URL
 	stopped := false
@@ -83,6 +87,7 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 		r.gateway.Drain()
 		cancel()
 		<-ended
+		<-watching
 		r.gateway.Wait()
 		front.Close()
 		behind.Close()

@@ -125,11 +125,15 @@ func (g *Gateway) route() error {
 	add(g, http.MethodPost, sessions+"/{id}/audio/commit", "commit-audio", "Make the input audio an item", 200, g.commit)
 	add(g, http.MethodPost, sessions+"/{id}/audio/clear", "clear-audio", "Forget the input audio", 200, g.clear)
 	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
+	add(g, http.MethodPost, sessions+"/{id}/client-secret/revoke", "revoke-client-secret", "Revoke client tokens", 200, g.revoke)
 	api.GET(sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
 
 	if g.Broadcasts != nil {
 		g.routeBroadcasts(e)
+	}
+	if g.KeyRing != nil {
+		g.routeKeys(e)
 	}
 	e.GET(sessions+"/:id/relay", g.upgradable, g.sameOrigin, g.relay)
 	e.GET("/v1/realtime", g.upgradable, g.sameOrigin, g.realtime)
@@ -168,6 +172,19 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 	add(g, http.MethodDelete, broadcasts+"/{id}", "withdraw-broadcast", "Take a broadcast back", 200, g.withdraw)
 	add(g, http.MethodGet, broadcasts+"/{id}/outcomes", "list-outcomes", "See what became of a broadcast in each session", 200, g.outcomes)
 	operators.GET(broadcasts+"/:id/events", g.progress)
+}
+
+// routeKeys adds what is done with API keys. What concerns no key but its own, any key may do.
+func (g *Gateway) routeKeys(e *gin.Engine) {
+	apps := g.api
+	defer func() { g.api = apps }()
+	g.api = typed(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(apps))
+	add(g, http.MethodGet, apiKeys+"/{id}", "get-key", "Look at an API key", 200, g.getKey)
+	add(g, http.MethodPost, apiKeys+"/{id}/revoke-tokens", "revoke-key-tokens", "Revoke the client tokens of an API key", 200, g.revokeKey)
+	g.api = typed(e, e.Group("", g.authenticate(RoleAdmin), g.body), sharedConfig(apps))
+	add(g, http.MethodPost, apiKeys, "create-key", "Make an API key", 201, g.createKey)
+	add(g, http.MethodGet, apiKeys, "list-keys", "List the API keys", 200, g.listKeys)
+	add(g, http.MethodDelete, apiKeys+"/{id}", "delete-key", "Remove an API key", 200, g.deleteKey)
 }
 
 // typed serves a group's typed operations. Those that answer a GET answer a HEAD in the same
@@ -242,6 +259,8 @@ func tagOf(path string) string {
 	switch {
 	case strings.HasPrefix(path, broadcasts):
 		return "Broadcasts"
+	case strings.HasPrefix(path, apiKeys):
+		return "API keys"
 	case path == sessions, path == sessions+"/{id}":
 		return "Sessions"
 	case strings.HasSuffix(path, "/items"), strings.HasSuffix(path, "/events"), strings.HasSuffix(path, "/relay"):
@@ -252,10 +271,12 @@ func tagOf(path string) string {
 
 func errorsOf(method, path string) []int {
 	list := []int{401, 403}
-	if path != sessions {
+	if path != sessions && path != apiKeys {
 		list = append(list, 404)
 	}
 	switch {
+	case strings.HasPrefix(path, apiKeys) && method == http.MethodPost:
+		return append(list, 400, 409, 413, 429, 503)
 	case path == sessions && method == http.MethodPost:
 		return append(list, 400, 409, 413, 429, 502, 503, 504)
 	case method == http.MethodPost || method == http.MethodPatch:

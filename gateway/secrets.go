@@ -42,7 +42,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		return
 	}
 	who := callerOf(c.Request.Context())
-	token, until, err := g.issue(c.Request.Context(), session.Grant{
+	token, until, err := g.issue(c.Request.Context(), who.Key, session.Grant{
 		Key: who.Key.Name, Policy: g.Policies["open"], Config: config,
 		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
 	}, ttl)
@@ -55,7 +55,6 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	c.Header("Cache-Control", "no-store")
 	c.JSON(http.StatusOK, map[string]any{"value": token, "expires_at": until.Unix(), "session": shown})
 }
 

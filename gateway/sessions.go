@@ -103,9 +103,9 @@ func checkLabels(field string, labels map[string]string) error {
 }
 
 func (g *Gateway) secret(ctx context.Context, rec session.Record, p session.Policy, ttl int) (ClientSecret, error) {
-	grant := session.Grant{Session: rec.ID, Key: rec.Key, Policy: p}
-	token, until, err := g.issue(ctx, grant, g.tokenTTL(ttl))
-	return ClientSecret{Value: token, ExpiresAt: until.Unix()}, err
+	grant := session.Grant{Session: rec.ID, Created: rec.CreatedAt, Key: rec.Key, Policy: p}
+	token, until, err := g.issue(ctx, callerOf(ctx).Key, grant, g.tokenTTL(ttl))
+	return ClientSecret{Value: token, ID: session.TokenID(token), ExpiresAt: until.Unix()}, err
 }
 
 // found is a session, wherever it is: ctl is set when it runs here, and rec is then of now.

@@ -47,6 +47,7 @@ func summary(v SessionView) SessionView {
 // ClientSecret is a client token as OpenAI's contract has it.
 type ClientSecret struct {
 	Value     string `json:"value" doc:"The token; shown once" example:"ek_…"`
+	ID        string `json:"id" doc:"Names the token, to revoke it" example:"tok_…"`
 	ExpiresAt int64  `json:"expires_at" doc:"Unix seconds until when it must have been used first"`
 }
 

@@ -66,6 +66,7 @@ func (h *Hub) bury(ctx context.Context, r Record, lease Lease) error {
 		return fmt.Errorf("claim: %w", err)
 	}
 	err := h.node.Directory.Release(ctx, lease)
+	h.endGrants(ctx, r.ID)
 	if h.node.Meter != nil {
 		err = errors.Join(err, h.node.Meter.Close(ctx, r.Key, r.ID))
 	}

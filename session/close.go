@@ -11,7 +11,15 @@ const (
 	CloseUpstream = 1011 // the upstream failed
 	CloseMoved    = 1012 // this node hands the session over: attach again
 	CloseSlow     = 1013 // too much was waiting for this client: attach again
+	CloseRevoked  = 4001 // the client's token was revoked, or its API key is gone
 	CloseLimit    = 4008 // a limit of the session was reached; the reason names it
+)
+
+// Who ended a session that no API key has ended.
+const (
+	EndedByClient = "client" // the caller
+	EndedByLimit  = "limit"  // a limit was reached
+	EndedByServer = "server" // the gateway or the upstream could not go on
 )
 
 // closeCode is the one table from why a session ended to what its clients are told.

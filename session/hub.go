@@ -19,6 +19,8 @@ type HubOptions struct {
 	Meter     Meter // nil: API keys are not metered
 	Fleet     Fleet // nil: this node is alone
 
+	Grants Grants // nil: the end of a session does not end its tokens
+
 	// Broadcasts is the log that this node follows; nil: there are none.
 	Broadcasts Broadcasts
 
@@ -48,9 +50,9 @@ type HubOptions struct {
 
 // KeyLimits bound what one API key may use. Zero fields are no limit.
 type KeyLimits struct {
-	Sessions int   // at once
-	Tokens   int64 // a UTC day
-	Seconds  int64 // a UTC day
+	Sessions int   `json:"sessions,omitempty"` // at once
+	Tokens   int64 `json:"tokens,omitempty"`   // a UTC day
+	Seconds  int64 `json:"seconds,omitempty"`  // a UTC day
 }
 
 func (o *HubOptions) setDefaults() {
@@ -308,7 +310,11 @@ func (h *Hub) release(c *Controller) {
 	if err := h.node.Directory.Release(ctx, c.lease); err != nil {
 		h.node.Logger.Warn("lease not released; it expires by itself", "session", c.id, "err", err)
 	}
-	if h.node.Meter == nil || c.elsewhere() {
+	if c.elsewhere() {
+		return
+	}
+	h.endGrants(ctx, c.id)
+	if h.node.Meter == nil {
 		return
 	}
 	if err := h.node.Meter.Close(ctx, c.spec.Key, c.id); err != nil {
@@ -319,6 +325,19 @@ func (h *Hub) release(c *Controller) {
 	}
 	if err := h.node.Meter.Add(ctx, c.spec.Key, c.usage.TotalTokens, time.Since(c.created).Seconds()); err != nil {
 		h.node.Logger.Warn("usage of key not counted", "session", c.id, "tokens", c.usage.TotalTokens, "err", err)
+	}
+}
+
+// grantsAfterEnd is how long clients that come back with a token are told why their session ended.
+const grantsAfterEnd = 10 * time.Minute
+
+// endGrants lets the tokens of a session that is over expire.
+func (h *Hub) endGrants(ctx context.Context, id ID) {
+	if h.node.Grants == nil {
+		return
+	}
+	if err := h.node.Grants.EndGrants(ctx, id, grantsAfterEnd); err != nil {
+		h.node.Logger.Warn("tokens of session not ended; they expire by themselves", "session", id, "err", err)
 	}
 }
 

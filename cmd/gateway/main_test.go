@@ -180,6 +180,14 @@ func TestTLS(t *testing.T) {
 	if status != 201 || !strings.Contains(body, `"relay_url":"wss://`) {
 		t.Errorf("%d %s", status, body)
 	}
+	res, err := client.Get(url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if got := res.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+		t.Errorf("HSTS %q", got)
+	}
 }
 
 // certificate is httptest's, as files; it is for 127.0.0.1.
@@ -234,7 +242,8 @@ func TestBadConfigurationIsOneClearLine(t *testing.T) {
 		"bad format":      {complete, []string{"--log-format", "xml"}, "--log-format"},
 		"unknown flag":    {complete, []string{"--lissten", ":1"}, "unknown flag"},
 		"bad keys":        {map[string]string{"OPENAI_API_KEY": "sk-x", "REDIS_URL": "redis://127.0.0.1:1", "SWITCHBOARD_API_KEYS": "topsecret"}, nil, "want name:role:secret"},
-		"bad Redis":       {map[string]string{"OPENAI_API_KEY": "sk-x", "REDIS_URL": "http://u:topsecret@h", "SWITCHBOARD_API_KEYS": "a:app:x"}, nil, "--redis-url"},
+		"short secret":    {map[string]string{"OPENAI_API_KEY": "sk-x", "REDIS_URL": "redis://127.0.0.1:1", "SWITCHBOARD_API_KEYS": "a:app:x"}, nil, `API key "a": the secret must have at least 6 characters`},
+		"bad Redis":       {map[string]string{"OPENAI_API_KEY": "sk-x", "REDIS_URL": "http://u:topsecret@h", "SWITCHBOARD_API_KEYS": "a:app:sk-mine"}, nil, "--redis-url"},
 		"bad upstream":    {complete, []string{"--openai-base-url", "ftp://x"}, "--openai-base-url"},
 		"no such policy":  {complete, []string{"--policies", "/nonexistent"}, "--policies"},
 		"no such keys":    {complete, []string{"--api-keys-file", "/nonexistent"}, "--api-keys-file"},

@@ -138,27 +138,27 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	}
 	store := redisstore.New(client, redisstore.Options{Keep: c.Keep})
 	secret := gateway.Secret(store.ClusterSecret).Once()
+	keys, err := c.keys()
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
 	limits := session.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
 	hub := session.NewHub(session.HubOptions{
 		Node: name, Notify: tell(office, log), Dialer: dialer,
-		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store,
+		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
 		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
-		KeyLimits: func(string) session.KeyLimits { return limits },
+		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },
 	})
-	g, err := newGateway(c, hub, store, office, name, secret, log)
+	g, err := newGateway(c, hub, store, keys, office, name, secret, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *session.Hub, store *redisstore.Store, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
-	keys, err := c.keys()
-	if err != nil {
-		return nil, err
-	}
+func newGateway(c config, hub *session.Hub, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
 	policies, err := c.policies()
 	if err != nil {
 		return nil, err
@@ -169,7 +169,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, office *web
 	}
 	return gateway.New(gateway.Options{
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
-		Hub: hub, Store: store, Grants: store, Keys: keys, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
+		Hub: hub, Store: store, Grants: store, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
@@ -223,6 +223,8 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 	for _, l := range listeners {
 		running.Go(func() { failed <- server.Serve(l) })
 	}
+	keysContext, forgetKeys := context.WithCancel(context.WithoutCancel(ctx))
+	working.Go(func() { n.gateway.WatchKeys(keysContext) })
 
 	var err error
 	select {
@@ -241,6 +243,7 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 		_ = server.Close() // whatever is left
 	}
 	running.Wait()
+	forgetKeys()
 	stopOffice() // last: requests and sessions hand their events over to it
 	working.Wait()
 	n.gateway.Wait()

@@ -11,7 +11,7 @@ import (
 	"switchboard/session"
 )
 
-// sessionKey names a key of one session; part is record, items, order, log, epoch or lease.
+// sessionKey names a key of one session; part is record, items, order, log, epoch, lease or tokens.
 func sessionKey(id session.ID, part string) string { return "gw:{s:" + string(id) + "}:" + part }
 
 // indexKey names a key of the index of all sessions or, unless key is empty, of those of
@@ -23,11 +23,13 @@ func indexKey(key, part string) string {
 	return "gw:{i:" + url.QueryEscape(key) + "}:" + part
 }
 
-// grantKey hashes the token: what is read out of Redis opens nothing.
-func grantKey(token string) string {
+// tokenHash is what is stored of a token: what is read out of Redis opens nothing.
+func tokenHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
-	return "gw:{t:" + hex.EncodeToString(sum[:]) + "}"
+	return hex.EncodeToString(sum[:])
 }
+
+func grantKey(hash string) string { return "gw:{t:" + hash + "}" }
 
 // meterKey names a key of one API key; part is open or a day.
 func meterKey(key, part string) string { return "gw:{k:" + url.QueryEscape(key) + "}:" + part }
@@ -38,6 +40,15 @@ const (
 	untilKey  = "gw:{n}:until"
 	dueKey    = "gw:{o}:due"
 	secretKey = "gw:{c}:secret"
+)
+
+// Keys of the API keys that were made at run time.
+const (
+	keyNamesKey      = "gw:{keys}:names"
+	keysKey          = "gw:{keys}:all"
+	keysVersionKey   = "gw:{keys}:version"
+	keysRevokedKey   = "gw:{keys}:revoked"
+	tokensRevokedKey = "gw:{keys}:tokens"
 )
 
 // Keys of the log of broadcasts. logKey is the name of the channel that wakes, too.

@@ -64,6 +64,9 @@ func suites(t *testing.T, url string) {
 	t.Run("grants", func(t *testing.T) {
 		sessiontest.TestGrants(t, func(t *testing.T) session.Grants { return open(t) })
 	})
+	t.Run("keyring", func(t *testing.T) {
+		sessiontest.TestKeyRing(t, func(t *testing.T) session.KeyRing { return open(t) })
+	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(t *testing.T) session.Meter { return open(t) })
 	})

@@ -22,7 +22,7 @@ type Options struct {
 	LogLength int
 }
 
-// Store is a [session.Store], [session.Directory], [session.Grants], [session.Meter],
+// Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
 // [session.Fleet] and [session.Broadcasts] in Redis. Safe for many callers at once; it keeps no state of its own.
 //
 // Calls fail with the error of the client, within its time-outs, while Redis is away.
@@ -40,6 +40,7 @@ var (
 	_ session.Store      = (*Store)(nil)
 	_ session.Directory  = (*Store)(nil)
 	_ session.Grants     = (*Store)(nil)
+	_ session.KeyRing    = (*Store)(nil)
 	_ session.Meter      = (*Store)(nil)
 	_ session.Fleet      = (*Store)(nil)
 	_ session.Broadcasts = (*Store)(nil)

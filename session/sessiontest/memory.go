@@ -9,13 +9,14 @@ import (
 	"switchboard/session"
 )
 
-// Memory is a [session.Store], [session.Directory], [session.Grants], [session.Meter],
-// [session.Fleet] and [session.Broadcasts] without a Redis. Several nodes of a test share
+// Memory is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing],
+// [session.Meter], [session.Fleet] and [session.Broadcasts] without a Redis. Several nodes of a test share
 // one. Safe for many callers at once.
 type Memory struct {
 	mu       sync.Mutex
 	sessions map[session.ID]*kept
 	grants   map[[sha256.Size]byte]grant
+	ring     ring
 	open     map[string]map[session.ID]time.Time // key to session to the end of its ttl
 	used     map[usageDay]usage
 	nodes    map[string]announced // by URL
@@ -32,6 +33,7 @@ var (
 	_ session.Store      = (*Memory)(nil)
 	_ session.Directory  = (*Memory)(nil)
 	_ session.Grants     = (*Memory)(nil)
+	_ session.KeyRing    = (*Memory)(nil)
 	_ session.Meter      = (*Memory)(nil)
 	_ session.Fleet      = (*Memory)(nil)
 	_ session.Broadcasts = (*Memory)(nil)
@@ -56,6 +58,7 @@ func NewMemory() *Memory {
 		sessions: map[session.ID]*kept{},
 		grants:   map[[sha256.Size]byte]grant{},
 		open:     map[string]map[session.ID]time.Time{},
+		ring:     ring{keys: map[string]session.APIKey{}, revoked: map[string]int64{}, tokens: map[string]time.Time{}},
 		used:     map[usageDay]usage{},
 		nodes:    map[string]announced{},
 		secret:   make([]byte, 32),

@@ -18,6 +18,9 @@ func TestMemory(t *testing.T) {
 	t.Run("grants", func(t *testing.T) {
 		sessiontest.TestGrants(t, func(*testing.T) session.Grants { return sessiontest.NewMemory() })
 	})
+	t.Run("keyring", func(t *testing.T) {
+		sessiontest.TestKeyRing(t, func(*testing.T) session.KeyRing { return sessiontest.NewMemory() })
+	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(*testing.T) session.Meter { return sessiontest.NewMemory() })
 	})

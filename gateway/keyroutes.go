@@ -1,0 +1,191 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"slices"
+	"time"
+
+	"switchboard/session"
+)
+
+const apiKeys = "/keys"
+
+// KeyView is an API key as the API shows it.
+type KeyView struct {
+	ID        string    `json:"id" doc:"Of this key; a later one of the same name has another" example:"key_…"`
+	Name      string    `json:"name" doc:"Shown in sessions, limits and lists"`
+	Role      Role      `json:"role" enum:"app,operator,admin"`
+	Source    string    `json:"source" enum:"environment,api" doc:"environment: given at the start, and read-only; api: made at run time"`
+	Status    string    `json:"status" enum:"active,expired,shadowed" doc:"shadowed: a key of the environment has its name, and it opens nothing"`
+	Limits    KeyLimits `json:"limits"`
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	CreatedBy string    `json:"created_by,omitempty" doc:"Name of the key that made it"`
+	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Absent: never"`
+}
+
+// KeyLimits are session.KeyLimits with their bounds.
+type KeyLimits struct {
+	Sessions int   `json:"sessions,omitempty" minimum:"0" maximum:"1000000000" doc:"At once; 0 or left out: the gateway's default"`
+	Tokens   int64 `json:"tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"A UTC day; 0 or left out: the gateway's default"`
+	Seconds  int64 `json:"seconds,omitempty" minimum:"0" maximum:"1000000000000" doc:"Of sessions, a UTC day; 0 or left out: the gateway's default"`
+}
+
+// NewKey is an API key that was just made, with its secret.
+type NewKey struct {
+	KeyView
+	Secret string `json:"secret" doc:"To be sent as Bearer; shown once" example:"sk-…"`
+}
+
+type (
+	keyCreateInput struct {
+		Body struct {
+			Name      string    `json:"name" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"No other key has it"`
+			Role      Role      `json:"role" enum:"app,operator,admin"`
+			Limits    KeyLimits `json:"limits,omitempty"`
+			ExpiresAt time.Time `json:"expires_at,omitempty" doc:"RFC 3339, in the future; left out: never"`
+		}
+	}
+	keyCreateOutput struct {
+		Location string `header:"Location"`
+		Body     NewKey
+	}
+	keyIDInput struct {
+		ID string `path:"id" maxLength:"64" doc:"The key's ID, or its name"`
+	}
+	keyOutput     struct{ Body KeyView }
+	keyListOutput struct {
+		Body struct {
+			Keys []KeyView `json:"keys" nullable:"false" doc:"Those of the environment first, then by name"`
+		}
+	}
+)
+
+var (
+	errKeyNotFound = refuse(http.StatusNotFound, "key-not-found", "there is no such API key")
+	errKeyExists   = refuse(http.StatusConflict, "key-exists", "an API key has this name")
+	errKeyFixed    = refuse(http.StatusConflict, "key-read-only", "the API key comes from the environment of the nodes, and is removed there")
+)
+
+// reservedNames stand for something else where the name of a key is shown or asked for.
+var reservedNames = []string{"self", session.EndedByClient, session.EndedByLimit, session.EndedByServer}
+
+func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreateOutput, error) {
+	b, by := in.Body, callerOf(ctx).Key.Name
+	switch {
+	case slices.Contains(reservedNames, b.Name):
+		return nil, &session.InvalidError{Field: "name", Detail: "is reserved"}
+	case !b.ExpiresAt.IsZero() && !b.ExpiresAt.After(time.Now()):
+		return nil, &session.InvalidError{Field: "expires_at", Detail: "must be in the future"}
+	}
+	if e := g.Keys.known.Load().byName[b.Name]; e != nil && e.source == sourceEnvironment {
+		return nil, errKeyExists
+	}
+	secret := "sk-sb-" + rand.Text()
+	sum := sha256.Sum256([]byte(secret))
+	e := keyEntry{session.APIKey{
+		ID: keyID(sum[:]), Name: b.Name, Role: string(b.Role), Sum: sum[:], Limits: session.KeyLimits(b.Limits),
+		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CreatedBy: by, ExpiresAt: b.ExpiresAt,
+	}, sourceAPI}
+	if err := g.KeyRing.AddKey(ctx, e.APIKey); err != nil {
+		return nil, keyError(err)
+	}
+	g.Logger.Info("API key made", "key", e.ID, "name", e.Name, "role", e.Role, "by", by)
+	g.keysChanged(ctx)
+	out := &keyCreateOutput{Location: apiKeys + "/" + e.ID}
+	out.Body = NewKey{KeyView: g.keyView(&e), Secret: secret}
+	return out, nil
+}
+
+func (g *Gateway) listKeys(ctx context.Context, _ *struct{}) (*keyListOutput, error) {
+	if err := g.refreshKeys(ctx); err != nil {
+		return nil, storeError{err}
+	}
+	out := &keyListOutput{}
+	all := g.Keys.known.Load().all
+	out.Body.Keys = make([]KeyView, len(all))
+	for i := range all {
+		out.Body.Keys[i] = g.keyView(&all[i])
+	}
+	return out, nil
+}
+
+// getKey shows an API key: an admin any, another caller its own, also as "self".
+func (g *Gateway) getKey(ctx context.Context, in *keyIDInput) (*keyOutput, error) {
+	e, err := g.findKey(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &keyOutput{Body: g.keyView(e)}, nil
+}
+
+func (g *Gateway) deleteKey(ctx context.Context, in *keyIDInput) (*keyOutput, error) {
+	e, err := g.findKey(ctx, in.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.source == sourceEnvironment:
+		return nil, errKeyFixed
+	}
+	if err := g.KeyRing.RemoveKey(ctx, e.ID); err != nil {
+		return nil, keyError(err)
+	}
+	g.Logger.Info("API key removed", "key", e.ID, "name", e.Name, "role", e.Role, "by", callerOf(ctx).Key.Name)
+	g.keysChanged(ctx)
+	return &keyOutput{Body: g.keyView(e)}, nil
+}
+
+// findKey looks for a key that is the caller's business, by ID or name.
+func (g *Gateway) findKey(ctx context.Context, id string) (*keyEntry, error) {
+	who := callerOf(ctx).Key
+	if id == "self" {
+		id = who.ID
+	} else if err := g.refreshKeys(ctx); err != nil {
+		return nil, storeError{err}
+	}
+	all := g.Keys.known.Load().all
+	i := slices.IndexFunc(all, func(e keyEntry) bool { return e.ID == id })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(e keyEntry) bool { return e.Name == id })
+	}
+	if i < 0 || all[i].ID != who.ID && !who.Role.atLeast(RoleAdmin) {
+		return nil, errKeyNotFound
+	}
+	return &all[i], nil
+}
+
+// keysChanged has this node follow a change that it has made; the others do within a second.
+func (g *Gateway) keysChanged(ctx context.Context) {
+	if err := g.refreshKeys(context.WithoutCancel(ctx)); err != nil {
+		g.Logger.Warn("API keys not read again", "err", err)
+	}
+}
+
+func (g *Gateway) keyView(e *keyEntry) KeyView {
+	status := "active"
+	if e.expired(time.Now()) {
+		status = "expired"
+	} else if now := g.Keys.known.Load().byName[e.Name]; now != nil && now.ID != e.ID {
+		status = "shadowed"
+	}
+	return KeyView{
+		ID: e.ID, Name: e.Name, Role: Role(e.Role), Source: e.source, Status: status, Limits: KeyLimits(e.Limits),
+		CreatedAt: e.CreatedAt, CreatedBy: e.CreatedBy, ExpiresAt: e.ExpiresAt,
+	}
+}
+
+func keyError(err error) error {
+	var limit *session.LimitError
+	switch {
+	case errors.Is(err, session.ErrExists):
+		return errKeyExists
+	case errors.Is(err, session.ErrNotFound):
+		return errKeyNotFound
+	case errors.As(err, &limit):
+		return err
+	}
+	return storeError{err}
+}

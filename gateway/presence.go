@@ -1,0 +1,120 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"switchboard/session"
+)
+
+// presence is a caller whose connection lasts: a client's socket, or a request that reads. It
+// ends when what let the caller in is taken back.
+type presence struct {
+	who  caller
+	ctx  context.Context // done when the caller may stay no longer
+	lose context.CancelCauseFunc
+}
+
+// presences are those of this node.
+type presences struct {
+	mu  sync.Mutex
+	all map[*presence]struct{}
+}
+
+// errRevoked ends a presence.
+var errRevoked = refuse(http.StatusUnauthorized, "token-expired", "the client token was revoked, or the API key is gone")
+
+// present notes that a caller is here, until leave is called. It is noted before it is looked at
+// again: a key or token that is taken back meanwhile is seen here or by dismiss.
+func (g *Gateway) present(ctx context.Context, who caller) (*presence, func()) {
+	p := &presence{who: who}
+	p.ctx, p.lose = context.WithCancelCause(ctx)
+	g.here.mu.Lock()
+	if g.here.all == nil {
+		g.here.all = map[*presence]struct{}{}
+	}
+	g.here.all[p] = struct{}{}
+	g.here.mu.Unlock()
+	if !g.Keys.good(who) {
+		p.lose(errRevoked)
+	}
+	return p, func() {
+		g.here.mu.Lock()
+		delete(g.here.all, p)
+		g.here.mu.Unlock()
+		p.lose(nil)
+	}
+}
+
+// dismiss ends the presences of callers that are not wanted any more, and returns how many.
+func (g *Gateway) dismiss(unwanted func(caller) bool) (n int) {
+	g.here.mu.Lock()
+	defer g.here.mu.Unlock()
+	for p := range g.here.all {
+		if p.ctx.Err() == nil && unwanted(p.who) {
+			p.lose(errRevoked)
+			n++
+		}
+	}
+	return n
+}
+
+// Times of the API keys in the store.
+const (
+	keysPoll = 250 * time.Millisecond // how often the store is asked whether they have changed
+	keysWait = 2 * time.Second        // for its answer
+)
+
+// WatchKeys keeps the API keys of this node as they are in the store, until ctx is done: those
+// made on other nodes are let in, and callers whose key is gone, or whose token was revoked,
+// are closed. While the store is away the keys stay as they were.
+func (g *Gateway) WatchKeys(ctx context.Context) {
+	tick := time.NewTicker(keysPoll)
+	defer tick.Stop()
+	for away, looked := false, time.Now(); ; {
+		err := g.refreshKeys(ctx)
+		if err != nil && !away && ctx.Err() == nil {
+			g.Logger.Warn("API keys not read; those that are known stay", "err", err)
+		}
+		away = err != nil
+		if now := time.Now(); g.Keys.expiredBetween(looked, now) {
+			g.dismissGone()
+			looked = now
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// refreshKeys reads the API keys of the store, and ends the presences that they do not allow.
+func (g *Gateway) refreshKeys(ctx context.Context) error {
+	if g.KeyRing == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, keysWait)
+	defer cancel()
+	set, err := g.KeyRing.Keys(ctx, g.Keys.version())
+	if err != nil {
+		return err
+	}
+	if g.Keys.learn(set) {
+		g.dismissGone()
+	}
+	return nil
+}
+
+func (g *Gateway) dismissGone() {
+	g.dismiss(func(who caller) bool { return !g.Keys.good(who) })
+}
+
+// dismissSession ends the presences of a session's tokens: of all, or of one.
+func (g *Gateway) dismissSession(id session.ID, tokenID string) int {
+	return g.dismiss(func(who caller) bool {
+		return who.Grant != nil && who.Grant.Session == id && (tokenID == "" || who.tokenID == tokenID)
+	})
+}
