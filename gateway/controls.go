@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/tidwall/gjson"
@@ -26,6 +28,7 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, ctl, session.Command{Name: "update", Fields: fieldsOfPatch(patch)})
 	rec := ctl.Record()
 	rec.Session = effective
 	return &sessionOutput{Body: view(rec)}, nil
@@ -63,7 +66,7 @@ func (g *Gateway) message(ctx context.Context, in *messageInput) (*sentOutput, e
 	item, err := ctl.Message(ctx, session.Message{
 		Role: in.Body.Role, Text: in.Body.Text, Respond: in.Body.Respond == nil || *in.Body.Respond,
 	})
-	return sent("sent", item, err)
+	return done(ctx, ctl, "message", "sent", item, err)
 }
 
 func (g *Gateway) functionResult(ctx context.Context, in *functionResultInput) (*sentOutput, error) {
@@ -75,7 +78,7 @@ func (g *Gateway) functionResult(ctx context.Context, in *functionResultInput) (
 	if errors.Is(err, session.ErrExists) {
 		return nil, refuse(http.StatusConflict, "call-answered", "the function call has been answered")
 	}
-	return sent("sent", item, err)
+	return done(ctx, ctl, "function_result", "sent", item, err)
 }
 
 func (g *Gateway) cancel(ctx context.Context, in *idInput) (*sentOutput, error) {
@@ -83,7 +86,7 @@ func (g *Gateway) cancel(ctx context.Context, in *idInput) (*sentOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	return sent("cancelled", "", ctl.Cancel(ctx))
+	return done(ctx, ctl, "cancel", "cancelled", "", ctl.Cancel(ctx))
 }
 
 func (g *Gateway) commit(ctx context.Context, in *idInput) (*sentOutput, error) {
@@ -92,7 +95,7 @@ func (g *Gateway) commit(ctx context.Context, in *idInput) (*sentOutput, error) 
 		return nil, err
 	}
 	item, err := ctl.CommitAudio(ctx)
-	return sent("committed", item, err)
+	return done(ctx, ctl, "commit", "committed", item, err)
 }
 
 func (g *Gateway) clear(ctx context.Context, in *idInput) (*sentOutput, error) {
@@ -100,7 +103,7 @@ func (g *Gateway) clear(ctx context.Context, in *idInput) (*sentOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sent("cleared", "", ctl.ClearAudio(ctx))
+	return done(ctx, ctl, "clear", "cleared", "", ctl.ClearAudio(ctx))
 }
 
 func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*clientSecretOutput, error) {
@@ -123,9 +126,24 @@ func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*cli
 	return &clientSecretOutput{Body: secret}, nil
 }
 
-func sent(status, item string, err error) (*sentOutput, error) {
+// note writes into the session's log that the caller has carried out a command.
+func note(ctx context.Context, ctl *session.Controller, cmd session.Command) {
+	cmd.By = callerOf(ctx).Key.Name
+	ctl.Note(cmd)
+}
+
+// fieldsOfPatch names what an update changes.
+func fieldsOfPatch(patch json.RawMessage) []string {
+	fields := gjson.ParseBytes(patch).Map()
+	delete(fields, "type")
+	return slices.Sorted(maps.Keys(fields))
+}
+
+// done answers a command that the upstream has acknowledged, and notes whose it was.
+func done(ctx context.Context, ctl *session.Controller, command, status, item string, err error) (*sentOutput, error) {
 	if err != nil {
 		return nil, err
 	}
+	note(ctx, ctl, session.Command{Name: command, Item: item})
 	return &sentOutput{Body: Sent{Status: status, ItemID: item}}, nil
 }

@@ -55,7 +55,7 @@ func explain(doc *huma.OpenAPI) {
 		"list-sessions":        "An app key sees its own sessions, an operator key all of them, on whichever node they run. Ended sessions stay listed for a day. Filters select through an index: a page is empty only if no session matches.",
 		"get-session":          "Also of a session that has ended.",
 		"update-session":       "Answers with the effective session once the upstream has acknowledged the change; 422 with the upstream's own error when it refused, and then nothing has changed.",
-		"end-session":          "Clients are closed with 1000. Ending a session that has ended answers the same.",
+		"end-session":          "Clients are closed with 1000. The record says who ended it (ended_by, reason). Ending a session that has ended answers the same.",
 		"list-items":           "Messages with their transcripts, function calls and their outputs. Of an interrupted answer, the text that was heard.",
 		"send-message":         "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it.",
 		"send-function-result": "Adds the output and asks for the next response once all calls of the last one are answered. 409 when the call was answered before.",

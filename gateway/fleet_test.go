@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -412,15 +413,27 @@ func TestBroadcastRoutes(t *testing.T) {
 	if got := f.must(200, "GET", "/realtime/sessions/s2", operator, ""); !strings.Contains(string(got.body), `own\n\nclosing at 8`) {
 		t.Errorf("session %s", got.body)
 	}
+	sessiontest.Eventually(t, "the log says whose broadcast it was", func() bool { return f.logged("s2", `"command":"broadcast","by":"ops"`) })
 	if page := f.must(200, "GET", path+"/outcomes?status=applied", operator, ""); len(page.field(t, "outcomes").([]any)) != 2 {
 		t.Errorf("outcomes %s", page.body)
 	}
 	f.must(200, "DELETE", path, operator, "")
+	sessiontest.Eventually(t, "the log says who withdrew it", func() bool { return f.logged("s2", `"command":"withdraw","by":"ops"`) })
 	f.must(409, "DELETE", path, operator, "")
 	f.must(404, "GET", "/realtime/broadcasts/1-1", operator, "")
 	if list := f.must(200, "GET", "/realtime/broadcasts", operator, ""); len(list.field(t, "broadcasts").([]any)) != 1 {
 		t.Errorf("list %s", list.body)
 	}
+}
+
+// logged reports whether an event in a session's log has this in it.
+func (f *fleet) logged(id session.ID, part string) bool {
+	f.t.Helper()
+	events, err := f.mem.Events(f.t.Context(), id, "", 1000)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return slices.ContainsFunc(events, func(e session.LoggedEvent) bool { return strings.Contains(string(e.Raw), part) })
 }
 
 // settled waits until a broadcast has so many outcomes.

@@ -76,7 +76,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 		return
 	}
 	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}, p, leave) {
-		if err := ctl.End(context.WithoutCancel(c.Request.Context()), "client did not connect"); err != nil {
+		if err := ctl.End(context.WithoutCancel(c.Request.Context()), session.Ending{By: session.EndedByClient, Reason: "client did not connect"}); err != nil {
 			g.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
 		}
 	}

@@ -23,6 +23,10 @@ type (
 	idInput struct {
 		ID session.ID `path:"id" doc:"The session's ID"`
 	}
+	endInput struct {
+		ID session.ID `path:"id" doc:"The session's ID"`
+		By string     `query:"by" enum:"client" doc:"client: the caller asked for it, through the application"`
+	}
 	createInput struct {
 		Body CreateBody
 		host string // as the caller reached the gateway

@@ -52,7 +52,7 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 	rec := ctl.Record()
 	secret, err := g.secret(ctx, rec, spec.Policy, in.Body.Client.TTL)
 	if err != nil { // without its token the session is of no use to the caller
-		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), "not created"))
+		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), session.Ending{Reason: "not created"}))
 	}
 	g.flush(ctx) // every node lists it from now on, and runs it on if this one is lost
 	out := &createOutput{Location: "/realtime/sessions/" + string(rec.ID)}
@@ -186,7 +186,7 @@ func queryProblem(location, message string) *Problem {
 }
 
 // end ends a session; ending one that has ended is no error.
-func (g *Gateway) end(ctx context.Context, in *idInput) (*sessionOutput, error) {
+func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error) {
 	f, err := g.find(ctx, callerOf(ctx), in.ID)
 	switch {
 	case err != nil:
@@ -194,12 +194,24 @@ func (g *Gateway) end(ctx context.Context, in *idInput) (*sessionOutput, error) 
 	case f.ctl == nil && f.rec.Status != session.StatusEnded:
 		return nil, session.ErrLeaseLost
 	case f.ctl != nil:
-		if err := f.ctl.End(ctx, "ended by the application"); err != nil && !errors.Is(err, session.ErrEnded) {
+		if err := f.ctl.End(ctx, endingBy(callerOf(ctx).Key, in.By)); err != nil && !errors.Is(err, session.ErrEnded) {
 			return nil, err
 		}
 		f.rec = f.ctl.Record()
 	}
 	return &sessionOutput{Body: view(f.rec)}, nil
+}
+
+// endingBy says who ends a session: a key, or the caller, for whom an application asks.
+func endingBy(k Key, by string) session.Ending {
+	if by == session.EndedByClient {
+		return session.Ending{By: session.EndedByClient, Reason: "ended by the caller"}
+	}
+	e := session.Ending{By: k.Name, Reason: "ended by " + string(k.Role) + " " + k.Name, Told: "The application ended the call"}
+	if k.Role.atLeast(RoleOperator) {
+		e.Told = "An operator ended the call"
+	}
+	return e
 }
 
 func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {

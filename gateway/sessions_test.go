@@ -65,7 +65,7 @@ func TestSessionFromCreationToEnd(t *testing.T) {
 	r.must(200, "DELETE", "/realtime/sessions/one", app, "")
 	r.must(200, "GET", "/realtime/sessions/one/items", app, "")
 	gone := r.must(410, "POST", "/realtime/sessions/one/message", app, `{"text":"x"}`)
-	if detail := gone.field(t, "detail").(string); !strings.Contains(detail, "ended by the application") {
+	if detail := gone.field(t, "detail").(string); !strings.Contains(detail, "ended by app app") {
 		t.Errorf("detail %q does not say why", detail)
 	}
 	r.must(409, "POST", "/realtime/sessions", app, `{"session_id":"one"}`)

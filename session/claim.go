@@ -59,7 +59,7 @@ func (h *Hub) Claim(ctx context.Context, id ID) (*Controller, error) {
 // bury records the end of a session that ended with its client's connection, which was
 // lost with its node.
 func (h *Hub) bury(ctx context.Context, r Record, lease Lease) error {
-	r.Status, r.Reason, r.Epoch = StatusEnded, "its node was lost", lease.Epoch
+	r.Status, r.Reason, r.EndedBy, r.Epoch = StatusEnded, "its node was lost", EndedByServer, lease.Epoch
 	r.EndedAt, r.Clients, r.Responding, r.Response = time.Now(), 0, false, ""
 	h.node.journal.add(Change{ID: r.ID, Epoch: lease.Epoch, Record: &r})
 	if err := h.node.journal.flush(ctx); err != nil {
@@ -92,7 +92,9 @@ func (h *Hub) kept(ctx context.Context, id ID) (Snapshot, error) {
 			return s, err
 		}
 		for _, e := range page {
-			s.History = append(s.History, e.Raw)
+			if !logOnly(e.Type) {
+				s.History = append(s.History, e.Raw)
+			}
 		}
 		after = page[len(page)-1].ID
 		s.LogID = after

@@ -169,7 +169,7 @@ func (cl *client) leaveLocked(reason error) {
 // leftLocked ends a session that was to end with its client, if that is gone.
 func (c *Controller) leftLocked() {
 	if c.spec.EndWithClient && len(c.clients) == 0 {
-		c.endLocked(&requested{errors.New("client left")})
+		c.endLocked(&requested{Ending{By: EndedByClient, Reason: "client left"}})
 	}
 }
 

@@ -15,13 +15,6 @@ const (
 	CloseLimit    = 4008 // a limit of the session was reached; the reason names it
 )
 
-// Who ended a session that no API key has ended.
-const (
-	EndedByClient = "client" // the caller
-	EndedByLimit  = "limit"  // a limit was reached
-	EndedByServer = "server" // the gateway or the upstream could not go on
-)
-
 // closeCode is the one table from why a session ended to what its clients are told.
 func closeCode(reason error) (code int, text string) {
 	var asked *requested
@@ -30,7 +23,7 @@ func closeCode(reason error) (code int, text string) {
 	var refused *UpstreamError
 	switch {
 	case errors.As(reason, &asked):
-		return CloseNormal, clip(asked.Error())
+		return CloseNormal, clip(asked.told())
 	case errors.As(reason, &limit):
 		return CloseLimit, clip(limit.Error())
 	case errors.Is(reason, ErrLeaseLost), errors.Is(reason, ErrDraining), errors.Is(reason, ErrMoved):

@@ -167,19 +167,12 @@ func (c *Controller) limits() Limits {
 	return l
 }
 
-// errRequested ends a session because somebody asked for it.
-var errRequested = errors.New("ended on request")
-
-// End ends the session and waits until it is over and recorded. why is told to its clients;
-// "" is the plain reason. ErrMoved, ErrLeaseLost: it goes on elsewhere.
-func (c *Controller) End(ctx context.Context, why string) error {
-	reason := errRequested
-	if why != "" {
-		reason = errors.New(why)
-	}
+// End ends the session and waits until it is over and recorded. ErrMoved, ErrLeaseLost: it goes
+// on elsewhere.
+func (c *Controller) End(ctx context.Context, e Ending) error {
 	c.mu.Lock()
 	frozen := c.frozen
-	c.endLocked(&requested{reason})
+	c.endLocked(&requested{e})
 	c.mu.Unlock()
 	if frozen {
 		return ErrMoved
@@ -194,9 +187,6 @@ func (c *Controller) End(ctx context.Context, why string) error {
 		return context.Cause(ctx)
 	}
 }
-
-// requested wraps the reason of an end that was asked for.
-type requested struct{ error }
 
 func (c *Controller) end(reason error) {
 	c.mu.Lock()
@@ -220,6 +210,7 @@ func (c *Controller) close() {
 	clients := slices.Clone(c.clients)
 	up := c.up.conn
 	c.acks.end(c.overLocked())
+	c.logEndLocked()
 	for _, f := range c.feeds {
 		f.closeLocked(ErrEnded)
 	}
@@ -325,7 +316,7 @@ func (c *Controller) recordLocked() Record {
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}
 	if c.status == StatusEnded {
-		r.EndedAt, r.Reason, now = c.ended, c.reason.Error(), c.ended
+		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, c.reason.Error(), endedBy(c.reason), c.ended
 	}
 	r.Usage.Seconds = now.Sub(c.created).Seconds()
 	return r

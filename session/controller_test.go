@@ -434,7 +434,7 @@ func TestEndTellsEverybody(t *testing.T) {
 	c, up := fx.open(session.Spec{ID: "s1"})
 	cl, left := fx.attach(c, session.Voice())
 	feed := c.Subscribe()
-	if err := c.End(context.Background(), "bye"); err != nil {
+	if err := c.End(context.Background(), session.Ending{By: "ops", Reason: "bye"}); err != nil {
 		t.Fatal(err)
 	}
 	var closed *session.CloseError
@@ -445,11 +445,14 @@ func TestEndTellsEverybody(t *testing.T) {
 	if _, err := up.Read(); !errors.As(err, &closed) || closed.Code != 1000 {
 		t.Errorf("upstream: %v", err)
 	}
+	if e, err := feed.Next(context.Background()); err != nil || !strings.Contains(string(e.Raw), `"ended_by":"ops"`) {
+		t.Errorf("feed: %s %v", e.Raw, err)
+	}
 	if _, err := feed.Next(context.Background()); !errors.Is(err, session.ErrEnded) {
 		t.Errorf("feed: %v", err)
 	}
 	r, err := fx.mem.Record(context.Background(), "s1")
-	if err != nil || r.Status != session.StatusEnded || r.Reason != "bye" {
+	if err != nil || r.Status != session.StatusEnded || r.Reason != "bye" || r.EndedBy != "ops" {
 		t.Errorf("record %+v, %v", r, err)
 	}
 	if _, ok := fx.hub.Controller("s1"); ok {

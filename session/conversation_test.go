@@ -129,7 +129,7 @@ func TestManySessions(t *testing.T) {
 		want(t, up, "response.create")
 		if i%2 == 0 {
 			up.Close(1000, "")
-		} else if err := c.End(context.Background(), ""); err != nil {
+		} else if err := c.End(context.Background(), session.Ending{}); err != nil {
 			t.Fatal(err)
 		}
 		<-left

@@ -262,7 +262,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 				if _, err := c.Message(ctx, session.Message{Text: "hello"}); !errors.Is(err, session.ErrMoved) {
 					t.Errorf("message: %v", err)
 				}
-				if err := c.End(ctx, ""); !errors.Is(err, session.ErrMoved) {
+				if err := c.End(ctx, session.Ending{}); !errors.Is(err, session.ErrMoved) {
 					t.Errorf("end: %v", err)
 				}
 				_, conn := sessiontest.Pipe()
@@ -282,7 +282,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 		c, _ = fx.openFor(time.Hour)
 		fx.stop()
 		<-asked
-		if err := c.End(t.Context(), ""); err == nil {
+		if err := c.End(t.Context(), session.Ending{}); err == nil {
 			t.Error("a session was ended that another node runs")
 		}
 		if r, err := mem.Record(t.Context(), "s"); err != nil || r.Status == session.StatusEnded {

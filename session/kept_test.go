@@ -133,7 +133,7 @@ func TestNothingIsWithheldAtTheEnd(t *testing.T) {
 		late, _ := fx.attach(c, session.Open()) // waits with the others
 		send(t, up, `{"type":"rate_limits.updated","event_id":"e_limits"}`)
 		synctest.Wait()
-		go c.End(t.Context(), "")
+		go c.End(t.Context(), session.Ending{})
 		want(t, cl, "e_done")
 		want(t, cl, "e_limits")
 		want(t, late, "e_limits")

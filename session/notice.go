@@ -19,9 +19,10 @@ type Notice struct {
 	Session ID                `json:"session_id"`
 	Key     string            `json:"key"`
 	Labels  map[string]string `json:"labels,omitempty"`
-	Reason  string            `json:"reason,omitempty"` // of an end
-	Usage   *Usage            `json:"usage,omitempty"`  // of an end
-	Call    *Call             `json:"call,omitempty"`   // of a tool call
+	Reason  string            `json:"reason,omitempty"`   // of an end
+	EndedBy string            `json:"ended_by,omitempty"` // of an end
+	Usage   *Usage            `json:"usage,omitempty"`    // of an end
+	Call    *Call             `json:"call,omitempty"`     // of a tool call
 	At      time.Time         `json:"at"`
 }
 
@@ -51,7 +52,7 @@ func (c *Controller) noticeLocked(n Notice) {
 // noticeEndLocked tells that the session is over and how.
 func (c *Controller) noticeEndLocked() {
 	r := c.recordLocked()
-	n := Notice{Type: NoticeEnded, Reason: r.Reason, Usage: &r.Usage}
+	n := Notice{Type: NoticeEnded, Reason: r.Reason, EndedBy: r.EndedBy, Usage: &r.Usage}
 	if code, _ := closeCode(c.reason); code == CloseUpstream || code >= 3000 && code < CloseLimit {
 		n.Type = NoticeFailed
 	}

@@ -26,7 +26,7 @@ func TestNotices(t *testing.T) {
 	if n := expect(session.NoticeToolCall); n.Call == nil || *n.Call != (session.Call{ID: "call_1", Name: "weather", Arguments: `{"city":"Bonn"}`}) {
 		t.Errorf("call %+v", n.Call)
 	}
-	if err := c.End(t.Context(), "done"); err != nil {
+	if err := c.End(t.Context(), session.Ending{Reason: "done"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := expect(session.NoticeEnded); n.Reason != "done" || n.Usage == nil {

@@ -111,6 +111,9 @@ func (c *Controller) overlayNow(e BroadcastEntry, settle func(ID, error)) bool {
 		if errors.As(err, &refused) { // it must not spoil the next upstream's configuration
 			c.overlay.drop(e.Broadcast.ID)
 		}
+		if err == nil {
+			c.noteEntryLocked(e)
+		}
 		c.saveLocked() // not before: whoever claims the session meanwhile considers the entry anew
 		settle(id, err)
 	})

@@ -171,7 +171,7 @@ func TestBucket(t *testing.T) {
 }
 
 func TestCloseReasonsFit(t *testing.T) {
-	_, text := closeCode(&requested{errors.New(strings.Repeat("ü", 100))})
+	_, text := closeCode(&requested{Ending{Reason: strings.Repeat("ü", 100)}})
 	if len(text) > 123 || !strings.HasSuffix(text, "ü") {
 		t.Errorf("%d bytes: %q", len(text), text)
 	}

@@ -79,7 +79,8 @@ type Record struct {
 	ID         ID                `json:"id"`
 	Key        string            `json:"key"`
 	Status     Status            `json:"status"`
-	Reason     string            `json:"reason,omitempty"` // why it ended
+	Reason     string            `json:"reason,omitempty"`   // why it ended
+	EndedBy    string            `json:"ended_by,omitempty"` // name of an API key, or one of EndedBy…
 	Node       string            `json:"node"`
 	Epoch      int64             `json:"epoch"`
 	Labels     map[string]string `json:"labels,omitempty"`

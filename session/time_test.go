@@ -87,7 +87,7 @@ func TestKeyLimits(t *testing.T) {
 	}
 	up.Send(`{"type":"response.done","event_id":"e","response":{"id":"r","status":"completed","usage":{"total_tokens":120}}}`)
 	want(t, cl, "response.done")
-	if err := c.End(context.Background(), ""); err != nil {
+	if err := c.End(context.Background(), session.Ending{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := fx.hub.Create(context.Background(), session.Spec{ID: "three", Key: "k"}); !errors.As(err, &limit) || limit.Limit != "key_tokens" {

@@ -188,7 +188,7 @@ func TestWhatComesTwice(t *testing.T) {
 	if it := c.Items()[1]; it.Text != "one two" || it.Spoken != "one two three four" {
 		t.Errorf("item %+v", it)
 	}
-	if err := c.End(t.Context(), ""); err != nil {
+	if err := c.End(t.Context(), session.Ending{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, typ := range []string{session.NoticeStarted, session.NoticeToolCall, session.NoticeEnded} {

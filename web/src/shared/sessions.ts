@@ -20,9 +20,9 @@ export async function newClientToken(key: string, id: string): Promise<string> {
   return secret.value;
 }
 
-/** The request outlives the page. */
+/** The caller hangs up. The request outlives the page. */
 export function endSession(key: string, id: string): Promise<unknown> {
-  return call({ method: "DELETE", path: address(id), key, keepalive: true });
+  return call({ method: "DELETE", path: `${address(id)}?by=client`, key, keepalive: true });
 }
 
 function address(id: string): string {
