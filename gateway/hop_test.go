@@ -128,7 +128,7 @@ func TestRequestFollowsAMove(t *testing.T) {
 	}))
 	defer before.Close()
 	lease = f.acquire("one", before.URL)
-	record := session.Record{ID: "one", Key: "one-app", Status: session.StatusActive, Model: "gpt-realtime", CreatedAt: time.Now()}
+	record := session.Record{ID: "one", Key: "one-app", Status: session.StatusActive, Model: "gpt-realtime-2.1", CreatedAt: time.Now()}
 	if _, err := f.mem.Apply(t.Context(), []session.Change{{ID: "one", Epoch: lease.Epoch, Record: &record}}); err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func TestRealtimeSaysWhatTheLiveAPISays(t *testing.T) {
 func TestRealtimeRefusesTheBeta(t *testing.T) {
 	r := newRig(t, standin.Faults{}, nil)
 	for header, value := range map[string]string{"OpenAI-Beta": "realtime=v1", "Sec-WebSocket-Protocol": "openai-beta.realtime-v1"} {
-		p, _, err := r.dial("/v1/realtime?model=gpt-realtime", app, header, value)
+		p, _, err := r.dial("/v1/realtime?model=gpt-realtime-2.1", app, header, value)
 		if err != nil {
 			t.Fatal(err)
 		}

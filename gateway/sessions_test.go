@@ -195,7 +195,7 @@ func TestBadRequests(t *testing.T) {
 		"unknown call":         {"POST /realtime/sessions/one/function-result", `{"call_id":"call_x","output":"1"}`, nil, 422, "invalid-request", "body.call_id"},
 		"nothing to cancel":    {"POST /realtime/sessions/one/cancel", ``, nil, 409, "upstream-refused", ""},
 		"nothing to commit":    {"POST /realtime/sessions/one/audio/commit", ``, nil, 409, "upstream-refused", ""},
-		"model is fixed":       {"PATCH /realtime/sessions/one", `{"model":"gpt-realtime"}`, nil, 422, "invalid-request", "body.model"},
+		"model is fixed":       {"PATCH /realtime/sessions/one", `{"model":"gpt-realtime-2"}`, nil, 422, "invalid-request", "body.model"},
 		"nothing to change":    {"PATCH /realtime/sessions/one", `{}`, nil, 422, "invalid-request", "body"},
 		"only a type":          {"PATCH /realtime/sessions/one", `{"type":"realtime"}`, nil, 422, "invalid-request", "body"},
 		"another type":         {"PATCH /realtime/sessions/one", `{"type":"transcription","instructions":"x"}`, nil, 422, "upstream-refused", ""},

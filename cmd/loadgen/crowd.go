@@ -91,7 +91,7 @@ func (f *fleet) openAll(ctx context.Context, n int, w wish) ([]created, error) {
 
 func (f *fleet) open(ctx context.Context, number int, w wish) (created, error) {
 	id := fmt.Sprintf("%s-%05d", w.name, number)
-	config := map[string]any{"model": "gpt-realtime", "instructions": w.instructions + " " + marker(id)}
+	config := map[string]any{"model": "gpt-realtime-2.1", "instructions": w.instructions + " " + marker(id)}
 	maps.Copy(config, w.config)
 	return f.entry.createFrom(ctx, map[string]any{"session_id": id, "config": config, "labels": w.labels})
 }

@@ -104,7 +104,7 @@ func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, 
 	if f.front, err = newBalancer(addresses); err != nil {
 		return f, err
 	}
-	f.entry, err = newTarget("fleet", f.front.url(), 0, Access{Key: operatorKey, Mode: modeSessions, Model: "gpt-realtime"})
+	f.entry, err = newTarget("fleet", f.front.url(), 0, Access{Key: operatorKey, Mode: modeSessions, Model: "gpt-realtime-2.1"})
 	// Every request is a connection of its own, and so goes to any node.
 	f.entry.client.Transport = &http.Transport{DisableKeepAlives: true}
 	return f, err

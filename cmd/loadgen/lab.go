@@ -84,7 +84,7 @@ func (b *bench) startStandIn(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.standIn, err = newTarget("stand-in", "http://"+address, 0, Access{Key: standInKey, Mode: modeOpenAI, Model: "gpt-realtime"}); err != nil {
+	if b.standIn, err = newTarget("stand-in", "http://"+address, 0, Access{Key: standInKey, Mode: modeOpenAI, Model: "gpt-realtime-2.1"}); err != nil {
 		return err
 	}
 	_, err = b.run(ctx, answers("http://"+address+"/_simulator/health"), "simulator", nil,
@@ -138,7 +138,7 @@ func gateway(path string) func(*bench, context.Context) (Target, error) {
 		if err != nil {
 			return Target{}, err
 		}
-		return newTarget("gateway", "http://"+address, c.cmd.Process.Pid, Access{Key: benchKey, Mode: b.mode, Model: "gpt-realtime"})
+		return newTarget("gateway", "http://"+address, c.cmd.Process.Pid, Access{Key: benchKey, Mode: b.mode, Model: "gpt-realtime-2.1"})
 	}
 }
 

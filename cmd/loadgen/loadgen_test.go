@@ -16,7 +16,7 @@ func newStandIn(t *testing.T, key string) Target {
 	api := standin.New(standin.Options{Keys: []string{"sk-test"}})
 	server := httptest.NewServer(api)
 	t.Cleanup(func() { server.Close(); api.Close() })
-	target, err := newTarget("stand-in", server.URL, os.Getpid(), Access{Key: key, Mode: modeOpenAI, Model: "gpt-realtime"})
+	target, err := newTarget("stand-in", server.URL, os.Getpid(), Access{Key: key, Mode: modeOpenAI, Model: "gpt-realtime-2.1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ const openTimeout = 30 * time.Second
 type Access struct {
 	Key      string `help:"API key, sent as Bearer." env:"LOADGEN_KEY" default:"sk-sim"`
 	Mode     string `help:"How sessions are opened: openai is GET /v1/realtime?model=, sessions is POST /realtime/sessions and the relay_url it answers with." enum:"openai,sessions" default:"openai"`
-	Model    string `help:"Model asked for." default:"gpt-realtime"`
+	Model    string `help:"Model asked for." default:"gpt-realtime-2.1"`
 	Insecure bool   `help:"Accept any TLS certificate."`
 }
 

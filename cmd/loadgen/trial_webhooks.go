@@ -101,7 +101,7 @@ func (t *webhooksTrial) prepare(ctx context.Context, f *fleet, sub *subscriber) 
 		return "", fmt.Errorf("subscribe: %w", err)
 	}
 	sub.id, sub.secret = gjson.GetBytes(made, "id").Str, gjson.GetBytes(made, "secret").Str
-	answer, err := f.entry.rest(ctx, "POST", "api/batches", []byte(`{"endpoint":"/v1/chat/completions","requests":[{"body":{"model":"gpt-4o-mini","messages":[]}}]}`))
+	answer, err := f.entry.rest(ctx, "POST", "api/batches", []byte(`{"endpoint":"/v1/chat/completions","requests":[{"body":{"model":"gpt-6-luna","messages":[]}}]}`))
 	if err != nil {
 		return "", fmt.Errorf("submit batch: %w", err)
 	}

@@ -21,18 +21,19 @@ import (
 )
 
 type flags struct {
-	Listen      string        `default:"127.0.0.1:9090" help:"Address to listen on."`
-	Key         []string      `help:"API key to accept; may be repeated. Without it any non-empty key is accepted."`
-	TLSCert     string        `name:"tls-cert" type:"existingfile" help:"Certificate file: serve https and wss."`
-	TLSKey      string        `name:"tls-key" type:"existingfile" help:"Key file of the certificate."`
-	Speed       float64       `default:"4" help:"How much faster than real time audio is generated."`
-	SessionLife time.Duration `default:"60m" help:"How long a realtime session lives."`
-	KeepClosed  int           `default:"100" help:"How many ended realtime sessions can still be looked at."`
-	Verbose     bool          `short:"v" help:"Log sessions and refusals."`
-	WebhookURL  string        `name:"webhook-url" help:"Deliver every webhook there."`
-	WebhookKey  string        `name:"webhook-secret" env:"SIMULATOR_WEBHOOK_SECRET" help:"Signs those deliveries: whsec_ and base64."`
-	BatchTime   time.Duration `default:"6s" help:"How long a batch takes."`
-	TuneTime    time.Duration `default:"12s" help:"How long a fine-tuning job takes."`
+	Listen      string            `default:"127.0.0.1:9090" help:"Address to listen on."`
+	Key         []string          `help:"API key to accept; may be repeated. Without it any non-empty key is accepted."`
+	TLSCert     string            `name:"tls-cert" type:"existingfile" help:"Certificate file: serve https and wss."`
+	TLSKey      string            `name:"tls-key" type:"existingfile" help:"Key file of the certificate."`
+	Speed       float64           `default:"4" help:"How much faster than real time audio is generated."`
+	SessionLife time.Duration     `default:"60m" help:"How long a realtime session lives."`
+	KeepClosed  int               `default:"100" help:"How many ended realtime sessions can still be looked at."`
+	Shutdown    map[string]string `name:"model-shutdown" placeholder:"MODEL=DAY" help:"The day (YYYY-MM-DD) on which a model ends; may be repeated."`
+	Verbose     bool              `short:"v" help:"Log sessions and refusals."`
+	WebhookURL  string            `name:"webhook-url" help:"Deliver every webhook there."`
+	WebhookKey  string            `name:"webhook-secret" env:"SIMULATOR_WEBHOOK_SECRET" help:"Signs those deliveries: whsec_ and base64."`
+	BatchTime   time.Duration     `default:"6s" help:"How long a batch takes."`
+	TuneTime    time.Duration     `default:"12s" help:"How long a fine-tuning job takes."`
 
 	Delivery standin.DeliveryFaults `embed:"" prefix:"webhook-" group:"Faults of webhooks"`
 
@@ -61,6 +62,11 @@ func (f *flags) check() error {
 	if _, err := standardwebhooks.NewWebhook(f.WebhookKey); f.WebhookKey != "" && err != nil {
 		return errors.New("--webhook-secret: want whsec_ and base64")
 	}
+	for model, day := range f.Shutdown {
+		if _, err := time.Parse(time.DateOnly, day); err != nil {
+			return fmt.Errorf("--model-shutdown: %s=%s: want a day, as 2027-01-20", model, day)
+		}
+	}
 	return nil // kong has asked the faults for their Validate
 }
 
@@ -78,7 +84,7 @@ func run(ctx context.Context, f flags, out io.Writer) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	stand := standin.New(standin.Options{
-		Keys: f.Key, Faults: f.Fault, SessionLife: f.SessionLife, Speed: f.Speed, KeepClosed: f.KeepClosed,
+		Keys: f.Key, Faults: f.Fault, SessionLife: f.SessionLife, Speed: f.Speed, KeepClosed: f.KeepClosed, Shutdowns: f.Shutdown,
 		Jobs: standin.JobOptions{
 			BatchTime: f.BatchTime, TuneTime: f.TuneTime, Delivery: f.Delivery,
 			Webhook: standin.Endpoint{URL: f.WebhookURL, Secret: f.WebhookKey},

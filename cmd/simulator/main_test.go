@@ -60,7 +60,7 @@ func firstEvent(t *testing.T, url string, roots *x509.CertPool) string {
 	t.Helper()
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}}
 	defer transport.CloseIdleConnections()
-	ws, _, err := websocket.Dial(t.Context(), url+"/realtime?model=gpt-realtime", &websocket.DialOptions{ // taken over
+	ws, _, err := websocket.Dial(t.Context(), url+"/realtime?model=gpt-realtime-2.1", &websocket.DialOptions{ // taken over
 		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: http.Header{"Authorization": {"Bearer sk-sim"}},
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ await takePicture("jobs-page.png", "/jobs", async (page, application) => {
   async function submit(name, count, metadata = {}, fails = () => false) {
     const requests = Array.from({ length: count }, (_, n) => {
       const content = `Say "done ${n}"${fails(n) ? " simulator:fail" : ""}`;
-      return { body: { model: "gpt-4o-mini", messages: [{ role: "user", content }] } };
+      return { body: { model: "gpt-6-luna", messages: [{ role: "user", content }] } };
     });
     await application("POST", "/api/batches", { endpoint: "/v1/chat/completions", requests, metadata: { name, ...metadata } });
   }

@@ -68,7 +68,7 @@ async function openPage(t, site, { key = site.gateway.key, at = "", ...options }
 
 function requests(n, change = (request) => request) {
   const lines = Array.from({ length: n }, (_, i) => {
-    const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: `Say "answer ${i + 1}"` }] };
+    const body = { model: "gpt-6-luna", messages: [{ role: "user", content: `Say "answer ${i + 1}"` }] };
     return JSON.stringify(change({ custom_id: `request-${i + 1}`, method: "POST", url: "/v1/chat/completions", body }, i + 1));
   });
   return { name: "questions.jsonl", mimeType: "application/jsonl", buffer: Buffer.from(lines.join("\n")) };

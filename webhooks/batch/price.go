@@ -12,7 +12,7 @@ type Price struct {
 	Input, Output float64
 }
 
-var errPrice = errors.New("a price is MODEL=IN:OUT in dollars per million tokens, for example gpt-4o-mini=0.075:0.30")
+var errPrice = errors.New("a price is MODEL=IN:OUT in dollars per million tokens, for example gpt-6-luna=0.05:0.25")
 
 // UnmarshalText reads MODEL=IN:OUT.
 func (p *Price) UnmarshalText(text []byte) error {

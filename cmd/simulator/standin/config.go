@@ -19,13 +19,6 @@ const defaultInstructions = "Your knowledge cutoff is 2023-10. You are a helpful
 	"Act like a human, but remember that you aren't a human and that you can't do human things in the real world. " +
 	"Talk quickly. You should always call a function if you can."
 
-// models that a session may name.
-var models = []string{
-	"gpt-realtime", "gpt-realtime-1.5", "gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini", "gpt-realtime-2025-08-28",
-	"gpt-realtime-mini", "gpt-realtime-mini-2025-10-06", "gpt-realtime-mini-2025-12-15",
-	"gpt-audio-1.5", "gpt-audio-mini", "gpt-audio-mini-2025-10-06", "gpt-audio-mini-2025-12-15",
-}
-
 // config is the API session: what session.created and session.updated carry, and what
 // decoding a validated session.update into it changes. Members that an update replaces
 // as a whole have an UnmarshalJSON that starts from nothing.
@@ -356,13 +349,6 @@ func functionsOf(tools []json.RawMessage) []tool {
 		}
 	}
 	return functions
-}
-
-func knownModel(name string) bool { return slices.Contains(models, name) }
-
-// reasons reports whether a model takes reasoning.effort.
-func reasons(model string) bool {
-	return slices.Contains([]string{"gpt-realtime-2", "gpt-realtime-2.1", "gpt-realtime-2.1-mini"}, model)
 }
 
 // words that make a session or a response a load stream; see docs/simulator.md.

@@ -24,11 +24,6 @@ var turnDetectionRule = union("type", map[string]rule{
 	}),
 })
 
-var transcriptionModels = []string{
-	"whisper-1", "gpt-transcribe", "gpt-live-transcribe", "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe-2025-12-15",
-	"gpt-4o-transcribe", "gpt-4o-transcribe-diarize", "gpt-realtime-whisper",
-}
-
 var inputRule = object(fields{
 	"format": formatRule,
 	"transcription": orNullRule(object(fields{

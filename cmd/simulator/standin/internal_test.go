@@ -43,7 +43,7 @@ func FuzzHandle(f *testing.F) {
 				t.Errorf("sent %q", event)
 			}
 		}})
-		s := &session{srv: srv, conn: discardConn{}, config: defaultConfig(kindRealtime, models[0]), lost: make(chan struct{}), faults: &faultState{}, responses: map[string]*response{}}
+		s := &session{srv: srv, conn: discardConn{}, config: defaultConfig(kindRealtime, realtimeModels[0]), lost: make(chan struct{}), faults: &faultState{}, responses: map[string]*response{}}
 		s.alarm = time.AfterFunc(time.Hour, s.wake)
 		defer s.alarm.Stop()
 		s.out.writing = true // nobody writes

@@ -31,9 +31,11 @@ type Endpoint struct{ URL, Secret string }
 type account struct {
 	opts   JobOptions
 	client *http.Client
-	life   context.Context // ends at Close
-	end    context.CancelFunc
-	tasks  sync.WaitGroup
+
+	catalogue catalogue
+	life      context.Context // ends at Close
+	end       context.CancelFunc
+	tasks     sync.WaitGroup
 
 	mu        sync.Mutex // guards what follows and the objects in it
 	files     []*file
@@ -47,7 +49,7 @@ type account struct {
 // listKept is how many objects of a kind are kept.
 const listKept = 1000
 
-func newAccount(o JobOptions) *account {
+func newAccount(o JobOptions, models catalogue) *account {
 	if o.BatchTime <= 0 {
 		o.BatchTime = 6 * time.Second
 	}
@@ -57,7 +59,7 @@ func newAccount(o JobOptions) *account {
 	if o.RetryFirst <= 0 {
 		o.RetryFirst = time.Second
 	}
-	a := &account{opts: o, delivery: o.Delivery}
+	a := &account{opts: o, catalogue: models, delivery: o.Delivery}
 	a.life, a.end = context.WithCancel(context.Background())
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = o.TLS

@@ -142,3 +142,50 @@ func TestEveryTypeOfWebhookCanBeSubscribed(t *testing.T) {
 		}
 	}
 }
+
+// Models that are gone are refused as unknown ones are, and those that will be say when.
+func TestModelsThatEnd(t *testing.T) {
+	_, url := start(t, standin.Options{Shutdowns: map[string]string{"gpt-realtime-2": "2026-11-30", "gpt-realtime-2.1-mini": "2027-06-01", "gpt-6-sol": "2026-11-01"}})
+	listed := map[string]gjson.Result{}
+	for _, m := range ask(t, url+"/v1/models").Get("data").Array() {
+		listed[m.Get("id").Str] = m
+	}
+	for name, want := range map[string]string{
+		"gpt-realtime-2.1": "null", "gpt-realtime": `"2027-01-20"`, "gpt-realtime-2.1-mini": `"2027-06-01"`, "gpt-4o-mini": `"2027-01-14"`, "whisper-1": `"2027-02-26"`,
+		"gpt-transcribe": "null", "gpt-realtime-2": "", "gpt-6-sol": "", "gpt-3.5-turbo": "", "gpt-4.1-nano-2025-04-14": "", "gpt-realtime-mini-2025-10-06": "", "gpt-4o-2024-05-13": "",
+	} {
+		one := ask(t, url+"/v1/models/"+name)
+		if got := one.Get("shutdown_date").Raw; got != want || listed[name].Get("shutdown_date").Raw != want {
+			t.Errorf("%s: %s and %s, want shutdown_date %s", name, one.Raw, listed[name].Raw, want)
+		}
+		if want == "" && one.Get("error.code").Str != "model_not_found" {
+			t.Errorf("%s: %s", name, one.Raw)
+		}
+	}
+	for name, code := range map[string]string{"gpt-realtime-2": "invalid_model", "gpt-realtime-mini-2025-10-06": "invalid_model", "gpt-realtime-mini-2025-12-15": "", "gpt-realtime": ""} {
+		c := dialWith(t, url+"/v1/realtime?model="+name, testKey, nil)
+		first, err := c.read()
+		if err != nil || first.Get("error.code").Str != code {
+			t.Errorf("%s: %v %s", name, err, first.Raw)
+		}
+	}
+	for _, body := range []string{`{"model":"gpt-3.5-turbo","input":"hi"}`, `{"model":"o4-mini","input":"hi"}`} {
+		if got := postForm(t, url+"/v1/responses", "application/json", body).Get("error.code").Str; got != "model_not_found" {
+			t.Errorf("%s: %s", body, got)
+		}
+	}
+	if got := postForm(t, url+"/v1/fine_tuning/jobs", "application/json", `{"model":"gpt-4.1-nano-2025-04-14","training_file":"x"}`).Get("error.code").Str; got != "model_not_available" {
+		t.Errorf("fine-tuning: %s", got)
+	}
+}
+
+func ask(t *testing.T, url string) gjson.Result {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+testKey)
+	_, answer := do(t, req)
+	return answer
+}

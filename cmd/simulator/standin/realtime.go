@@ -113,16 +113,16 @@ func (srv *Server) configure(s *session, r *http.Request) *refusal {
 		s.config = defaultConfig(kind, model)
 		s.config.ID = id
 	}
-	return checkModel(kind, model)
+	return srv.checkModel(kind, model)
 }
 
-func checkModel(kind, model string) *refusal {
+func (srv *Server) checkModel(kind, model string) *refusal {
 	switch {
 	case kind == kindTranscription:
 		return nil
 	case model == "":
 		return &refusal{invalid("missing_model", "model", "You must provide a model parameter."), 4000}
-	case !knownModel(model):
+	case !srv.catalogue.has(realtimeModels, model):
 		return &refusal{invalid("invalid_model", "model", "Model '%s' does not exist or you do not have access to it.", model), 4000}
 	}
 	return nil

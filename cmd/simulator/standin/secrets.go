@@ -65,7 +65,7 @@ func (srv *Server) createSecret(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusBadRequest, e)
 		return
 	}
-	session, e := secretSession(raw)
+	session, e := srv.secretSession(raw)
 	if e != nil {
 		writeError(w, http.StatusBadRequest, e)
 		return
@@ -84,16 +84,16 @@ func (srv *Server) createSecret(w http.ResponseWriter, r *http.Request) {
 	}{value, kept.expiresAt.Unix(), session.view()})
 }
 
-func secretSession(raw json.RawMessage) (config, *apiError) {
+func (srv *Server) secretSession(raw json.RawMessage) (config, *apiError) {
 	patch := gjson.GetBytes(raw, "session")
-	kind, model := kindRealtime, "gpt-realtime"
+	kind, model := kindRealtime, "gpt-realtime-2.1"
 	if patch.Exists() {
 		kind = patch.Get("type").Str
 	}
 	if m := patch.Get("model"); m.Exists() {
 		model = m.Str
 	}
-	if refused := checkModel(kind, model); refused != nil {
+	if refused := srv.checkModel(kind, model); refused != nil {
 		return config{}, refused.err
 	}
 	base := defaultConfig(kind, model)

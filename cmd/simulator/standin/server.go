@@ -26,6 +26,8 @@ type Options struct {
 	// It runs with the session locked: it must be quick, must not keep event, and must
 	// not call the Server.
 	Record func(dir string, event []byte)
+	// Shutdowns are days (YYYY-MM-DD) on which models end, by name, beside those that are known.
+	Shutdowns map[string]string
 	// Jobs are batches, fine-tuning and webhooks.
 	Jobs JobOptions
 }
@@ -37,6 +39,8 @@ type Server struct {
 	secrets secretBox
 	latency latency
 	account *account
+
+	catalogue catalogue
 
 	mu        sync.Mutex // guards what follows
 	sessions  map[string]*session
@@ -62,10 +66,13 @@ func New(opts Options) *Server {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	srv := &Server{opts: opts, routes: http.NewServeMux(), sessions: map[string]*session{}, faults: opts.Faults, account: newAccount(opts.Jobs)}
+	srv := &Server{opts: opts, routes: http.NewServeMux(), sessions: map[string]*session{}, faults: opts.Faults, catalogue: newCatalogue(opts.Shutdowns)}
+	srv.account = newAccount(opts.Jobs, srv.catalogue)
 	for pattern, handler := range map[string]http.HandlerFunc{
 		"GET /v1/realtime":                 srv.serveRealtime,
 		"POST /v1/realtime/client_secrets": srv.withKey(srv.createSecret),
+		"GET /v1/models":                   srv.withKey(srv.listModels),
+		"GET /v1/models/{model}":           srv.withKey(srv.showModel),
 		"GET /_simulator/sessions":         srv.listSessions,
 		"GET /_simulator/sessions/{id}":    srv.showSession,
 		"GET /_simulator/latency":          srv.latency.show,

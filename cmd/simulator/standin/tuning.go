@@ -5,11 +5,8 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
 	"time"
 )
-
-var tunable = []string{"gpt-4o-mini", "gpt-3.5-turbo", "gpt-4o-mini-2024-07-18", "gpt-4o-2024-08-06", "gpt-4.1-2025-04-14", "gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14"}
 
 // tune is a fine-tuning job as the API shows it.
 type tune struct {
@@ -82,7 +79,7 @@ func (a *account) createTune(w http.ResponseWriter, r *http.Request) {
 	validation, validates := a.file(in.ValidationFile)
 	var e *apiError
 	switch {
-	case !slices.Contains(tunable, in.Model):
+	case !a.catalogue.has(tunable, in.Model):
 		e = invalid("model_not_available", "model", "The model '%s' is not available for fine-tuning.", in.Model)
 	case !ok || training.Purpose != "fine-tune":
 		e = invalid("invalid_training_file", "training_file", "The file '%s' does not exist or is not for fine-tuning.", in.TrainingFile)

@@ -109,7 +109,7 @@ function exampleFile(): File {
   const lines = Array.from({ length: 100 }, (_, i) => {
     const topic = topics[i % topics.length];
     const content = `Tell me one surprising thing about ${topic}, in a single sentence. (${i + 1})`;
-    const body = { model: "gpt-4o-mini", messages: [{ role: "user", content }] };
+    const body = { model: "gpt-6-luna", messages: [{ role: "user", content }] };
     return JSON.stringify({ custom_id: `request-${i + 1}`, method: "POST", url: "/v1/chat/completions", body });
   });
   return new File([`${lines.join("\n")}\n`], "hundred-questions.jsonl", { type: "application/jsonl" });

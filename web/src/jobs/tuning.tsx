@@ -63,10 +63,8 @@ function Row({ job }: { job: Job }) {
   );
 }
 
-const models = ["gpt-4.1-mini-2025-04-14", "gpt-4.1-nano-2025-04-14", "gpt-4.1-2025-04-14", "gpt-4o-mini-2024-07-18"];
-
 export function NewJob({ store }: { store: Store }) {
-  const model = useSignal(models[0] as string);
+  const model = useSignal("");
   const suffix = useSignal("");
   const send = async (file: File, signal: AbortSignal) => {
     const goTo = fromHere();
@@ -96,12 +94,19 @@ export function NewJob({ store }: { store: Store }) {
         <label class="label" for="model">
           Model to start from
         </label>
-        <input class="field" id="model" list="models" required autocomplete="off" value={model.value} onInput={(e) => (model.value = e.currentTarget.value)} />
-        <datalist id="models">
-          {models.map((m) => (
-            <option key={m} value={m} />
-          ))}
-        </datalist>
+        <input
+          class="field"
+          id="model"
+          required
+          autocomplete="off"
+          spellcheck={false}
+          aria-describedby="model-help"
+          value={model.value}
+          onInput={(e) => (model.value = e.currentTarget.value)}
+        />
+        <p class="help" id="model-help">
+          OpenAI takes new jobs until 6 January 2027 only; the models that can be tuned shut down on 14 January 2027, with those made of them.
+        </p>
       </div>
       <div class="group">
         <label class="label" for="suffix">
