@@ -231,6 +231,7 @@ test("a fine-tuning job: its curve grows, the new model answers, and is promoted
   const page = await openPage(t, site, { at: "#/tuning" });
   await page.getByText("No model in training").waitFor();
   await page.getByRole("button", { name: "Use an example" }).click();
+  await page.getByLabel("Model to start from").fill("gpt-4.1-mini-2025-04-14");
   await page.getByLabel("Name of the new model").fill("concierge");
   await page.getByTestId("submit").click();
   const curve = page.getByTestId("curve");
