@@ -130,6 +130,7 @@ func (g *Gateway) route() error {
 	add(g, http.MethodPost, sessions+"/{id}/audio/clear", "clear-audio", "Forget the input audio", 200, g.clear)
 	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
 	add(g, http.MethodPost, sessions+"/{id}/client-secret/revoke", "revoke-client-secret", "Revoke client tokens", 200, g.revoke)
+	add(g, http.MethodGet, apiKeys+"/self", "identify-key", "See which key this is, and its role", 200, g.self)
 	api.GET(sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
 

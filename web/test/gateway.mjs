@@ -38,7 +38,7 @@ export async function startGateway(env = {}) {
   };
 }
 
-/** A TCP proxy to `host`: cut() loses all connections, refuse(true) takes no new ones. */
+/** A TCP proxy to `host`: cut() loses all connections, refuse(true) takes no new ones, stall() passes on nothing over those that there are. */
 export async function startNetwork(host) {
   const [address, port] = host.split(":");
   const sockets = new Set();
@@ -67,6 +67,12 @@ export async function startNetwork(host) {
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     cut,
+    stall() {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.resume();
+      }
+    },
     refuse(on) {
       refusing = on;
     },

@@ -1,7 +1,7 @@
 import { addWorklet } from "./worklet";
 import type { CaptureReport } from "./worklet-messages";
 
-interface MicrophoneOptions {
+export interface MicrophoneOptions {
   /** Address of the built capture worklet. */
   worklet: string;
   /** Which microphone; the browser's choice if empty. */
@@ -13,6 +13,8 @@ interface MicrophoneOptions {
 
 /** The open microphone. It runs at the device's own rate; the worklet resamples. */
 export class Microphone {
+  private node: AudioWorkletNode | undefined;
+
   private constructor(
     private readonly context: AudioContext,
     private readonly media: MediaStream,
@@ -49,7 +51,9 @@ export class Microphone {
     for (const track of this.media.getAudioTracks()) track.enabled = !muted;
   }
 
+  /** Frames that are on their way are not heard any more. */
   close(): void {
+    if (this.node) this.node.port.onmessage = null;
     for (const track of this.media.getTracks()) track.stop();
     if (this.context.state !== "closed") void this.context.close();
   }
@@ -57,7 +61,7 @@ export class Microphone {
   private async connect(options: MicrophoneOptions): Promise<void> {
     await addWorklet(this.context, options.worklet);
     await this.context.resume();
-    const node = new AudioWorkletNode(this.context, "capture", { channelCount: 1, channelCountMode: "explicit" });
+    const node = (this.node = new AudioWorkletNode(this.context, "capture", { channelCount: 1, channelCountMode: "explicit" }));
     node.port.onmessage = ({ data }: MessageEvent<CaptureReport>) => options.onFrame(new Uint8Array(data.pcm), data.level);
     // Its output is silence; some browsers run only what leads to a loudspeaker.
     this.context.createMediaStreamSource(this.media).connect(node).connect(this.context.destination);

@@ -3,7 +3,7 @@ import type { ItemAccount } from "./play-queue";
 import { addWorklet } from "./worklet";
 import type { PlayerCommand, PlayerReport } from "./worklet-messages";
 
-interface SpeakerOptions {
+export interface SpeakerOptions {
   /** Address of the built player worklet. */
   worklet: string;
   /** The first sample of an item leaves for the loudspeaker; `latency` is how many ms it takes to be heard. */
@@ -63,7 +63,9 @@ export class Speaker {
     return new Promise((resolve) => this.flushes.set(flush, resolve));
   }
 
+  /** Reports that are on their way are not heard any more. */
   close(): void {
+    this.node.port.onmessage = null;
     for (const resolve of this.flushes.values()) resolve([]);
     this.flushes.clear();
     void this.context.close();

@@ -16,10 +16,17 @@ const locked = {
 
 export function App({ store }: { store: Store }) {
   return (
-    <Shell page="Fleet" store={store} route={route} locked={locked} side={<Side store={store} />}>
+    <Shell page="Fleet" store={store} route={route} locked={locked} side={<Side store={store} />} fold={fold()}>
       <Content key={apiKey.value} store={store} />
     </Shell>
   );
+}
+
+/** What the side's form is called where it is folded. */
+function fold(): string {
+  const { section, id } = place.value;
+  if (section === "broadcasts") return "New broadcast";
+  return id ? "Say something, or change it" : "Filter";
 }
 
 function Side({ store }: { store: Store }) {

@@ -37,12 +37,7 @@ export function Broadcasts({ store }: { store: Store }) {
   return (
     <>
       <Title>Broadcasts</Title>
-      <p class="help summary">
-        What was told to the fleet
-        <a class="to-form" href="#new">
-          New broadcast
-        </a>
-      </p>
+      <p class="help summary">What was told to the fleet</p>
       <ol class="rows" data-testid="broadcasts">
         {list?.broadcasts.map((b) => (
           <Row key={b.id} broadcast={b} />
@@ -153,7 +148,7 @@ export function NewBroadcast({ store }: { store: Store }) {
         <input type="checkbox" checked={sticky.value} onChange={(e) => (sticky.value = e.currentTarget.checked)} />
         New sessions get it too
       </label>
-      <button class="button primary wide" type="submit" data-testid="submit" disabled={sending.value}>
+      <button class="button primary wide" type="submit" data-testid="submit" aria-disabled={sending.value}>
         {sending.value ? "Sending…" : `Send to ${audience(select.value)}`}
       </button>
     </form>

@@ -1,7 +1,7 @@
-import { render } from "preact";
+import { mount } from "../shared/mount";
 import { App } from "./app";
 import { Store } from "./store";
 
 const store = new Store();
 store.followKey();
-render(<App store={store} />, document.getElementById("app") as HTMLElement);
+mount(<App store={store} />);

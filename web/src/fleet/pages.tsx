@@ -34,10 +34,10 @@ export function Pager({ pages, next, label }: { pages: Pages; next: string | und
   if (!next && !pages.cursor) return null;
   return (
     <nav class="pager" aria-label={label}>
-      <button class="button small" type="button" disabled={!pages.cursor} onClick={() => pages.newer()}>
+      <button class="button small" type="button" aria-disabled={!pages.cursor} onClick={() => pages.newer()}>
         Newer
       </button>
-      <button class="button small" type="button" disabled={!next} onClick={() => next && pages.older(next)}>
+      <button class="button small" type="button" aria-disabled={!next} onClick={() => next && pages.older(next)}>
         Older
       </button>
     </nav>

@@ -1,8 +1,10 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { Fact } from "../shared/fact";
 import { apiKey } from "../shared/key";
-import { Following, Line } from "../shared/line";
+import { Dropped, Following, Line } from "../shared/line";
 import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { SaveConversation } from "../shared/save-conversation";
+import { readItems } from "../shared/sessions";
 import { count, duration, plural } from "../shared/words";
 import { addressOf } from "./route";
 import { LabelList } from "./sessions";
@@ -46,18 +48,11 @@ function Standing({ store, session, again }: StandingProps) {
       <div class="hero">
         <div class="hero-text">
           <Status {...sessionWord(session)} />
-          <p class="figure-caption">
-            {ended ? session.reason : `${plural(session.clients, "client")} attached`}
-            {!ended && (
-              <a class="to-form" href="#say">
-                Say something
-              </a>
-            )}
-          </p>
+          <p class="figure-caption">{ended ? session.reason : `${plural(session.clients, "client")} attached`}</p>
         </div>
         {!ended && <Actions store={store} session={session} again={again} />}
       </div>
-      <Conversation store={store} id={session.session_id} ended={ended} onTurn={again} />
+      <Conversation store={store} session={session} onTurn={again} />
       <Facts session={session} />
       {session.session?.instructions && (
         <details class="fold">
@@ -83,7 +78,7 @@ function Actions({ store, session, again }: StandingProps) {
     });
   return (
     <div class="actions">
-      <button class="button small" type="button" disabled={!session.responding} onClick={cancel}>
+      <button class="button small" type="button" aria-disabled={!session.responding} onClick={cancel}>
         Stop the answer
       </button>
       <Confirm name="End" question="End this session?" action={end} />
@@ -91,8 +86,12 @@ function Actions({ store, session, again }: StandingProps) {
   );
 }
 
-function Conversation({ store, id, ended, onTurn }: { store: Store; id: string; ended: boolean; onTurn(): void }) {
+function Conversation({ store, session, onTurn }: { store: Store; session: Session; onTurn(): void }) {
+  const { session_id: id, status } = session;
+  const ended = status === "ended";
   const watch = useMemo(() => new Watch(store, id, apiKey.peek(), onTurn), [id]);
+  const transcribed = transcribes(session);
+  useEffect(() => watch.conversation.transcribes(transcribed), [watch, transcribed]);
   useEffect(() => {
     watch.open(ended);
     return () => watch.close();
@@ -101,6 +100,9 @@ function Conversation({ store, id, ended, onTurn }: { store: Store; id: string; 
   if (!entries.length) return <p class="help quiet-box">Nothing was said {ended ? "in it." : "yet."}</p>;
   return (
     <Following class="conversation" entries={entries} label="Conversation">
+      <Dropped n={watch.conversation.dropped.value}>
+        <SaveConversation name={id} read={() => readItems(apiKey.peek(), id)} user="User" />
+      </Dropped>
       <ol class="lines" data-testid="conversation">
         {entries.map((entry) => (
           <Line key={entry.id} entry={entry} user="User" />
@@ -108,6 +110,11 @@ function Conversation({ store, id, ended, onTurn }: { store: Store; id: string; 
       </ol>
     </Following>
   );
+}
+
+/** Whether what the user says is transcribed; a session that the upstream has not reported yet is taken for one. */
+function transcribes({ session }: Session): boolean {
+  return !session?.audio || Boolean(session.audio.input?.transcription);
 }
 
 function Facts({ session: s }: { session: Session }) {

@@ -41,12 +41,7 @@ export function Sessions({ store }: { store: Store }) {
   return (
     <>
       <Title>Sessions</Title>
-      <p class="help summary">
-        {page.sessions.length > 0 && saySessions(page.sessions)}
-        <a class="to-form" href="#filter">
-          Filter
-        </a>
-      </p>
+      <p class="help summary">{page.sessions.length > 0 && saySessions(page.sessions)}</p>
       {store.operator.value === false && <OwnOnly />}
       {page.sessions.length ? (
         <ol class="rows" data-testid="sessions">

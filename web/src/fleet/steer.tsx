@@ -105,7 +105,7 @@ function TextForm({ id, title, label, submit, help, primary, send, children }: T
         )}
       </div>
       {children}
-      <button class={`button wide ${primary ? "primary" : ""}`} type="submit" disabled={sending.value}>
+      <button class={`button wide ${primary ? "primary" : ""}`} type="submit" aria-disabled={sending.value}>
         {sending.value ? "Sending…" : submit}
       </button>
     </form>

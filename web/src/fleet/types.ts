@@ -8,7 +8,7 @@ export interface Session {
   node?: string;
   labels?: Record<string, string>;
   model?: string;
-  session?: { instructions?: string; audio?: { output?: { voice?: string } } };
+  session?: { instructions?: string; audio?: { input?: { transcription?: unknown }; output?: { voice?: string } } };
   usage: { responses: number; total_tokens: number; input_tokens: number; output_tokens: number };
   clients: number;
   responding: boolean;

@@ -13,6 +13,9 @@ const turns = new Set(["response.created", "response.done", "session.updated"]);
 /** Between two attempts to read the items. */
 const againMs = 3_000;
 
+/** One answer has several items at most: they are measured together. */
+const measureMs = 300;
+
 export class Watch {
   readonly conversation = new Conversation();
 
@@ -22,6 +25,7 @@ export class Watch {
   /** What happened while the items were on their way: it comes on top of them. */
   private meanwhile: ServerEvent[] | undefined;
   private seen = false;
+  private measuring: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly store: Store,
@@ -41,6 +45,7 @@ export class Watch {
   close(): void {
     this.stream?.close();
     this.items?.stop();
+    clearTimeout(this.measuring);
   }
 
   private follow(): void {
@@ -66,6 +71,16 @@ export class Watch {
     if (this.meanwhile) this.meanwhile.push(event);
     else this.conversation.apply(event);
     if (turns.has(event.type)) this.onTurn();
+    if (event.type === "conversation.item.truncated") this.measureSoon();
+  }
+
+  /** The stream has no audio, so that only the gateway knows how much of an answer was heard. */
+  private measureSoon(): void {
+    clearTimeout(this.measuring);
+    this.measuring = setTimeout(async () => {
+      const kept = await this.store.get<{ items: StoredItem[] }>(`${this.path}/items`).catch(() => undefined);
+      for (const item of kept?.items ?? []) this.conversation.measure(item);
+    }, measureMs);
   }
 
   /** Asks until they have come. */

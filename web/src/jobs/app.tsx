@@ -18,6 +18,9 @@ const locked = {
   lead: "Sign in with a key to see what runs, what came back, and what went wrong.",
 };
 
+/** What the side's form is called where it is folded. */
+const folds: Record<Section, string> = { batches: "New batch", tuning: "New job", inbox: "Filter", deliveries: "New delivery" };
+
 export function App({ store }: { store: Store }) {
   const running = { of: "running", tone: "busy" } as const;
   const tallies = {
@@ -26,7 +29,7 @@ export function App({ store }: { store: Store }) {
     inbox: { n: store.inbox.value.dead, of: "given up", tone: "bad" as const },
   };
   return (
-    <Shell page="Jobs" store={store} route={route} tallies={tallies} locked={locked} side={<Side store={store} />}>
+    <Shell page="Jobs" store={store} route={route} tallies={tallies} locked={locked} side={<Side store={store} />} fold={folds[place.value.section]}>
       <Content store={store} />
     </Shell>
   );

@@ -63,7 +63,7 @@ function Actions({ store, batch }: { store: Store; batch: Batch }) {
     <div class="actions">
       {!batchEnded(batch) && batch.status !== "cancelling" && <Confirm name="Cancel" question="Stop this batch?" action={cancel} />}
       {batchEnded(batch) && left > 0 && batch.status !== "failed" && (
-        <button class="button small" type="button" disabled={retrying.value} onClick={retry}>
+        <button class="button small" type="button" aria-disabled={retrying.value} onClick={retry}>
           {retrying.value ? "Trying…" : `Try ${plural(left, "request")} again`}
         </button>
       )}

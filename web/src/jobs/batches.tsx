@@ -32,9 +32,6 @@ export function Batches({ store }: { store: Store }) {
       <Title>Batches</Title>
       <p class="help summary">
         {running ? `${plural(running, "batch", "batches")} running` : "Nothing is running"}, {plural(batches.length, "batch", "batches")} known
-        <a class="to-form" href="#new">
-          New batch
-        </a>
       </p>
       <ol class="rows" data-testid="batches">
         {batches.map((b) => (

@@ -64,9 +64,6 @@ export function Inbox({ store }: { store: Store }) {
       <Title>Inbox</Title>
       <p class="help summary">
         {count(store.inbox.value.kept)} events and tasks kept, {store.inbox.value.waiting} waiting, {dead} given up
-        <a class="to-form" href="#filter">
-          Filter
-        </a>
       </p>
       {dead > 0 && <DeadLetters store={store} dead={dead} />}
       {chosen.value.size > 0 && <Selection store={store} chosen={chosen} />}

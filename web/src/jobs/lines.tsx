@@ -125,13 +125,13 @@ function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(pa
   const last = Math.ceil(total / pageLines) - 1;
   return (
     <nav class="pager" aria-label="Pages of lines">
-      <button class="button small" type="button" disabled={page === 0} onClick={() => onTurn(page - 1)}>
+      <button class="button small" type="button" aria-disabled={page === 0} onClick={() => onTurn(page - 1)}>
         Previous
       </button>
       <span data-testid="page">
         {count(page * pageLines + 1)}–{count(Math.min(total, (page + 1) * pageLines))} of {count(total)}
       </span>
-      <button class="button small" type="button" disabled={page === last} onClick={() => onTurn(page + 1)}>
+      <button class="button small" type="button" aria-disabled={page === last} onClick={() => onTurn(page + 1)}>
         Next
       </button>
     </nav>
@@ -151,7 +151,7 @@ function Download({ store, batch, kind }: { store: Store; batch: Batch; kind: Ki
     busy.value = false;
   };
   return (
-    <button class="button small quiet" type="button" disabled={busy.value} onClick={download}>
+    <button class="button small quiet" type="button" aria-disabled={busy.value} onClick={download}>
       {busy.value ? "Downloading…" : "Download all"}
     </button>
   );

@@ -78,7 +78,7 @@ export function NewDelivery({ store }: { store: Store }) {
           )}
         </p>
       </div>
-      <button class="button primary wide" type="submit" disabled={sending.value}>
+      <button class="button primary wide" type="submit" aria-disabled={sending.value}>
         {sending.value ? "Sending…" : out ? "Subscribe" : "Make the endpoint"}
       </button>
     </form>

@@ -109,13 +109,13 @@ function Smoke({ store, job }: { store: Store; job: Job }) {
           )}
         </p>
         <div class="actions">
-          <button class="button small quiet" type="button" disabled={asking.value} onClick={again}>
+          <button class="button small quiet" type="button" aria-disabled={asking.value} onClick={again}>
             {asking.value ? "Asking…" : "Ask again"}
           </button>
-          <button class="button small" type="button" disabled={mark?.mark === "held"} onClick={() => setMark("held")}>
+          <button class="button small" type="button" aria-disabled={mark?.mark === "held"} onClick={() => setMark("held")}>
             Hold
           </button>
-          <button class="button small primary" type="button" disabled={mark?.mark === "promoted"} onClick={() => setMark("promoted")}>
+          <button class="button small primary" type="button" aria-disabled={mark?.mark === "promoted"} onClick={() => setMark("promoted")}>
             Promote
           </button>
         </div>

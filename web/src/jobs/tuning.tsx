@@ -31,9 +31,6 @@ export function Tuning({ store }: { store: Store }) {
       <Title>Fine-tuning</Title>
       <p class="help summary">
         {running ? `${plural(running, "job")} running` : "Nothing is running"}, {plural(jobs.length, "job")} known
-        <a class="to-form" href="#new">
-          New job
-        </a>
       </p>
       <ol class="rows" data-testid="jobs">
         {jobs.map((j) => (

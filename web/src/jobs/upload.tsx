@@ -71,7 +71,7 @@ export function UploadForm({ outgoing, title, help, submit, send, example, child
         </label>
         <p class="help small" id="file-help">
           {help}{" "}
-          <button class="link" type="button" disabled={sending.value !== undefined} onClick={() => outgoing.choose(example())}>
+          <button class="link" type="button" aria-disabled={sending.value !== undefined} onClick={() => outgoing.choose(example())}>
             Use an example
           </button>
         </p>
@@ -79,7 +79,7 @@ export function UploadForm({ outgoing, title, help, submit, send, example, child
       {children}
       <FileProblem problem={problem.value} />
       <div class="submit-row">
-        <button class="button primary wide" type="submit" data-testid="submit" disabled={sending.value !== undefined}>
+        <button class="button primary wide" type="submit" data-testid="submit" aria-disabled={sending.value !== undefined}>
           {sending.value ? "Sending…" : submit}
         </button>
         {sending.value && (

@@ -1,14 +1,15 @@
 // The transcript: the conversation's items in their order, with what is known of each so far.
 // Order follows previous_item_id, not arrival: what the user said is transcribed while the answer is already on its way.
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import type { Item, ServerEvent, StoredItem } from "./events";
+import { nextFrame } from "./frame";
 
 export interface Entry {
   readonly id: string;
   readonly role: "user" | "assistant" | "system" | "call" | "note";
-  /** listening: the user speaks; waiting: heard, not transcribed yet; cut: interrupted. */
-  readonly state: "listening" | "waiting" | "partial" | "done" | "cut" | "failed";
+  /** listening: the user speaks; waiting: heard, not transcribed yet; untranscribed: nobody transcribes it; queued: typed, not sent yet; unsent: nor ever; cut: interrupted. */
+  readonly state: "listening" | "waiting" | "untranscribed" | "queued" | "unsent" | "partial" | "done" | "cut" | "failed";
   /** One text per content part. */
   readonly parts: readonly string[];
   readonly responseId?: string;
@@ -23,18 +24,42 @@ export interface Entry {
 const capacity = 500;
 
 export class Conversation {
+  /** What there is to be drawn: published once per frame, however many events came for it. */
   readonly entries = signal<readonly Entry[]>([]);
+  /** How many older entries are kept no more. */
+  readonly dropped = signal(0);
+
+  private list: Entry[] = [];
+  private gone = 0;
+  private notes = 0;
+  private publishing = false;
+  private transcribed = true;
+
+  constructor(private readonly schedule: (publish: () => void) => void = nextFrame) {}
+
+  /** The entries as they are now; `entries` follows with the next frame. */
+  get current(): readonly Entry[] {
+    return this.list;
+  }
+
+  /** Whether what the user says is transcribed at all. */
+  transcribes(on: boolean): void {
+    if (this.transcribed === on) return;
+    this.transcribed = on;
+    const [from, to]: Entry["state"][] = on ? ["untranscribed", "waiting"] : ["waiting", "untranscribed"];
+    this.changeAll((e) => (e.state === from || (!on && unspoken(e)) ? { state: to as Entry["state"] } : undefined));
+  }
 
   apply(event: ServerEvent): void {
     switch (event.type) {
       case "input_audio_buffer.speech_started":
         return this.put(event.item_id, { role: "user", state: "listening" });
       case "input_audio_buffer.speech_stopped":
-        return this.change(event.item_id, (e) => (e.state === "listening" ? { state: "waiting" } : {}));
+        return this.change(event.item_id, (e) => (e.state === "listening" ? { state: this.heardState } : undefined));
       case "input_audio_buffer.cleared":
         return this.remove((e) => e.state === "listening");
       case "input_audio_buffer.committed":
-        this.put(event.item_id, { role: "user", state: "waiting" });
+        this.put(event.item_id, { role: "user", state: this.heardState });
         return this.place(event.item_id, event.previous_item_id);
       case "conversation.item.added":
       case "conversation.item.created":
@@ -47,7 +72,7 @@ export class Conversation {
       case "conversation.item.deleted":
         return this.remove((e) => e.id === event.item_id);
       case "conversation.item.truncated":
-        return this.change(event.item_id, (e) => (e.heard === 1 ? {} : { state: "cut", cutMs: event.audio_end_ms }));
+        return this.change(event.item_id, (e) => (e.heard === 1 ? undefined : { state: "cut", cutMs: event.audio_end_ms }));
       case "switchboard.session.reset":
         return this.restore(event.items);
       case "switchboard.session.renewed":
@@ -60,8 +85,19 @@ export class Conversation {
   }
 
   /** What the user typed, shown before the server has it. */
-  type(id: string, text: string): void {
-    this.put(id, { role: "user", state: "done", parts: [text] });
+  type(id: string, text: string, state: "queued" | "done" = "done"): void {
+    this.put(id, { role: "user", state, parts: [text] });
+  }
+
+  /** What was typed while there was no connection is on its way. */
+  sent(id: string): void {
+    this.change(id, (e) => (e.state === "queued" ? { state: "done" } : undefined));
+  }
+
+  /** Of an answer that was cut, how much of its audio was heard. */
+  measure({ id, audio_ms, heard_ms }: StoredItem): void {
+    if (heard_ms === undefined || !audio_ms) return;
+    this.change(id, (e) => (e.state === "cut" ? { heard: Math.min(1, heard_ms / audio_ms) } : undefined));
   }
 
   /** A remark of the page itself. */
@@ -71,7 +107,7 @@ export class Conversation {
 
   /** How much of a spoken answer was played so far. */
   hear(id: string, heard: number): void {
-    this.change(id, (e) => (e.state === "cut" ? {} : { heard }));
+    this.change(id, (e) => (e.state === "cut" || e.heard === heard ? undefined : { heard }));
   }
 
   /** An answer was interrupted after `ms` of it were played. */
@@ -82,14 +118,21 @@ export class Conversation {
   /** The session is over: what was on its way stays as far as it came, and what was not heard will not be. */
   end(): void {
     this.endUnfinished();
-    this.entries.value = this.entries.value.map((e) => (e.state === "partial" || (e.heard ?? 1) < 1 ? { ...e, state: "cut" } : e));
+    this.changeAll((e) => {
+      if (e.state === "queued") return { state: "unsent" };
+      return e.state === "partial" || (e.state !== "cut" && (e.heard ?? 1) < 1) ? { state: "cut" } : undefined;
+    });
   }
 
   clear(): void {
-    this.entries.value = [];
+    this.list = [];
+    this.gone = 0;
+    this.publish();
   }
 
-  private notes = 0;
+  private get heardState(): Entry["state"] {
+    return this.transcribed ? "waiting" : "untranscribed";
+  }
 
   private applyText(event: ServerEvent): void {
     switch (event.type) {
@@ -108,7 +151,7 @@ export class Conversation {
       case "response.output_audio_transcript.done":
         return this.setText(event.item_id, event.content_index, event.transcript);
       case "response.output_audio.delta":
-        return this.change(event.item_id, (e) => (e.heard === undefined ? { heard: 0 } : {}));
+        return this.change(event.item_id, (e) => (e.heard === undefined ? { heard: 0 } : undefined));
       case "response.function_call_arguments.done":
         return this.change(event.item_id, (e) => e.call && { call: { ...e.call, arguments: event.arguments } });
     }
@@ -121,19 +164,23 @@ export class Conversation {
     const parts = (item.content ?? []).map((c) => c.text ?? c.transcript ?? "");
     const said = parts.some((p) => p !== "");
     const spoken = item.role === "user" && (item.content ?? []).some((c) => c.type === "input_audio");
-    const state = item.role === "assistant" ? "partial" : spoken && !said ? "waiting" : "done";
+    const state = item.role === "assistant" ? "partial" : spoken && !said ? this.heardState : "done";
     this.put(item.id, { role: item.role, state, ...(responseId && { responseId }) });
-    if (said) this.change(item.id, (e) => (e.parts.some((p) => p !== "") ? {} : { parts, ...(e.role === "user" && { state: "done" }) }));
-    if (item.status === "completed") this.change(item.id, (e) => (e.state === "partial" ? { state: "done" } : {}));
+    if (said) this.change(item.id, (e) => (e.parts.some((p) => p !== "") ? undefined : { parts, ...(e.role === "user" && { state: "done" }) }));
+    if (item.status === "completed") this.change(item.id, (e) => (e.state === "partial" ? { state: "done" } : undefined));
   }
 
   private restore(items: StoredItem[]): void {
+    const waiting = this.list.filter((e) => e.state === "queued");
     this.clear();
     for (const item of items) {
-      this.putItem({ ...item, status: "completed", content: [{ type: "text", text: item.text ?? "" }] });
+      this.putItem({ ...item, status: "completed", content: [{ type: "text", text: wholeText(item) }] });
       const ms = item.heard_ms;
       if (ms !== undefined) this.change(item.id, () => ({ state: "cut", cutMs: ms }));
+      this.measure(item);
+      if (!this.transcribed) this.change(item.id, (e) => (unspoken(e) ? { state: "untranscribed" } : undefined));
     }
+    for (const entry of waiting) this.put(entry.id, entry);
   }
 
   private putCall(item: Item): void {
@@ -143,23 +190,22 @@ export class Conversation {
   }
 
   private answerCall(item: Item): void {
-    const asked = this.entries.value.find((e) => e.call && e.call.callId === item.call_id);
+    const asked = this.list.findLast((e) => e.call && e.call.callId === item.call_id);
     if (asked?.call) this.change(asked.id, () => ({ state: "done", call: { ...asked.call!, output: item.output ?? "" } }));
   }
 
   /** The upstream is another one, and goes on with nothing of what the one before left: answers end where they are, what was being said is heard anew. */
   private endUnfinished(): void {
     this.remove((e) => e.state === "listening");
-    this.entries.value = this.entries.value.map((e) => {
-      if (e.state === "waiting") return { ...e, state: "failed" };
-      return e.role === "assistant" && e.state === "partial" ? { ...e, state: "cut" } : e;
+    this.changeAll((e) => {
+      if (e.state === "waiting") return { state: "failed" };
+      return e.role === "assistant" && e.state === "partial" ? { state: "cut" } : undefined;
     });
   }
 
   /** What a response left unfinished stays as it is, marked as cut. */
   private endResponse(responseId: string): void {
-    const left = this.entries.value.filter((e) => e.responseId === responseId && e.state === "partial");
-    for (const e of left) this.change(e.id, () => ({ state: "cut" }));
+    this.changeAll((e) => (e.responseId === responseId && e.state === "partial" ? { state: "cut" } : undefined));
   }
 
   private addText(id: string, part: number, delta: string): void {
@@ -175,28 +221,73 @@ export class Conversation {
 
   /** Adds an entry at the end unless it is known. */
   private put(id: string, entry: Omit<Entry, "id" | "parts"> & { parts?: readonly string[] }): void {
-    if (this.entries.value.some((e) => e.id === id)) return;
-    this.entries.value = [...this.entries.value, { parts: [], ...entry, id }].slice(-capacity);
+    if (this.indexOf(id) >= 0) return;
+    this.list.push({ parts: [], ...entry, id });
+    this.gone += this.list.splice(0, this.list.length - capacity).length;
+    this.publish();
   }
 
+  /** Entries never change, they are replaced: those that are the same need not be drawn again. */
   private change(id: string, update: (entry: Entry) => Partial<Entry> | undefined): void {
-    const at = this.entries.value.findIndex((e) => e.id === id);
-    const entry = this.entries.value[at];
-    if (!entry) return;
-    this.entries.value = this.entries.value.with(at, { ...entry, ...update(entry) });
+    const at = this.indexOf(id);
+    const entry = this.list[at];
+    const changed = entry && update(entry);
+    if (!changed) return;
+    this.list[at] = { ...entry, ...changed };
+    this.publish();
+  }
+
+  private changeAll(update: (entry: Entry) => Partial<Entry> | undefined): void {
+    for (const { id } of [...this.list]) this.change(id, update);
   }
 
   private remove(drop: (entry: Entry) => boolean): void {
-    this.entries.value = this.entries.value.filter((e) => !drop(e));
+    const left = this.list.filter((e) => !drop(e));
+    if (left.length === this.list.length) return;
+    this.list = left;
+    this.publish();
   }
 
   private place(id: string, previous: string | null | undefined): void {
-    const entry = this.entries.value.find((e) => e.id === id);
-    if (!entry || !previous) return;
-    const others = this.entries.value.filter((e) => e.id !== id);
-    const at = others.findIndex((e) => e.id === previous);
-    if (at >= 0) this.entries.value = others.toSpliced(at + 1, 0, entry);
+    const from = this.indexOf(id);
+    const before = previous ? this.indexOf(previous) : -1;
+    if (from < 0 || before < 0 || from === before + 1) return;
+    const [entry] = this.list.splice(from, 1);
+    this.list.splice(this.indexOf(previous as string) + 1, 0, entry as Entry);
+    this.publish();
   }
+
+  /** What changes is nearly always among the last. */
+  private indexOf(id: string): number {
+    return this.list.findLastIndex((e) => e.id === id);
+  }
+
+  private publish(): void {
+    if (this.publishing) return;
+    this.publishing = true;
+    this.schedule(() => {
+      this.publishing = false;
+      batch(() => {
+        this.entries.value = [...this.list];
+        this.dropped.value = this.gone;
+      });
+    });
+  }
+}
+
+/** Said by the user, and no word of it known. */
+function unspoken(e: Entry): boolean {
+  return e.role === "user" && e.state === "done" && e.parts.every((p) => p === "");
+}
+
+/** Of an interrupted answer the gateway's text is what was heard; all of it is in the item as the upstream sent it. */
+function wholeText({ text = "", heard_ms, raw }: StoredItem): string {
+  if (heard_ms === undefined) return text;
+  const whole = (raw?.content ?? [])
+    .map((c) => c.transcript ?? c.text ?? "")
+    .filter((t) => t !== "")
+    .join(" ");
+  return whole.length > text.length ? whole : text;
 }
 
 function withPart(parts: readonly string[], at: number, text: string): string[] {

@@ -23,8 +23,11 @@ export interface StoredItem {
   call_id?: string;
   arguments?: string;
   output?: string;
-  /** Present where an answer was interrupted. */
+  /** How much audio it has, and how much of it was heard: present where an answer was interrupted. */
+  audio_ms?: number;
   heard_ms?: number;
+  /** The item as the upstream last sent it. */
+  raw?: Item;
 }
 
 export interface ErrorDetails {
@@ -84,7 +87,7 @@ export type ClientEvent = { event_id?: string } & (
   | { type: "conversation.item.create"; item: { id: string; type: "message"; role: "user"; content: { type: "input_text"; text: string }[] } }
   | { type: "conversation.item.truncate"; item_id: string; content_index: 0; audio_end_ms: number }
   | { type: "response.create" }
-  | { type: "response.cancel" }
+  | { type: "response.cancel"; response_id: string }
 );
 
 /** Returns undefined for what is no protocol event; the page passes it by. */

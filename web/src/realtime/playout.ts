@@ -4,8 +4,9 @@
 import { decodeBase64 } from "../audio/base64";
 import { readPcm16, samplesToMs } from "../audio/pcm";
 import type { ItemAccount } from "../audio/play-queue";
-import type { ClientEvent, ServerEvent } from "./events";
+import type { ServerEvent } from "./events";
 import { newId } from "./events";
+import type { Interruption } from "./outbox";
 
 /** What Playout needs of the speaker. */
 interface Output {
@@ -16,7 +17,7 @@ interface Output {
 
 interface PlayoutOptions {
   output: Output;
-  send(event: ClientEvent): void;
+  send(event: Interruption): void;
   /** An item was cut after `account.played` samples. */
   onCut(account: ItemAccount): void;
 }

@@ -65,9 +65,10 @@ export class Relay {
 
   /** Returns false if the event was not sent: no connection, or audio that the connection is too slow for. */
   send(event: ClientEvent): boolean {
-    if (this.socket?.readyState !== WebSocket.OPEN) return false;
-    if (event.type === "input_audio_buffer.append" && this.socket.bufferedAmount > sendLimit) return false;
-    this.socket.send(JSON.stringify(event));
+    const { socket } = this;
+    if (!socket || !this.connected) return false;
+    if (event.type === "input_audio_buffer.append" && socket.bufferedAmount > sendLimit) return false;
+    socket.send(JSON.stringify(event));
     return true;
   }
 
@@ -76,6 +77,19 @@ export class Relay {
     this.over = true;
     clearTimeout(this.timer);
     this.socket?.close(1000);
+  }
+
+  get connected(): boolean {
+    return this.socket?.readyState === WebSocket.OPEN;
+  }
+
+  /** The network is gone, which a socket may not notice for minutes. */
+  lose(): void {
+    if (this.openedAt === Number.POSITIVE_INFINITY) return;
+    const socket = this.socket;
+    this.socket = undefined;
+    socket?.close();
+    this.retry();
   }
 
   /** Does not wait for the next attempt any longer. */

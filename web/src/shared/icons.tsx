@@ -62,3 +62,9 @@ export const FunctionIcon = () => (
     <path d="M7 4.5 2.5 10 7 15.5M13 4.5l4.5 5.5-4.5 5.5" />
   </Icon>
 );
+
+export const DownIcon = () => (
+  <Icon>
+    <path d="M10 3.5v13M4.5 11l5.5 5.5 5.5-5.5" />
+  </Icon>
+);

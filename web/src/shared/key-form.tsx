@@ -1,13 +1,30 @@
 import { useSignal } from "@preact/signals";
-import { apiKey, setApiKey } from "./key";
+import { useEffect } from "preact/hooks";
+import { offerFocus } from "./focus";
+import { apiKey, identify, identity, setApiKey } from "./key";
+import { explain } from "./words";
 
 /** Asks for the API key; it stays in this tab. `why` says what it is needed for. */
 export function KeyForm({ why }: { why: string }) {
   const key = useSignal("");
-  const submit = (event: Event) => {
+  const problem = useSignal("");
+  const asking = useSignal(false);
+  useEffect(() => offerFocus("key"), []);
+  const submit = async (event: Event) => {
     event.preventDefault();
-    if (key.value.trim()) setApiKey(key.value);
-    else document.getElementById("key")?.focus();
+    const given = key.value.trim();
+    if (!given) return document.getElementById("key")?.focus();
+    if (asking.value) return;
+    asking.value = true;
+    problem.value = "";
+    try {
+      await identify(given);
+      setApiKey(given);
+    } catch (refusal) {
+      const { title, advice } = explain(refusal, "The key could not be checked");
+      problem.value = `${title}. ${advice}`;
+    }
+    asking.value = false;
   };
   return (
     <form class="form" onSubmit={submit}>
@@ -27,27 +44,42 @@ export function KeyForm({ why }: { why: string }) {
           spellcheck={false}
           placeholder="sk-…"
           required
-          aria-describedby="key-help"
+          data-catches-focus
+          aria-describedby="key-help key-problem"
+          aria-invalid={problem.value !== ""}
           value={key.value}
           onInput={(e) => (key.value = e.currentTarget.value)}
         />
+        <p class="bad small" id="key-problem" role="alert">
+          {problem}
+        </p>
       </div>
-      <button class="button primary wide" type="submit">
-        Use this key
+      <button class="button primary wide" type="submit" aria-disabled={asking.value}>
+        {asking.value ? "Asking…" : "Use this key"}
       </button>
     </form>
   );
 }
 
-/** Which key is used, and the way to another one. */
+/** Which key is used and who it is, and the way to another one. */
 export function KeyRow() {
+  const known = identity.value;
   return (
-    <p class="key-row">
+    <p class="key-row" data-testid="identity">
       <span>
-        Key <code>{shortened(apiKey.value)}</code>
+        {known ? (
+          <>
+            <strong>{known.name}</strong> · {known.role}
+            {known.version && <span class="version">Switchboard {known.version}</span>}
+          </>
+        ) : (
+          <>
+            Key <code>{shortened(apiKey.value)}</code>
+          </>
+        )}
       </span>
       <button class="link" type="button" onClick={() => setApiKey("")}>
-        Change
+        Change<span class="visually-hidden"> the key</span>
       </button>
     </p>
   );

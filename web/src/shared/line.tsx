@@ -1,45 +1,90 @@
 // A conversation as it is read.
 
-import type { ComponentChildren } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { Component, type ComponentChildren } from "preact";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { type Entry, heardText } from "../realtime/conversation";
-import { FunctionIcon } from "./icons";
+import { FunctionCall } from "./function-call";
+import { DownIcon } from "./icons";
 
 /** Distance from the end, in pixels, within which a conversation is followed. */
 const followDistance = 80;
 
-/** Scrolls with what is added at its end, unless the reader has scrolled away from it. */
-export function Following({ entries, label, children, ...box }: { class: string; entries: unknown; label: string; children: ComponentChildren }) {
+/** Scrolls with what is added at its end, unless the reader has scrolled away from it: then a button leads back. */
+export function Following({ entries, label, children, ...box }: { class: string; entries: readonly unknown[]; label: string; children: ComponentChildren }) {
   const element = useRef<HTMLElement>(null);
-  const following = useRef(true);
+  const [away, setAway] = useState(false);
+  const top = useRef(0); // where it was scrolled to last
+  const [seen, setSeen] = useState<unknown>(undefined); // the last entry when the reader scrolled away
   useLayoutEffect(() => {
-    if (following.current && element.current) element.current.scrollTop = element.current.scrollHeight;
-  }, [entries]);
+    const el = element.current;
+    if (away || !el) return;
+    el.scrollTop = el.scrollHeight;
+    top.current = el.scrollTop;
+  }, [entries, away]);
   const scrolled = () => {
     const el = element.current;
-    if (el) following.current = el.scrollHeight - el.scrollTop - el.clientHeight < followDistance;
+    if (!el) return;
+    const gone = el.scrollHeight - el.scrollTop - el.clientHeight >= followDistance;
+    if (gone && !away && el.scrollTop >= top.current) return; // it grew; the reader did not move
+    top.current = el.scrollTop;
+    if (gone && !away) setSeen(entries.at(-1));
+    setAway(gone);
+  };
+  const follow = () => {
+    setAway(false);
+    element.current?.focus({ preventScroll: true });
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard
-    <section {...box} ref={element} onScroll={scrolled} aria-label={label} tabIndex={0}>
-      {children}
-    </section>
+    <div class="following">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+      <section {...box} ref={element} onScroll={scrolled} aria-label={label} tabIndex={0}>
+        {children}
+      </section>
+      {away && (
+        <button class="button small to-end" type="button" data-testid="to-end" onClick={follow}>
+          <DownIcon />
+          {entries.at(-1) === seen ? "To the end" : "New below"}
+        </button>
+      )}
+    </div>
   );
 }
 
 export const speakers = { user: "You", assistant: "Assistant", system: "Operator", call: "Function", note: "Note" };
 
-/** One entry of a conversation; `user` is what the user is called. */
-export function Line({ entry, user = speakers.user }: { entry: Entry; user?: string }) {
-  // Entries never change, they are replaced: twenty times a second the one that is being heard.
-  return useMemo(
-    () => (
+interface LineProps {
+  entry: Entry;
+  /** What the user is called. */
+  user?: string;
+}
+
+/**
+ * One entry of a conversation. Entries never change, they are replaced: twenty times a second the one that is being
+ * heard. The others are skipped here and not by a kept vnode, which would keep the list of the render that made it.
+ */
+export class Line extends Component<LineProps> {
+  override shouldComponentUpdate(next: LineProps): boolean {
+    return next.entry !== this.props.entry || next.user !== this.props.user;
+  }
+
+  override render({ entry, user = speakers.user }: LineProps) {
+    return (
       <li class="line" data-role={entry.role} data-state={entry.state} data-item={entry.id}>
         <span class="speaker">{entry.role === "user" ? user : speakers[entry.role]}</span>
-        {entry.role === "call" ? <FunctionCall entry={entry} /> : <Said entry={entry} />}
+        {entry.call ? <FunctionCall call={entry.call} /> : <Said entry={entry} />}
       </li>
-    ),
-    [entry, user],
+    );
+  }
+}
+
+/** Says that the oldest lines are not shown, and where they are. */
+export function Dropped({ n, children }: { n: number; children: ComponentChildren }) {
+  if (n === 0) return null;
+  return (
+    <div class="dropped" data-testid="dropped">
+      <p class="help small">{n === 1 ? "One older line is" : `${n.toLocaleString("en")} older lines are`} not shown.</p>
+      {children}
+    </div>
   );
 }
 
@@ -53,6 +98,8 @@ function Said({ entry }: { entry: Entry }) {
       {rest && " "}
       {rest && <span class="unheard">{rest.trimStart()}</span>}
       {entry.state === "partial" && entry.heard === undefined && <span class="caret" aria-hidden="true" />}
+      {entry.state === "queued" && <span class="cut unsent"> sent when the connection is back</span>}
+      {entry.state === "unsent" && <span class="cut"> not sent</span>}
     </p>
   );
 }
@@ -68,6 +115,8 @@ function pendingText(entry: Entry): string {
       return "Speaking…";
     case "waiting":
       return "Transcribing…";
+    case "untranscribed":
+      return "Spoken, not transcribed (transcription is off)";
     case "failed":
       return "Not transcribed";
     case "cut":
@@ -75,16 +124,4 @@ function pendingText(entry: Entry): string {
     default:
       return entry.role === "user" ? "No words were understood" : "…";
   }
-}
-
-function FunctionCall({ entry }: { entry: Entry }) {
-  const { name = "", arguments: args = "", output } = entry.call ?? {};
-  return (
-    <div class="call">
-      <FunctionIcon />
-      <code class="call-name">{name}</code>
-      <code class="call-text">{args}</code>
-      {output === undefined ? <span class="call-result">waiting for the result</span> : <code class="call-result">→ {output}</code>}
-    </div>
-  );
 }

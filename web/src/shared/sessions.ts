@@ -1,5 +1,6 @@
 // The sessions of the gateway, as the pages use them. All of it rejects with an ApiProblem.
 
+import type { StoredItem } from "../realtime/events";
 import { call } from "./api";
 
 export interface CreatedSession {
@@ -10,8 +11,30 @@ export interface CreatedSession {
   session: { model?: string };
 }
 
-export function createSession(key: string, config: unknown, labels: Record<string, string>): Promise<CreatedSession> {
-  return call({ method: "POST", path: "/realtime/sessions", key, body: { config, labels } });
+/** What the pages read of a session; /docs of a gateway has every field. */
+export interface SessionState {
+  status: "created" | "active" | "ended";
+  reason?: string;
+}
+
+interface NewSession {
+  config: unknown;
+  labels: Record<string, string>;
+  limits: { idle_seconds?: number };
+}
+
+export function createSession(key: string, session: NewSession): Promise<CreatedSession> {
+  return call({ method: "POST", path: "/realtime/sessions", key, body: session });
+}
+
+export function readSession(key: string, id: string): Promise<SessionState> {
+  return call({ method: "GET", path: address(id), key });
+}
+
+/** The whole conversation, as the gateway keeps it. */
+export async function readItems(key: string, id: string): Promise<StoredItem[]> {
+  const { items } = await call<{ items: StoredItem[] }>({ method: "GET", path: `${address(id)}/items`, key });
+  return items;
 }
 
 /** Another client token: they are short-lived. */

@@ -8,6 +8,7 @@ import { KeyForm, KeyRow } from "./key-form";
 import type { PageStore, Phase } from "./page-store";
 import { Empty } from "./parts";
 import type { Route } from "./route";
+import { Folded } from "./side";
 
 const phaseNames: Record<Phase, string> = { idle: "Not connected", starting: "Connecting", live: "Live", reconnecting: "Retrying" };
 
@@ -26,12 +27,13 @@ interface ShellProps<S extends string> {
   tallies?: Partial<Record<S, Tally>>;
   /** What is shown to whoever has not signed in. */
   locked: { why: string; title: string; lead: string };
-  /** The form of the section. */
+  /** The form of the section, and what it is called where it is folded. */
   side: ComponentChildren;
+  fold: string;
   children: ComponentChildren;
 }
 
-export function Shell<S extends string>({ page, store, route, tallies, locked, side, children }: ShellProps<S>) {
+export function Shell<S extends string>({ page, store, route, tallies, locked, side, fold, children }: ShellProps<S>) {
   const phase = store.phase.value;
   const place = route.place.value;
   useEffect(() => {
@@ -51,10 +53,10 @@ export function Shell<S extends string>({ page, store, route, tallies, locked, s
       <Sections route={route} tallies={tallies ?? {}} />
       <aside class="side" aria-label="Form">
         {apiKey.value ? (
-          <>
+          <Folded fold={fold}>
             {side}
             <KeyRow />
-          </>
+          </Folded>
         ) : (
           <KeyForm why={locked.why} />
         )}

@@ -1,4 +1,5 @@
 import { useEffect } from "preact/hooks";
+import { offerFocus } from "../shared/focus";
 import { Header } from "../shared/header";
 import { apiKey } from "../shared/key";
 import { KeyForm } from "../shared/key-form";
@@ -19,18 +20,18 @@ const phaseNames: Record<Phase, string> = {
 
 export function App({ call }: { call: Call }) {
   const phase = call.phase.value;
-  const inCall = phase === "live" || phase === "reconnecting";
+  const inCall = call.running;
   useEffect(() => {
     document.title = inCall ? "● Voice · Switchboard" : "Voice · Switchboard";
-    if (inCall) focusIfLost("stage");
-    else if (phase === "ended") focusIfLost("start");
+    if (inCall) offerFocus("stage");
+    else if (phase === "ended") offerFocus("start");
   }, [inCall, phase]);
   return (
     <div class="page" data-phase={phase} data-floor={call.floor.value}>
       <a class="skip" href="#stage">
         Skip to the conversation
       </a>
-      <Header page="Voice">
+      <Header page="Voice" stays={inCall}>
         <span class="lamp" data-phase={phase} aria-hidden="true" />
         <span data-testid="phase">{phaseNames[phase]}</span>
       </Header>
@@ -46,9 +47,4 @@ export function App({ call }: { call: Call }) {
       <Announcer call={call} />
     </div>
   );
-}
-
-/** Keeps the keyboard's place when the control that had the focus has gone. */
-function focusIfLost(id: string): void {
-  if (document.activeElement === document.body) document.getElementById(id)?.focus({ preventScroll: true });
 }

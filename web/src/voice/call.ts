@@ -2,38 +2,33 @@
 
 import { batch, signal } from "@preact/signals";
 import { encodeBase64 } from "../audio/base64";
-import { Microphone } from "../audio/microphone";
 import { samplesToMs } from "../audio/pcm";
 import type { ItemAccount } from "../audio/play-queue";
-import { Speaker } from "../audio/speaker";
+import type { Progress } from "../audio/speaker";
 import { WorkletMissing } from "../audio/worklet";
 import { Conversation } from "../realtime/conversation";
 import { type ClientEvent, type ErrorDetails, newId, type ResponseObject, type ServerEvent } from "../realtime/events";
 import { type Latency, TurnClock } from "../realtime/latency";
+import { Outbox } from "../realtime/outbox";
 import { Playout } from "../realtime/playout";
-import { Relay, type RelayEnd, RelayOver, type RelayState, type Ticket } from "../realtime/relay";
+import { Relay, RelayOver, type RelayState, type Ticket } from "../realtime/relay";
 import { ApiProblem } from "../shared/api";
-import { type CreatedSession, createSession, endSession, newClientToken } from "../shared/sessions";
-import { explainEnd, explainError, explainMicrophone, explainProblem, explainResponse, type Notice } from "./notice";
-import { type Settings, sessionConfig } from "./settings";
+import { identify, identity } from "../shared/key";
+import { type CreatedSession, createSession, endSession, newClientToken, readItems } from "../shared/sessions";
+import { type Devices, openDevices, type Worklets } from "./devices";
+import { Left } from "./left";
+import { explainEnd, explainError, explainMicrophone, explainProblem, explainResponse, microphoneGone, type Notice, tooMuchTyped, tooSlow } from "./notice";
+import { changeSettings, settings as chosen, type Settings, sessionConfig } from "./settings";
 import { Trace } from "./trace";
-
-/** Where the built worklets are; the build knows their hashed names. */
-interface Worklets {
-  capture: string;
-  player: string;
-}
+import { TypedMessages } from "./typed";
 
 export type Phase = "idle" | "starting" | "live" | "reconnecting" | "ended";
 
 /** Who has the word. */
 type Floor = "none" | "user" | "thinking" | "assistant";
 
-const tooSlow: Notice = {
-  tone: "warning",
-  title: "Your connection is too slow",
-  advice: "Parts of what you said could not be sent. A better network, or typing, helps.",
-};
+/** A spoken session whose page is closed ends after this: an open one always sends something, if only silence. */
+const spokenIdleSeconds = 120;
 
 /** Latencies kept for the median. */
 const keptLatencies = 50;
@@ -46,6 +41,9 @@ export class Call {
   readonly sessionId = signal("");
   readonly model = signal("");
   readonly startedAt = signal(0);
+  readonly endedAt = signal(0);
+  /** The session that this tab was in before it was loaded again. */
+  readonly left = new Left();
   readonly latencies = signal<readonly Latency[]>([]);
   readonly reconnects = signal(0);
   readonly lost = signal<{ attempt: number; waitMs: number } | undefined>(undefined);
@@ -55,10 +53,14 @@ export class Call {
   readonly trace = new Trace();
 
   private key = "";
-  private microphone: Microphone | undefined;
-  private speaker: Speaker | undefined;
+  private relayUrl = "";
+  private devices: Devices | undefined;
   private playout: Playout | undefined;
   private relay: Relay | undefined;
+  private readonly outbox = new Outbox((event) => this.send(event));
+  private readonly typed = new TypedMessages();
+  /** What is being played, for a page that is left in the middle of it. */
+  private playing: ItemAccount | undefined;
   private clock = new TurnClock();
   private activeResponse: string | undefined;
   /** The start that is under way; aborted when the user does not want it any more. */
@@ -68,24 +70,67 @@ export class Call {
 
   constructor(private readonly worklets: Worklets) {
     addEventListener("online", () => this.relay?.hurry());
-    addEventListener("pagehide", () => this.end());
+    addEventListener("offline", () => this.relay?.lose());
+    addEventListener("pagehide", () => this.remember(Date.now()));
+    addEventListener("beforeunload", (event) => this.relay && event.preventDefault());
+  }
+
+  /** Whether a session runs that the page is part of. */
+  get running(): boolean {
+    return this.phase.value === "live" || this.phase.value === "reconnecting";
   }
 
   /** Opens the devices first: a session that nobody can speak into is not opened. */
   async start(key: string, settings: Settings): Promise<void> {
     if (this.phase.value === "starting" || this.relay) return;
+    const limits = settings.answers === "audio" ? { idle_seconds: spokenIdleSeconds } : {};
+    await this.open(key, settings, async (signal) => {
+      const created = await createSession(key, { config: sessionConfig(settings), labels: { page: "voice" }, limits });
+      if (signal.aborted) return void endSession(key, created.session_id).catch(() => undefined);
+      this.left.end(key);
+      this.attach(created, Date.now());
+    });
+  }
+
+  /** Goes on with the session that this tab was in, with another client token. */
+  async resume(key: string): Promise<void> {
+    const left = this.left.session.value;
+    if (!left || this.phase.value === "starting" || this.relay) return;
+    changeSettings({ answers: left.answers, voice: left.voice });
+    await this.open(key, chosen.value, async (signal) => {
+      const [token, items] = await Promise.all([newClientToken(key, left.id), readItems(key, left.id)]);
+      if (signal.aborted) return;
+      this.conversation.apply({ type: "switchboard.session.reset", items });
+      const { playing } = left;
+      if (playing) this.outbox.post({ type: "conversation.item.truncate", event_id: newId("truncate"), item_id: playing.item, content_index: 0, audio_end_ms: playing.heardMs });
+      this.attach({ session_id: left.id, client_secret: { value: token }, relay_url: left.relayUrl, session: { model: left.model } }, left.startedAt);
+    });
+  }
+
+  /** Opens the devices that the settings ask for, then the session. */
+  private async open(key: string, settings: Settings, session: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.key = key;
     this.reset();
     this.phase.value = "starting";
     const { signal } = (this.starting = new AbortController());
+    if (!(await this.keyAccepted(key, signal))) return;
     if (settings.answers === "audio" && !(await this.openDevices(settings, signal))) return;
     try {
-      const created = await createSession(key, sessionConfig(settings), { page: "voice" });
-      if (signal.aborted) endSession(key, created.session_id).catch(() => undefined);
-      else this.attach(created);
+      await session(signal);
     } catch (problem) {
       if (!signal.aborted) this.stop("idle", explainProblem(problem));
     }
+  }
+
+  /** The microphone is not asked for with a key that is of no use. */
+  private async keyAccepted(key: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      if (!identity.peek()) await identify(key);
+    } catch (problem) {
+      if (!signal.aborted) this.stop("idle", explainProblem(problem));
+      return false;
+    }
+    return !signal.aborted;
   }
 
   /** Gives up a start that takes too long: a question for permission, say, that nobody answers. */
@@ -104,32 +149,47 @@ export class Call {
   }
 
   setMuted(muted: boolean): void {
-    if (!this.microphone) return;
-    this.microphone.muted = muted;
+    if (!this.devices) return;
+    this.devices.microphone.muted = muted;
     this.muted.value = muted;
     this.levels.microphone = 0;
   }
 
-  /** Sends what the user typed; an answer that is being given is interrupted. Reports whether it was sent. */
+  /** Sends what the user typed, or keeps it until there is a connection again. Reports whether it was taken. */
   async say(text: string): Promise<boolean> {
-    const typedAt = performance.now();
-    await this.interrupt();
-    const id = newId("item");
-    const sent = this.send({ type: "conversation.item.create", event_id: newId("say"), item: { id, type: "message", role: "user", content: [{ type: "input_text", text }] } });
-    if (!sent) {
-      this.notice.value = { tone: "warning", title: "Not sent", advice: "There is no connection at the moment. Send it again when it is back." };
+    if (this.typed.full) {
+      this.notice.value = tooMuchTyped;
       return false;
     }
-    this.conversation.type(id, text);
-    this.clock.typed(typedAt);
-    this.floor.value = "thinking";
-    this.askForAnswer();
+    const id = this.typed.add(text);
+    this.conversation.type(id, text, "queued");
+    if (this.relay?.connected) await this.deliver([id]);
     return true;
   }
 
-  /** Stops the answer that is being given. */
+  /** Sends what was typed; an answer that is being given is interrupted. What is not sent stays queued. */
+  private async deliver(ids: readonly string[]): Promise<void> {
+    if (!ids.length) return;
+    const typedAt = performance.now();
+    await this.interrupt();
+    const sent = ids.filter((id) => this.typed.send(id, (event) => this.send(event)));
+    if (!sent.length) return;
+    for (const id of sent) this.conversation.sent(id);
+    this.clock.typed(typedAt);
+    this.floor.value = "thinking";
+    this.askForAnswer();
+  }
+
+  /** There is a connection again: the upstream learns first what was interrupted, then what was typed. */
+  private async catchUp(): Promise<void> {
+    this.outbox.resend();
+    await this.typed.doubt(() => readItems(this.key, this.sessionId.peek()));
+    await this.deliver(this.typed.unsent());
+  }
+
+  /** Stops the answer that is being given. Without a connection the upstream is told as soon as there is one. */
   async interrupt(): Promise<void> {
-    if (this.activeResponse) this.send({ type: "response.cancel", event_id: newId("cancel") });
+    if (this.activeResponse) this.outbox.post({ type: "response.cancel", event_id: newId("cancel"), response_id: this.activeResponse });
     await this.playout?.interrupt();
     if (this.floor.value === "assistant") this.floor.value = "none";
   }
@@ -140,38 +200,16 @@ export class Call {
 
   private async openDevices(settings: Settings, signal: AbortSignal): Promise<boolean> {
     try {
-      const speaker = await Speaker.open({
-        worklet: this.worklets.player,
+      const devices = await openDevices(this.worklets, settings.microphone, signal, {
         onBegun: (item, latency) => this.beginItem(item, latency),
-        onProgress: ({ level, queued, account }) => {
-          this.levels.speaker = level;
-          if (account) this.conversation.hear(account.item, account.received === 0 ? 0 : account.played / account.received);
-          if (account) this.trace.playing(account, level);
-          if (queued === 0 && level === 0 && this.floor.value === "assistant") this.floor.value = "none";
-        },
+        onProgress: (progress) => this.hearSpeaker(progress),
         onFull: () => this.conversation.note("The answer is longer than ten minutes; the rest of it is not played."),
-      });
-      if (signal.aborted) return close(speaker);
-      this.speaker = speaker;
-      this.playout = new Playout({
-        output: speaker,
-        send: (event) => this.send(event),
-        onCut: (account) => this.showCut(account),
-      });
-      const microphone = await Microphone.open({
-        worklet: this.worklets.capture,
-        deviceId: settings.microphone,
         onFrame: (pcm, level) => this.hearMicrophone(pcm, level),
-        onLost: () => {
-          this.notice.value = {
-            tone: "warning",
-            title: "The microphone is gone",
-            advice: "It was unplugged or its permission withdrawn. You can go on by typing, or end and start again.",
-          };
-        },
+        onLost: () => void (this.notice.value = microphoneGone),
       });
-      if (signal.aborted) return close(microphone);
-      this.microphone = microphone;
+      if (!devices) return false;
+      this.devices = devices;
+      this.playout = new Playout({ output: devices.speaker, send: (event) => this.outbox.post(event), onCut: (account) => this.showCut(account) });
       return true;
     } catch (error) {
       if (signal.aborted) return false;
@@ -180,12 +218,23 @@ export class Call {
     }
   }
 
-  private attach(created: CreatedSession): void {
+  private hearSpeaker({ level, queued, account }: Progress): void {
+    this.levels.speaker = level;
+    this.playing = account;
+    if (account) this.conversation.hear(account.item, account.received === 0 ? 0 : account.played / account.received);
+    if (account) this.trace.playing(account, level);
+    if (queued === 0 && level === 0 && this.floor.value === "assistant") this.floor.value = "none";
+  }
+
+  private attach(created: CreatedSession, startedAt: number): void {
     batch(() => {
       this.sessionId.value = created.session_id;
       this.model.value = created.session.model ?? "";
-      this.startedAt.value = Date.now();
+      this.startedAt.value = startedAt;
+      this.left.forget();
     });
+    this.relayUrl = created.relay_url;
+    this.remember(0);
     let token: string | undefined = created.client_secret.value;
     this.relay = new Relay({
       ticket: async (): Promise<Ticket> => {
@@ -195,9 +244,21 @@ export class Call {
       },
       onEvent: (event) => this.apply(event),
       onState: (state) => this.setRelayState(state),
-      onEnd: (end) => this.relayEnded(end),
+      onEnd: (end) => this.stop("ended", explainEnd(end)),
     });
     this.relay.open();
+  }
+
+  /** For a page that is left: its session goes on without it, and with it again after a reload. */
+  private remember(leftAt: number): void {
+    if (!this.relay && leftAt) return;
+    const { playing, relayUrl } = this;
+    const { answers, voice } = chosen.peek();
+    const unheard = playing && (playing.played < playing.received || !playing.complete);
+    this.left.remember({
+      ...{ id: this.sessionId.peek(), relayUrl, model: this.model.peek(), voice, answers, startedAt: this.startedAt.peek(), leftAt },
+      ...(unheard && { playing: { item: playing.item, heardMs: samplesToMs(playing.played) } }),
+    });
   }
 
   /** Asking for another token also tells whether the session still exists. */
@@ -217,17 +278,15 @@ export class Call {
       if (this.phase.value === "reconnecting") this.reconnects.value++;
       this.lost.value = undefined;
       this.phase.value = "live";
+      void this.catchUp();
     } else if (state.name === "lost") {
       this.lost.value = { attempt: state.attempt, waitMs: state.waitMs };
       this.phase.value = "reconnecting";
     }
   }
 
-  private relayEnded(end: RelayEnd): void {
-    this.stop("ended", explainEnd(end));
-  }
-
   private hearMicrophone(pcm: Uint8Array, level: number): void {
+    if (!this.relay) return;
     this.levels.microphone = this.muted.value ? 0 : level;
     this.clock.heardMicrophone(this.levels.microphone, performance.now());
     const sent = this.send({ type: "input_audio_buffer.append", audio: encodeBase64(pcm) });
@@ -245,6 +304,8 @@ export class Call {
     batch(() => {
       this.conversation.apply(event);
       this.playout?.apply(event);
+      this.outbox.apply(event);
+      this.typed.apply(event);
       this.follow(event);
     });
   }
@@ -255,7 +316,9 @@ export class Call {
         this.forgetResponse();
         break;
       case "switchboard.session.renewed":
-        this.renewed(event.reason);
+        if (event.reason !== "upstream_lost") break;
+        this.forgetResponse();
+        this.conversation.note("The line to the voice model was lost and is restored. If an answer is missing, ask again.");
         break;
       case "input_audio_buffer.speech_started":
         this.floor.value = "user";
@@ -284,14 +347,8 @@ export class Call {
   /** Nothing more comes of the response that was active. */
   private forgetResponse(): void {
     this.activeResponse = undefined;
-    this.answerWanted = false;
     this.playout?.reset();
-  }
-
-  private renewed(reason: string): void {
-    if (reason !== "upstream_lost") return;
-    this.forgetResponse();
-    this.conversation.note("The line to the voice model was lost and is restored. If an answer is missing, ask again.");
+    if (this.answerWanted) this.askForAnswer();
   }
 
   private responseDone(response: ResponseObject): void {
@@ -341,29 +398,27 @@ export class Call {
       this.conversation.clear();
     });
     this.trace.clear();
+    this.outbox.clear();
+    this.typed.clear();
+    this.playing = undefined;
     this.clock = new TurnClock();
     this.activeResponse = undefined;
     this.answerWanted = false;
   }
 
   private stop(phase: "idle" | "ended", notice?: Notice): void {
+    if (phase === "ended") this.left.forget();
     this.relay?.close();
-    this.microphone?.close();
-    this.speaker?.close();
-    this.relay = this.microphone = this.speaker = this.playout = undefined;
+    this.devices?.close();
+    this.relay = this.devices = this.playout = undefined;
     this.levels.microphone = this.levels.speaker = 0;
     batch(() => {
       this.conversation.end();
       this.lost.value = undefined;
       this.floor.value = "none";
+      this.endedAt.value = Date.now();
       this.phase.value = phase;
       this.notice.value = notice;
     });
   }
-}
-
-/** Nobody waits for this device any more. */
-function close(device: { close(): void }): false {
-  device.close();
-  return false;
 }

@@ -58,7 +58,7 @@ function animate(canvas: HTMLCanvasElement, call: Call, show: Show): () => void 
     swing.speaker = follow(swing.speaker, shown(call.levels.speaker));
     show(swing.microphone, swing.speaker);
     drawCord(canvas, phase === "live", still.matches ? { microphone: 0, speaker: 0 } : swing, now / 1000);
-    if (phase === "live" || phase === "reconnecting" || swing.microphone + swing.speaker > 0.01) frame = requestAnimationFrame(draw);
+    if (call.running || swing.microphone + swing.speaker > 0) frame = requestAnimationFrame(draw);
   };
   frame = requestAnimationFrame(draw);
   const again = () => {
@@ -76,8 +76,9 @@ function animate(canvas: HTMLCanvasElement, call: Call, show: Show): () => void 
   };
 }
 
-/** Rises at once, falls slowly. */
+/** Rises at once, falls slowly, and to nothing in the end. */
 function follow(value: number, target: number): number {
+  if (target === 0 && value < 0.01) return 0;
   return target > value ? value + (target - value) * 0.5 : value + (target - value) * 0.12;
 }
 

@@ -22,7 +22,7 @@ export function exposeDebugView(call: Call): void {
       return structuredClone(call.latencies.value);
     },
     get transcript() {
-      return structuredClone(call.conversation.entries.value);
+      return structuredClone(call.conversation.current);
     },
     get sent() {
       return structuredClone(call.trace.sentEvents);

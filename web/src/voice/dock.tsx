@@ -7,8 +7,7 @@ import { settings } from "./settings";
 
 /** The controls of a running session. */
 export function Dock({ call }: { call: Call }) {
-  const phase = call.phase.value;
-  const inCall = phase === "live" || phase === "reconnecting";
+  const inCall = call.running;
   const spoken = settings.value.answers === "audio";
   return (
     <section class="dock" aria-label="Controls">
@@ -77,7 +76,7 @@ function SayForm({ call }: { call: Call }) {
         value={text.value}
         onInput={(e) => (text.value = e.currentTarget.value)}
       />
-      <button class="button send" type="submit" aria-label="Send" disabled={text.value.trim() === ""}>
+      <button class="button send" type="submit" aria-label="Send" aria-disabled={text.value.trim() === ""}>
         <SendIcon />
       </button>
     </form>

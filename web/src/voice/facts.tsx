@@ -1,7 +1,9 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Latency } from "../realtime/latency";
+import { Copy } from "../shared/copy";
 import { Fact } from "../shared/fact";
+import { beside } from "../shared/header";
 import type { Call } from "./call";
 import { settings } from "./settings";
 import { setSingleKeys, singleKeys } from "./shortcuts";
@@ -11,24 +13,13 @@ const shownTurns = 16;
 
 /** The running session: how fast it answers, and what it is. */
 export function Facts({ call }: { call: Call }) {
-  const { voice, answers } = settings.value;
   return (
     <div class="facts">
       <h2 class="side-title">This session</h2>
       <LatencyFigure latencies={call.latencies.value} />
       <details class="fold" open={matchMedia("(min-width: 56rem)").matches}>
         <summary>Details</summary>
-        <dl class="list">
-          <Fact name="Time">
-            <Elapsed since={call.startedAt.value} />
-          </Fact>
-          {answers === "audio" && <Fact name="Voice">{voice}</Fact>}
-          {call.model.value && <Fact name="Model">{call.model.value}</Fact>}
-          <Fact name="Session">
-            <code class="id">{call.sessionId.value}</code>
-          </Fact>
-          {call.reconnects.value > 0 && <Fact name="Reconnects">{call.reconnects.value}</Fact>}
-        </dl>
+        <Details call={call} />
       </details>
       <details class="fold">
         <summary>Keyboard</summary>
@@ -43,6 +34,37 @@ export function Facts({ call }: { call: Call }) {
         </label>
       </details>
     </div>
+  );
+}
+
+/** The session that has just ended: its figures stay. */
+export function LastSession({ call }: { call: Call }) {
+  if (!call.sessionId.value) return null;
+  return (
+    <details class="fold" data-testid="last-session" open={matchMedia("(min-width: 56rem)").matches}>
+      <summary>The session that ended</summary>
+      {call.latencies.value.length > 0 && <LatencyFigure latencies={call.latencies.value} />}
+      <Details call={call} />
+    </details>
+  );
+}
+
+function Details({ call }: { call: Call }) {
+  const { voice, answers } = settings.value;
+  const id = call.sessionId.value;
+  return (
+    <dl class="list">
+      <Fact name="Time">{call.running ? <Elapsed since={call.startedAt.value} /> : minutes(call.endedAt.value - call.startedAt.value)}</Fact>
+      {answers === "audio" && <Fact name="Voice">{voice}</Fact>}
+      {call.model.value && <Fact name="Model">{call.model.value}</Fact>}
+      <Fact name="Session">
+        <a class="id" href={`/fleet#/sessions/${encodeURIComponent(id)}`} {...beside} title="Open it on the fleet page">
+          {id}
+        </a>{" "}
+        <Copy text={id} what="the session's ID" />
+      </Fact>
+      {call.reconnects.value > 0 && <Fact name="Reconnects">{call.reconnects.value}</Fact>}
+    </dl>
   );
 }
 
@@ -74,8 +96,7 @@ function LatencyFigure({ latencies }: { latencies: readonly Latency[] }) {
 function Bars({ latencies }: { latencies: readonly Latency[] }) {
   const shown = latencies.slice(-shownTurns);
   const most = Math.max(...shown.map((l) => l.totalMs));
-  const sorted = latencies.map((l) => l.totalMs).sort((a, b) => a - b);
-  const median = sorted[sorted.length >> 1] as number;
+  const median = medianOf(latencies.map((l) => l.totalMs));
   return (
     <div class="bars">
       <div class="bars-row" aria-hidden="true">
@@ -96,10 +117,21 @@ function Elapsed({ since }: { since: number }) {
     const timer = setInterval(() => (now.value = Date.now()), 1000);
     return () => clearInterval(timer);
   }, [now]);
-  const total = Math.max(0, Math.floor((now.value - since) / 1000));
-  return <>{`${Math.floor(total / 60)}:${String(total % 60).padStart(2, "0")}`}</>;
+  return <>{minutes(now.value - since)}</>;
+}
+
+/** 1:05 */
+function minutes(ms: number): string {
+  const total = Math.max(0, Math.floor(ms / 1000));
+  return `${Math.floor(total / 60)}:${String(total % 60).padStart(2, "0")}`;
 }
 
 function seconds(ms: number): string {
   return (ms / 1000).toFixed(2);
+}
+
+function medianOf(values: number[]): number {
+  const sorted = values.sort((a, b) => a - b);
+  const [low, high] = [sorted[(sorted.length - 1) >> 1] as number, sorted[sorted.length >> 1] as number];
+  return (low + high) / 2;
 }

@@ -1,4 +1,4 @@
-import { render } from "preact";
+import { mount } from "../shared/mount";
 import { App } from "./app";
 import { Call } from "./call";
 import { exposeDebugView } from "./debug";
@@ -7,4 +7,4 @@ import { listenForShortcuts } from "./shortcuts";
 const call = new Call({ capture: CAPTURE_WORKLET, player: PLAYER_WORKLET });
 exposeDebugView(call);
 listenForShortcuts(call);
-render(<App call={call} />, document.getElementById("app") as HTMLElement);
+mount(<App call={call} />);

@@ -1,18 +1,27 @@
+import { useEffect, useRef } from "preact/hooks";
 import { apiKey, setApiKey } from "../shared/key";
 import type { Call } from "./call";
 import { changeSettings, settings } from "./settings";
 
-/** What went wrong and what to do; read out at once. */
+/** What went wrong and what to do; read out at once, and brought into sight. */
 export function NoticeBar({ call }: { call: Call }) {
+  const bar = useRef<HTMLDivElement>(null);
   const notice = call.notice.value;
   const lost = call.lost.value;
+  useEffect(() => {
+    if (notice) bar.current?.scrollIntoView({ block: "nearest" });
+  }, [notice]);
   return (
-    <div class="notices" role="alert">
+    <div class="notices" role="alert" ref={bar}>
       {lost && (
         <div class="notice" data-tone="warning" data-testid="lost">
           <p>
-            <strong>The connection was lost.</strong> Connecting again{lost.attempt > 1 && `, attempt ${lost.attempt}`}… The session itself goes on; what you say now is not heard.
+            <strong>The connection was lost.</strong> Connecting again… What you say now is not heard; what you type is sent when the connection is back.
           </p>
+          {/* not read out: it changes every few seconds */}
+          <span class="help small" data-testid="attempt" aria-hidden="true">
+            attempt {lost.attempt}
+          </span>
         </div>
       )}
       {notice && (
@@ -49,7 +58,6 @@ export function NoticeBar({ call }: { call: Call }) {
 function forgetKey(call: Call): void {
   setApiKey("");
   call.dismissNotice();
-  requestAnimationFrame(() => document.getElementById("key")?.focus());
 }
 
 function startByTyping(call: Call): void {

@@ -13,6 +13,24 @@ export interface Notice {
   action?: "key" | "retry" | "text";
 }
 
+export const tooSlow: Notice = {
+  tone: "warning",
+  title: "Your connection is too slow",
+  advice: "Parts of what you said could not be sent. A better network, or typing, helps.",
+};
+
+export const microphoneGone: Notice = {
+  tone: "warning",
+  title: "The microphone is gone",
+  advice: "It was unplugged or its permission withdrawn. You can go on by typing, or end and start again.",
+};
+
+export const tooMuchTyped: Notice = {
+  tone: "warning",
+  title: "Too much waits to be sent",
+  advice: "There is no connection at the moment. Go on when it is back.",
+};
+
 /** A session that could not be created. */
 export function explainProblem(problem: unknown): Notice {
   if (!(problem instanceof ApiProblem)) {

@@ -4,12 +4,14 @@ import { listMicrophones } from "../audio/microphone";
 import { CallIcon } from "../shared/icons";
 import { apiKey } from "../shared/key";
 import { KeyRow } from "../shared/key-form";
+import { Folded } from "../shared/side";
+import { timeAgo } from "../shared/words";
 import type { Call } from "./call";
+import { LastSession } from "./facts";
 import { changeSettings, type Settings, settings, voices } from "./settings";
 
-/** What is chosen before a session, and Start. */
+/** What is chosen before a session, and Start: on a narrow screen it is always in sight, and the rest is folded. */
 export function Setup({ call }: { call: Call }) {
-  const { voice, instructions, answers } = settings.value;
   const starting = call.phase.value === "starting";
   const start = (event: Event) => {
     event.preventDefault();
@@ -18,6 +20,31 @@ export function Setup({ call }: { call: Call }) {
   return (
     <form class="form" onSubmit={start}>
       <h2 class="side-title">New session</h2>
+      <LeftSession call={call} />
+      {call.phase.value === "ended" && <LastSession call={call} />}
+      <Folded fold="Voice and instructions">
+        <Choices starting={starting} />
+        <KeyRow />
+      </Folded>
+      <div class="start-bar">
+        <button class="button primary wide" id="start" type="submit" data-testid="start" aria-disabled={starting}>
+          <CallIcon />
+          {starting ? "Connecting…" : "Start"}
+        </button>
+        {starting && (
+          <button class="button wide" type="button" data-testid="cancel" onClick={() => cancel(call)}>
+            Cancel
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}
+
+function Choices({ starting }: { starting: boolean }) {
+  const { voice, instructions, answers } = settings.value;
+  return (
+    <div class="form">
       <fieldset class="group" disabled={starting}>
         <legend class="label">Answers</legend>
         <div class="segments">
@@ -45,17 +72,29 @@ export function Setup({ call }: { call: Call }) {
         <textarea class="field" id="instructions" rows={4} disabled={starting} value={instructions} onInput={(e) => changeSettings({ instructions: e.currentTarget.value })} />
       </div>
       {answers === "audio" && <MicrophonePicker disabled={starting} />}
-      <button class="button primary wide" id="start" type="submit" data-testid="start" disabled={starting}>
-        <CallIcon />
-        {starting ? "Connecting…" : "Start"}
-      </button>
-      {starting && (
-        <button class="button wide" type="button" data-testid="cancel" onClick={() => cancel(call)}>
-          Cancel
+    </div>
+  );
+}
+
+/** After a reload: the session may well be there still. */
+function LeftSession({ call }: { call: Call }) {
+  const left = call.left.session.value;
+  useEffect(() => void call.left.check(apiKey.value), [apiKey.value]);
+  if (!left || call.phase.value !== "idle") return null;
+  return (
+    <div class="notice stack" data-testid="left">
+      <p>
+        <strong>Go on with the session of {timeAgo(left.leftAt || left.startedAt)}?</strong> It still runs, and knows what was said.
+      </p>
+      <div class="notice-actions">
+        <button class="button small primary" type="button" onClick={() => void call.resume(apiKey.value)}>
+          Go on
         </button>
-      )}
-      <KeyRow />
-    </form>
+        <button class="button small" type="button" onClick={() => call.left.end(apiKey.value)}>
+          End it
+        </button>
+      </div>
+    </div>
   );
 }
 

@@ -2,7 +2,9 @@ import { useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import type { Entry } from "../realtime/conversation";
 import { apiKey } from "../shared/key";
-import { Following, Line, speakers } from "../shared/line";
+import { Dropped, Following, Line, speakers } from "../shared/line";
+import { SaveConversation } from "../shared/save-conversation";
+import { readItems } from "../shared/sessions";
 import type { Call } from "./call";
 import { settings } from "./settings";
 
@@ -13,11 +15,16 @@ export function Transcript({ call }: { call: Call }) {
       {entries.length === 0 ? (
         <Empty call={call} />
       ) : (
-        <ol class="lines">
-          {entries.map((entry) => (
-            <Line key={entry.id} entry={entry} />
-          ))}
-        </ol>
+        <>
+          <Dropped n={call.conversation.dropped.value}>
+            <SaveConversation name={call.sessionId.value} read={() => readItems(apiKey.value, call.sessionId.value)} user={speakers.user} />
+          </Dropped>
+          <ol class="lines">
+            {entries.map((entry) => (
+              <Line key={entry.id} entry={entry} />
+            ))}
+          </ol>
+        </>
       )}
     </Following>
   );
@@ -46,7 +53,7 @@ function Empty({ call }: { call: Call }) {
       return (
         <div class="empty">
           <p class="display">The line is closed.</p>
-          <p class="lead">Nothing was said. Start another session whenever you like.</p>
+          <p class="lead">No turn came to its end. Start another session whenever you like.</p>
         </div>
       );
     default:

@@ -4,7 +4,7 @@ import { Conversation, heardText } from "../../src/realtime/conversation";
 import type { ServerEvent } from "../../src/realtime/events";
 
 function conversation(...events: ServerEvent[]): Conversation {
-  const c = new Conversation();
+  const c = new Conversation((publish) => publish());
   for (const event of events) c.apply(event);
   return c;
 }
@@ -151,7 +151,7 @@ test("what was missed and is not kept comes as the present state", () => {
 });
 
 test("the transcript is bounded", () => {
-  const c = new Conversation();
+  const c = new Conversation((publish) => publish());
   for (let i = 0; i < 600; i++) c.type(`u${i}`, String(i));
   assert.equal(c.entries.value.length, 500);
   assert.equal(c.entries.value[0]?.id, "u100");
