@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/contain"
 )
 
 // hopWait is how long an owner and its client may take to close a socket when they are asked to.
@@ -25,7 +26,7 @@ func (g *Gateway) letGo(r *http.Response, id session.ID, owner string) {
 	case r.StatusCode == http.StatusSwitchingProtocols && upgraded:
 		g.clients.Add(1) // its end is waited for as that of a client of this node's own
 		h := newHop(socket, g.clients.Done)
-		h.forget = context.AfterFunc(g.hops, h.leave)
+		h.forget = context.AfterFunc(g.hops, func() { _ = contain.Do(g.Logger, "hop", h.leave, "session", id) })
 		h.vigil = g.keepVigil(id, owner, func() { socket.Close() })
 		r.Body = h
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream"):
@@ -89,9 +90,17 @@ func newHop(owner io.ReadWriteCloser, gone func()) *hop {
 	return &hop{ReadWriteCloser: owner, gone: gone, forget: func() bool { return true }, left: make(chan struct{})}
 }
 
-// Read passes on what the owner sends. One that is lost without a word is answered for:
+// Read is read in a goroutine of the proxy's, which contains no panic.
+func (h *hop) Read(p []byte) (n int, err error) {
+	if crash := contain.Do(nil, "hop", func() { n, err = h.read(p) }); crash != nil {
+		return 0, crash
+	}
+	return n, err
+}
+
+// read passes on what the owner sends. One that is lost without a word is answered for:
 // its client is to come back. It is given time to see that, as its own close frame would.
-func (h *hop) Read(p []byte) (int, error) {
+func (h *hop) read(p []byte) (int, error) {
 	for !h.lost {
 		n, err := h.ReadWriteCloser.Read(p)
 		h.vigil.heard()
@@ -117,8 +126,16 @@ func (h *hop) Read(p []byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-// Write passes on what the client sent.
-func (h *hop) Write(p []byte) (int, error) {
+// Write is write in a goroutine of the proxy's.
+func (h *hop) Write(p []byte) (n int, err error) {
+	if crash := contain.Do(nil, "hop", func() { n, err = h.write(p) }); crash != nil {
+		return 0, crash
+	}
+	return n, err
+}
+
+// write passes on what the client sent.
+func (h *hop) write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := len(p)

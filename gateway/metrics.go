@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/session"
+	"switchboard/session/contain"
 )
 
 // stats is a Prometheus collector over the hub's numbers: nothing is counted twice.
@@ -50,6 +51,7 @@ func newStats(hub Hub) *stats {
 	one("broadcast_entries_total", "Broadcasts and withdrawals that this node's sessions were told.", counter, func(v session.Stats) float64 { return float64(v.Entries) })
 	one("broadcast_write_seconds_total", "Time in which they were written to the upstreams of all sessions concerned.", counter, func(v session.Stats) float64 { return v.EntryTime.Seconds() })
 	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v session.Stats) float64 { return float64(v.Garbage) })
+	one("panics_total", "Panics contained: each ended one session, request, item or connection, and is in the log.", counter, func(session.Stats) float64 { return float64(contain.Panics()) })
 	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v session.Stats) float64 { return float64(v.SlowClients) })
 	errs := prometheus.NewDesc("switchboard_upstream_errors_total", "Errors of the upstream's by what they mean.", []string{"class"}, nil)
 	for class, name := range []string{"benign", "turn", "session", "account"} {

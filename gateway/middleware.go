@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -17,6 +16,7 @@ import (
 
 	"switchboard/gateway/strict"
 	"switchboard/session"
+	"switchboard/session/contain"
 	"switchboard/session/wire"
 )
 
@@ -46,7 +46,7 @@ func (g *Gateway) recover(c *gin.Context) {
 		case cause == http.ErrAbortHandler:
 			panic(cause)
 		default:
-			g.Logger.Error("panic in a handler", "route", c.FullPath(), "cause", cause, "stack", string(debug.Stack()))
+			_ = contain.Note(g.Logger, "handler", cause, "route", c.FullPath())
 			c.Abort()
 			if !c.Writer.Written() {
 				g.fail(c, refuse(http.StatusInternalServerError, "", "unexpected error"))

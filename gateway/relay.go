@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/contain"
 	"switchboard/session/wire"
 )
 
@@ -78,7 +79,7 @@ func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Atta
 		defer leave()
 		stay := context.AfterFunc(p.ctx, func() { conn.Close(session.CloseRevoked, "the access of this client was revoked") })
 		defer stay()
-		g.serve(log, ctl, conn, a)
+		_ = contain.Do(log, "client", func() { g.serve(log, ctl, conn, a) })
 	}()
 	return true
 }

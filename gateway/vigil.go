@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/contain"
 )
 
 // vigil watches over the node that a client or an event stream of a session hangs on. One
@@ -26,7 +27,7 @@ var began = time.Now()
 func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 	v := &vigil{}
 	v.heard()
-	v.timer = time.AfterFunc(math.MaxInt64, func() {
+	look := func() {
 		switch quiet := time.Since(began) - time.Duration(v.last.Load()); {
 		case v.over.Load():
 		case quiet < g.Silence:
@@ -36,7 +37,8 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 		default:
 			v.timer.Reset(g.Silence)
 		}
-	})
+	}
+	v.timer = time.AfterFunc(math.MaxInt64, func() { _ = contain.Do(g.Logger, "vigil", look, "session", id) })
 	v.timer.Reset(g.Silence) // not before it is known, as it sets itself again
 	return v
 }

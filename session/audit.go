@@ -82,7 +82,7 @@ func (c *Controller) logEndLocked() {
 		return
 	}
 	c.logEvent(typeEnded, marshal(object{
-		"type": typeEnded, "event_id": NewID(ownPrefix), "reason": c.reason.Error(), "ended_by": endedBy(c.reason),
+		"type": typeEnded, "event_id": NewID(ownPrefix), "reason": reasonText(c.reason), "ended_by": endedBy(c.reason),
 	}))
 }
 

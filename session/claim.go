@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/tidwall/gjson"
+
+	"switchboard/session/contain"
 )
 
 // claimLog is how many events of the log a claim reads at a time, for clients that resume.
@@ -45,21 +47,31 @@ func (h *Hub) Claim(ctx context.Context, id ID) (*Controller, error) {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
 	if r.EndWithClient {
-		return nil, h.bury(ctx, r, lease)
+		return nil, h.bury(ctx, r, lease, "its node was lost") // and its client's connection with it
 	}
-	s, err := h.kept(ctx, id) // read behind the lease: nobody writes now but us
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
-	}
-	h.node.stats.Claimed.Add(1)
-	h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
-	return h.resume(ctx, s, lease, taken)
+	return h.orBury(ctx, r, lease, func() (*Controller, error) {
+		s, err := h.kept(ctx, id) // read behind the lease: nobody writes now but us
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
+		}
+		h.node.stats.Claimed.Add(1)
+		h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
+		return h.resume(ctx, s, lease, taken)
+	})
 }
 
-// bury records the end of a session that ended with its client's connection, which was
-// lost with its node.
-func (h *Hub) bury(ctx context.Context, r Record, lease Lease) error {
-	r.Status, r.Reason, r.EndedBy, r.Epoch = StatusEnded, "its node was lost", EndedByServer, lease.Epoch
+// orBury does what makes a session run here. If that panics the session has ended: it would
+// panic on the next node, too.
+func (h *Hub) orBury(ctx context.Context, r Record, lease Lease, run func() (*Controller, error)) (c *Controller, err error) {
+	if contain.Do(h.node.Logger, "claim", func() { c, err = run() }, "session", r.ID) != nil {
+		return nil, h.bury(ctx, r, lease, reasonText(errCrashed))
+	}
+	return c, err
+}
+
+// bury records the end of a session that cannot run.
+func (h *Hub) bury(ctx context.Context, r Record, lease Lease, why string) error {
+	r.Status, r.Reason, r.EndedBy, r.Epoch = StatusEnded, why, EndedByServer, lease.Epoch
 	r.EndedAt, r.Clients, r.Responding, r.Response = time.Now(), 0, false, ""
 	h.node.journal.add(Change{ID: r.ID, Epoch: lease.Epoch, Record: &r})
 	if err := h.node.journal.flush(ctx); err != nil {
@@ -114,7 +126,7 @@ func (h *Hub) Adopt(ctx context.Context, s Snapshot) error {
 	if err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	_, err = h.resume(ctx, s, lease, taken)
+	_, err = h.orBury(ctx, s.Record, lease, func() (*Controller, error) { return h.resume(ctx, s, lease, taken) })
 	return err
 }
 

@@ -36,16 +36,22 @@ func (c *Controller) Attach(_ context.Context, conn Conn, a Attachment) error {
 	now := time.Now()
 	cl.events = newBucket(a.Policy.EventsPerSecond, now)
 	cl.bytes = newBucket(a.Policy.BytesPerSecond, now)
-	if err := cl.join(a.LastEventID); err != nil {
+	err := errCrashed
+	c.contain(func() { err = cl.join(a.LastEventID) })
+	if err != nil {
 		code, text := closeCode(err)
 		conn.Close(code, text)
 		cl.out.flusher.Wait()
 		return err
 	}
-	err := cl.read()
-	cl.leave()
+	defer c.readers.Done()
+	err = errCrashed
+	c.contain(func() { err = cl.read() })
+	if errors.Is(err, errCrashed) {
+		<-c.hungUp
+	}
+	c.contain(cl.leave)
 	cl.out.flusher.Wait()
-	c.readers.Done()
 	return err
 }
 
@@ -90,10 +96,10 @@ func (cl *client) join(last string) error {
 		return fmt.Errorf("write what was missed: %w", err)
 	}
 	c.clients = append(c.clients, cl)
-	c.readers.Add(1)
 	c.joined, c.status, c.touched = true, StatusActive, time.Now()
 	c.node.stats.Clients.Add(1)
 	c.saveLocked()
+	c.readers.Add(1)
 	return nil
 }
 

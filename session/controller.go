@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"switchboard/session/contain"
 )
 
 // Controller runs one session on the node that holds its lease. Its methods may be
@@ -26,6 +28,7 @@ type Controller struct {
 	leased  int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
 	life    context.Context // done when reason is set
 	over    context.CancelFunc
+	hungUp  chan struct{} // closed when run has closed all connections
 	gone    chan struct{} // closed when all of run is done
 	update  chan struct{} // holds one: an update of the application's is under way
 
@@ -79,7 +82,7 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 	now := time.Now()
 	c := &Controller{
 		id: spec.ID, spec: spec, lease: lease, node: n, created: now, touched: now,
-		gone: make(chan struct{}), update: make(chan struct{}, 1),
+		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1),
 		status: StatusCreated,
 	}
 	c.life, c.over = context.WithCancel(context.Background())
@@ -94,18 +97,50 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 // one place closes, then it waits for all that it started.
 func (c *Controller) run() {
 	defer close(c.gone)
-	c.mu.Lock()
-	if c.up.lost {
-		c.failResponseLocked()
-		c.readers.Go(c.recover)
-	} else {
-		c.readUpstreamLocked()
-	}
-	c.mu.Unlock()
-	c.watch()
+	c.contain(c.begin)
+	c.contain(c.watch)
 	c.close()
 	c.readers.Wait()
-	c.finish()
+	c.contain(c.finish)
+	up := c.up
+	up.out.flusher.Wait()
+	c.contain(func() { c.node.left(c) })
+}
+
+// contain runs what handles the bytes of this session: a panic in it ends the session, and
+// nothing else. What f locks it has to unlock by defer.
+func (c *Controller) contain(f func()) {
+	if contain.Do(c.node.Logger, "session", f, "session", c.id) != nil {
+		c.crash()
+	}
+}
+
+// start is contain in a goroutine that the session's end waits for.
+func (c *Controller) start(f func()) {
+	c.readers.Go(func() { c.contain(f) })
+}
+
+// crash ends the session here and for good: the next node would only crash it again.
+func (c *Controller) crash() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frozen = false
+	c.endLocked(errCrashed)
+}
+
+// errCrashed ends a session that a panic has left in an unknown state.
+var errCrashed = errors.New("internal error")
+
+// begin starts what reads the upstream, or makes one.
+func (c *Controller) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.up.lost {
+		c.failResponseLocked()
+		c.start(c.recover)
+		return
+	}
+	c.readUpstreamLocked()
 }
 
 // watch waits for the end and meets the limits of time on the way.
@@ -170,11 +205,7 @@ func (c *Controller) limits() Limits {
 // End ends the session and waits until it is over and recorded. ErrMoved, ErrLeaseLost: it goes
 // on elsewhere.
 func (c *Controller) End(ctx context.Context, e Ending) error {
-	c.mu.Lock()
-	frozen := c.frozen
-	c.endLocked(&requested{e})
-	c.mu.Unlock()
-	if frozen {
+	if c.endUnlessFrozen(&requested{e}) {
 		return ErrMoved
 	}
 	select {
@@ -186,6 +217,13 @@ func (c *Controller) End(ctx context.Context, e Ending) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+func (c *Controller) endUnlessFrozen(reason error) (frozen bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(reason)
+	return c.frozen
 }
 
 func (c *Controller) end(reason error) {
@@ -203,31 +241,51 @@ func (c *Controller) endLocked(reason error) {
 	c.over()
 }
 
-// close lets go of both sides; only run calls it.
+// close lets go of both sides; only run calls it. Whatever a panic has left, all connections
+// are closed: their readers are waited for.
 func (c *Controller) close() {
-	c.mu.Lock()
-	code, text := closeCode(c.reason)
-	clients := slices.Clone(c.clients)
-	up := c.up.conn
-	c.acks.end(c.overLocked())
-	c.logEndLocked()
-	for _, f := range c.feeds {
-		f.closeLocked(ErrEnded)
-	}
-	c.feeds = nil
-	c.releaseLocked()
-	c.mu.Unlock()
+	c.contain(c.sayLast)
+	code, text, clients, up := c.connections()
 	for _, cl := range clients {
 		cl.conn.Close(code, text)
 	}
 	if up != nil {
 		up.Close(CloseNormal, "")
 	}
+	close(c.hungUp)
+}
+
+// sayLast settles what waits for the session, and tells its clients why it ends.
+func (c *Controller) sayLast() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.closeFeedsLocked()
+	c.acks.end(c.overLocked())
+	c.releaseLocked()
+	if e := farewell(c.reason); e != nil {
+		c.emitLocked(e)
+	}
+	c.logEndLocked()
+}
+
+func (c *Controller) closeFeedsLocked() {
+	for _, f := range c.feeds {
+		f.closeLocked(ErrEnded)
+	}
+	c.feeds = nil
+}
+
+func (c *Controller) connections() (code int, text string, clients []*client, up Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	code, text = closeCode(c.reason)
+	return code, text, slices.Clone(c.clients), c.up.conn
 }
 
 // finish records the end, with all readers gone.
 func (c *Controller) finish() {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.state = stateClosed
 	c.up.out.close()
 	if !c.elsewhere() {
@@ -238,10 +296,6 @@ func (c *Controller) finish() {
 	c.history.clear()
 	c.tail.clear()
 	c.said.clear()
-	up := c.up
-	c.mu.Unlock()
-	up.out.flusher.Wait()
-	c.node.left(c)
 }
 
 // leaveNode ends the session here. It is left for another node to claim, unless its
@@ -316,7 +370,7 @@ func (c *Controller) recordLocked() Record {
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}
 	if c.status == StatusEnded {
-		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, c.reason.Error(), endedBy(c.reason), c.ended
+		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, reasonText(c.reason), endedBy(c.reason), c.ended
 	}
 	r.Usage.Seconds = now.Sub(c.created).Seconds()
 	return r

@@ -489,13 +489,19 @@ func ended(t testing.TB, up *sessiontest.Conn) {
 }
 
 func TestUpstreamEndsForGood(t *testing.T) {
-	for _, c := range []struct{ code, want int }{{1000, 1000}, {1008, 1011}, {3000, 3000}, {4000, 4000}} {
+	for _, c := range []struct {
+		code, want int
+		reason     string
+	}{{1000, 1000, "because"}, {1008, 1011, "the upstream ended the session with code 1008: because"}, {3000, 3000, "because"}, {4000, 4000, "because"}} {
 		fx := start(t)
 		ctl, up := fx.open(session.Spec{})
 		cl, left := fx.attach(ctl, session.Voice())
 		up.Close(c.code, "because")
 		var closed *session.CloseError
-		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != c.want {
+		if c.code != 1000 {
+			want(t, cl, `"type":"error"`, `"code":"upstream_closed"`, `"event_id":"event_`, "because")
+		}
+		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != c.want || closed.Reason != c.reason {
 			t.Errorf("after %d the client saw %v, want code %d", c.code, err, c.want)
 		}
 		<-left

@@ -106,10 +106,13 @@ func (l *logID) follow(id string) {
 	l.ms, l.n = logNumber(ms), logNumber(n)
 }
 
+// maxLogNumber leaves room below what a store takes, 15 digits.
+const maxLogNumber = 1e14
+
 // logNumber reads a part of an ID; 0 for what is none that could still grow.
 func logNumber(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 62)
-	if err != nil || n < 0 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > maxLogNumber {
 		return 0
 	}
 	return n

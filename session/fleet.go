@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"switchboard/session/contain"
 )
 
 // Fleet is what nodes know of each other. Safe for many callers at once.
@@ -90,6 +92,12 @@ func (h *Hub) sweep(ctx context.Context) {
 	}
 }
 
+func (h *Hub) claimOrphan(ctx context.Context, id ID) {
+	if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
+		h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
+	}
+}
+
 // sweepOnce tries to claim some orphans and returns how many it was given.
 func (h *Hub) sweepOnce(ctx context.Context) int {
 	ctx, cancel := context.WithTimeout(ctx, h.node.OpenTimeout)
@@ -102,9 +110,7 @@ func (h *Hub) sweepOnce(ctx context.Context) int {
 	var claims sync.WaitGroup // each is a handful of round trips
 	for _, id := range ids {
 		claims.Go(func() {
-			if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
-				h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
-			}
+			_ = contain.Do(h.node.Logger, "orphan", func() { h.claimOrphan(ctx, id) }, "session", id)
 		})
 	}
 	claims.Wait()

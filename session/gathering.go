@@ -39,9 +39,11 @@ func (g *gathering) askAll(all []*Controller) {
 	for n := range askers {
 		wg.Go(func() {
 			for i := n; i < len(all); i += askers {
-				if all[i].overlayNow(g.entry, g.settle) {
-					asked[n] = append(asked[n], all[i].id)
-				}
+				all[i].contain(func() {
+					if all[i].overlayNow(g.entry, g.settle) {
+						asked[n] = append(asked[n], all[i].id)
+					}
+				})
 			}
 		})
 	}

@@ -52,15 +52,22 @@ func (h *Hub) handOverAll(ctx context.Context) {
 	slots := make(chan struct{}, handoverAtOnce)
 	for _, c := range all {
 		wg.Go(func() {
-			for moved := false; !moved; {
-				quiet := c.waitQuiet(patience)
-				slots <- struct{}{}
-				moved = h.handOver(ctx, c, !quiet) || !quiet
-				<-slots
-			}
+			c.contain(func() {
+				for moved := false; !moved; {
+					quiet := c.waitQuiet(patience)
+					moved = h.handOverIn(ctx, slots, c, !quiet) || !quiet
+				}
+			})
 		})
 	}
 	wg.Wait()
+}
+
+// handOverIn is handOver once there is a free slot.
+func (h *Hub) handOverIn(ctx context.Context, slots chan struct{}, c *Controller, anyMoment bool) bool {
+	slots <- struct{}{}
+	defer func() { <-slots }()
+	return h.handOver(ctx, c, anyMoment)
 }
 
 // waitQuiet waits for a moment at which the session may move; false if none came, or if
@@ -69,11 +76,7 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 	tick := time.NewTicker(renewTick)
 	defer tick.Stop()
 	for {
-		c.mu.Lock()
-		over := c.state != stateOpen || c.spec.EndWithClient
-		quiet := c.quiet(time.Now()) && !c.swapping && !c.up.lost
-		c.mu.Unlock()
-		if over || quiet {
+		if over, quiet := c.mayMove(); over || quiet {
 			return !over
 		}
 		select {
@@ -82,6 +85,13 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 		case <-tick.C:
 		}
 	}
+}
+
+// mayMove reports whether the session never can, and whether this is a quiet moment.
+func (c *Controller) mayMove() (over, quiet bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state != stateOpen || c.spec.EndWithClient, c.quiet(time.Now()) && !c.swapping && !c.up.lost
 }
 
 // handOver moves one session, and reports false if the moment has passed, unless it is to

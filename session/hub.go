@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"switchboard/session/contain"
 )
 
 // HubOptions says what a node's sessions work with. Dialer, Store and Directory are
@@ -126,29 +128,37 @@ func NewHub(o HubOptions) *Hub {
 func (h *Hub) Run(ctx context.Context) error {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var own sync.WaitGroup
-	own.Go(func() { h.node.journal.run(background) })
 	renewing, stopRenewal := context.WithCancel(background)
-	own.Go(func() { h.renew(renewing) })
-	own.Go(func() { h.watchLeases(renewing) })
-	own.Go(func() { h.follow(ctx) })
-	own.Go(func() { h.node.notify(background) })
-	h.sweep(ctx)
+	keep := func(ctx context.Context, what string, f func(context.Context)) {
+		own.Go(func() { contain.Keep(ctx, h.node.Logger, what, func() { f(ctx) }) })
+	}
+	keep(background, "journal", h.node.journal.run)
+	keep(renewing, "lease renewal", h.renew)
+	keep(renewing, "lease watch", h.watchLeases)
+	keep(ctx, "broadcasts", h.follow)
+	keep(background, "notices", h.node.notify)
+	contain.Keep(ctx, h.node.Logger, "orphans", func() { h.sweep(ctx) })
 	<-ctx.Done()
 	drain, cancel := context.WithTimeout(background, h.node.DrainLimit)
-	h.handOverAll(drain)
+	_ = contain.Do(h.node.Logger, "hand-over", func() { h.handOverAll(drain) })
 	cancel()
-	h.mu.Lock()
-	h.closed = true
-	for _, c := range h.running {
-		c.leaveNode()
-	}
-	h.mu.Unlock()
+	h.leaveAll()
 	h.sessions.Wait()
 	h.leave(background)
 	stopRenewal()
 	stop()
 	own.Wait()
 	return context.Cause(ctx)
+}
+
+// leaveAll ends on this node what is left.
+func (h *Hub) leaveAll() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for _, c := range h.running {
+		c.leaveNode()
+	}
 }
 
 // Create opens a session here and returns when it is ready. ErrExists for an ID that was
@@ -185,11 +195,18 @@ func (h *Hub) start(ctx context.Context, c *Controller) error {
 	if err := h.admit(ctx, &c.spec); err != nil {
 		return err
 	}
-	if err := c.open(ctx); err != nil {
+	err := errCrashed
+	c.contain(func() { err = c.open(ctx) })
+	if err != nil {
 		h.node.count(err)
+		if c.up != nil {
+			c.abandon(err)
+		}
 		return err
 	}
-	if err := h.run(ctx, c); err != nil {
+	err = errCrashed
+	c.contain(func() { err = h.run(ctx, c) })
+	if err != nil {
 		c.abandon(err)
 		return err
 	}

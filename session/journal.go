@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"switchboard/session/contain"
 )
 
 // Bounds of one write to the store.
@@ -187,7 +189,7 @@ func (j *journal) apply(ctx context.Context, batch []Change) error {
 	ctx, cancel := context.WithTimeout(ctx, applyTimeout)
 	defer cancel()
 	for part := range slices.Chunk(batch, journalBatch) {
-		stale, err := j.store.Apply(ctx, part)
+		stale, err := j.write(ctx, part)
 		var invalid *InvalidError
 		if errors.As(err, &invalid) { // it would be refused for ever, and block the rest
 			stale, err = j.applySingly(ctx, part)
@@ -200,6 +202,14 @@ func (j *journal) apply(ctx context.Context, batch []Change) error {
 		}
 	}
 	return nil
+}
+
+// write applies a part of a batch. What makes the store panic is refused like what it cannot write.
+func (j *journal) write(ctx context.Context, part []Change) (stale []ID, err error) {
+	if contain.Do(j.log, "store", func() { stale, err = j.store.Apply(ctx, part) }) != nil {
+		return nil, &InvalidError{Field: "changes", Detail: "the store panicked"}
+	}
+	return stale, err
 }
 
 // newestEpoch is the one that the store compared with its own.
@@ -215,7 +225,7 @@ func newestEpoch(part []Change, id ID) (epoch int64) {
 // applySingly writes what can be written of a batch that has something in it that cannot.
 func (j *journal) applySingly(ctx context.Context, part []Change) (stale []ID, err error) {
 	for i := range part {
-		refused, err := j.store.Apply(ctx, part[i:i+1])
+		refused, err := j.write(ctx, part[i:i+1])
 		var invalid *InvalidError
 		if errors.As(err, &invalid) {
 			j.log.Error("change cannot be written", "session", part[i].ID, "err", err)

@@ -31,11 +31,7 @@ func (c *Controller) withholdLocked() {
 	w := &c.withheld
 	mine := w.last + 1
 	written := func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if w.last == mine {
-			c.releaseLocked()
-		}
+		c.contain(func() { c.releaseWritten(mine) })
 	}
 	if len(c.clients) == 0 || !c.node.journal.afterWrite(written) {
 		return
@@ -48,11 +44,22 @@ func (c *Controller) withholdLocked() {
 	for _, cl := range c.clients {
 		cl.out.hold()
 	}
-	w.limit = time.AfterFunc(keptWait, func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	w.limit = time.AfterFunc(keptWait, func() { c.contain(c.release) })
+}
+
+// releaseWritten tells clients what was withheld, if nothing was behind the n-th time.
+func (c *Controller) releaseWritten(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.withheld.last == n {
 		c.releaseLocked()
-	})
+	}
+}
+
+func (c *Controller) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.releaseLocked()
 }
 
 // releaseLocked tells clients what was withheld.

@@ -42,15 +42,21 @@ func (c *Controller) connect(ctx context.Context, config json.RawMessage, items 
 		return nil, fmt.Errorf("dial upstream: %w", err)
 	}
 	l := &leg{conn: conn, opened: time.Now()}
+	ready := false
+	defer func() {
+		if !ready { // also in a panic
+			conn.Close(CloseNormal, "")
+		}
+	}()
 	stop := context.AfterFunc(ctx, func() { conn.Close(CloseNormal, "") })
 	err = l.prepare(config, items)
 	if !stop() {
 		err = ErrTimeout
 	}
 	if err != nil {
-		conn.Close(CloseNormal, "")
 		return nil, err
 	}
+	ready = true
 	return l, nil
 }
 

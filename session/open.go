@@ -49,7 +49,7 @@ func (c *Controller) useLocked(l *leg) {
 }
 
 func (c *Controller) outbox(conn Conn, limit int, dropped *atomic.Int64) outbox {
-	return outbox{conn: conn, lock: &c.mu, limit: limit, stall: c.node.StallLimit, doubt: c.doubtLocked, dropped: dropped}
+	return outbox{conn: conn, lock: &c.mu, limit: limit, stall: c.node.StallLimit, doubt: c.doubtLocked, guard: c.contain, dropped: dropped}
 }
 
 // Times at which a leg is replaced, as parts of its life: late enough that few sessions

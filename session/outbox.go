@@ -22,6 +22,7 @@ type outbox struct {
 	limit int           // bytes that may wait
 	stall time.Duration // how long the socket may refuse
 	doubt func() bool   // says, under the lock, that nothing may be written any more
+	guard func(func())  // runs the flusher, and contains its panics
 
 	queue   []queued
 	bytes   int
@@ -89,19 +90,22 @@ func (o *outbox) write(f Frame, more bool) error {
 
 func (o *outbox) startFlush() {
 	o.flushes = true
-	o.flusher.Go(o.flush)
+	o.flusher.Go(func() { o.guard(o.flush) })
 }
 
 // flush empties the queue at the socket's pace and ends when all is written.
 func (o *outbox) flush() {
-	for more := true; more; {
-		err := o.conn.Flush()
-		o.lock.Lock()
-		// Of an error the reader of this connection will see why.
-		more = err == nil && !o.closed && !o.held && !o.doubt() && !o.next()
-		o.flushes = more
-		o.lock.Unlock()
+	for o.flushed(o.conn.Flush()) {
 	}
+}
+
+// flushed writes what the socket takes, and reports whether there is more to flush.
+func (o *outbox) flushed(err error) bool {
+	o.lock.Lock()
+	defer o.lock.Unlock()
+	// Of an error the reader of this connection will see why.
+	o.flushes = err == nil && !o.closed && !o.held && !o.doubt() && !o.next()
+	return o.flushes
 }
 
 // next writes from the queue until the socket refuses (false) or nothing is left (true).

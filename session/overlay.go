@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"switchboard/session/contain"
 )
 
 // standing is what a node remembers of the broadcasts' log, guarded by the hub's lock.
@@ -46,7 +48,7 @@ func (h *Hub) follow(ctx context.Context) {
 			continue
 		}
 		for _, e := range entries {
-			h.apply(ctx, e)
+			_ = contain.Do(h.node.Logger, "broadcast", func() { h.apply(ctx, e) }, "broadcast", e.Broadcast.ID)
 			last = e.ID
 		}
 	}
@@ -69,9 +71,8 @@ func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
 	}
 	g, told := newGathering(h, e, len(all)), make(chan struct{})
 	h.sessions.Go(func() {
-		g.askAll(all)
-		close(told)
-		g.run(context.WithoutCancel(ctx))
+		_ = contain.Do(h.node.Logger, "broadcast", func() { defer close(told); g.askAll(all) })
+		_ = contain.Do(h.node.Logger, "broadcast", func() { g.run(context.WithoutCancel(ctx)) })
 	})
 	h.mu.Unlock()
 	<-told
@@ -82,9 +83,13 @@ func (h *Hub) apply(ctx context.Context, e BroadcastEntry) {
 // catchUpLocked applies the entries that a session which starts here has not seen.
 func (h *Hub) catchUpLocked(c *Controller) {
 	for _, e := range h.heard.entries {
-		if g := newGathering(h, e, 1); g.ask(c) {
-			h.sessions.Go(func() { g.run(context.Background()) })
-		}
+		c.contain(func() {
+			if g := newGathering(h, e, 1); g.ask(c) {
+				h.sessions.Go(func() {
+					_ = contain.Do(h.node.Logger, "broadcast", func() { g.run(context.Background()) })
+				})
+			}
+		})
 	}
 	if len(h.heard.entries) > 0 {
 		c.save() // which of them were before its time

@@ -34,12 +34,18 @@ func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 	for id := c.toRecall(l, limit); id != "" && ctx.Err() == nil; id = c.toRecall(l, limit) {
 		k := &ack{eventID: NewID(ownPrefix), typ: typRetrieved, itemID: id}
 		raw, err := c.inquire(ctx, k, object{"type": "conversation.item.retrieve", "event_id": k.eventID, "item_id": id})
-		c.mu.Lock()
-		c.recalled.add(id, raw)
-		if errors.Is(err, ErrTimeout) {
-			c.recalled.bytes = recallLimit // it would not tell of the others either
-		}
-		c.mu.Unlock()
+		c.takeRecalled(id, raw, errors.Is(err, ErrTimeout))
+	}
+}
+
+// takeRecalled keeps what a leg has told of an item. One that does not answer would not tell
+// of the others either.
+func (c *Controller) takeRecalled(id string, raw []byte, silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.recalled.add(id, raw)
+	if silent {
+		c.recalled.bytes = recallLimit
 	}
 }
 
@@ -50,10 +56,7 @@ func (c *Controller) recallForAnother(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, recallTime, ErrTimeout)
 	defer cancel()
-	c.mu.Lock()
-	l := c.up
-	c.mu.Unlock()
-	c.recall(ctx, l, recallSome)
+	c.recall(ctx, c.present(), recallSome)
 }
 
 // toRecall is the last item that only l knows; "" if there is none, or no room for more.

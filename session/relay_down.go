@@ -16,7 +16,7 @@ const typAudioDelta = "response.output_audio.delta"
 // readUpstreamLocked starts the reader of the session's leg.
 func (c *Controller) readUpstreamLocked() {
 	l := c.up
-	c.readers.Go(func() { c.readUpstream(l) })
+	c.start(func() { c.readUpstream(l) })
 }
 
 // errReplaced ends the reader of a leg that is not in use any more.
@@ -42,10 +42,14 @@ func (c *Controller) readUpstream(l *leg) {
 		}
 		return nil
 	})
-	c.mu.Lock()
-	c.lostLocked(l, fmt.Errorf("read upstream: %w", err))
-	c.mu.Unlock()
+	c.lose(l, fmt.Errorf("read upstream: %w", err))
 	l.out.flusher.Wait()
+}
+
+func (c *Controller) lose(l *leg, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lostLocked(l, why)
 }
 
 // fromUpstream relays one event, byte for byte, and takes note of it. more says that the

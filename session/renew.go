@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -60,7 +61,7 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 		return lostTick
 	case !c.swapping && (c.quiet(now) || c.toRecallLocked(c.up, recallLimit) != ""):
 		c.swapping = true
-		c.readers.Go(c.renew)
+		c.start(c.renew)
 	}
 	return renewTick
 }
@@ -73,22 +74,38 @@ func (c *Controller) quiet(now time.Time) bool {
 // moment is still quiet and nothing was said meanwhile; else it will be tried again. What has to be
 // recalled does not wait for such a moment: there may be none.
 func (c *Controller) renew() {
-	c.mu.Lock()
-	old := c.up
-	c.mu.Unlock()
+	old := c.present()
 	c.recall(c.life, old, recallLimit)
-	c.mu.Lock()
-	if c.up != old || old.lost || !c.quiet(time.Now()) {
-		c.swapping = false
-		c.mu.Unlock()
+	version, config, items, ok := c.beginSwap(old)
+	if !ok {
 		return
 	}
-	version := c.conv.version
-	config, items := c.replayLocked()
-	c.mu.Unlock()
-
 	l, err := c.connect(c.life, config, items)
+	c.endSwap(old, l, version, err)
+}
 
+// present is the session's leg.
+func (c *Controller) present() *leg {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up
+}
+
+// beginSwap returns what another leg is to be told, and of which version of the conversation
+// that is; false if this is not the moment.
+func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage, items []object, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.up != old || old.lost || !c.quiet(time.Now()) {
+		c.swapping = false
+		return 0, nil, nil, false
+	}
+	config, items = c.replayLocked()
+	return c.conv.version, config, items, true
+}
+
+// endSwap moves the session over to l, if it was made and the moment is still quiet.
+func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.swapping = false
@@ -152,7 +169,7 @@ func (c *Controller) lostLocked(l *leg, why error) {
 	c.failResponseLocked()
 	c.resendLocked()
 	c.turn.speaking, c.turn.requested = false, time.Time{}
-	c.readers.Go(c.recover)
+	c.start(c.recover)
 }
 
 // stableLife is how long a leg must live to be a success: an upstream that accepts and
@@ -206,13 +223,8 @@ const recoverWait = 30 * time.Second
 // recover makes another leg in the place of one that was lost, with back-off.
 func (c *Controller) recover() {
 	began := time.Now()
-	c.mu.Lock()
-	attempt := max(c.flaps-1, 0)
-	c.mu.Unlock()
-	for ; attempt == 0 || c.backOff(attempt-1); attempt++ {
-		c.mu.Lock()
-		config, items := c.replayLocked()
-		c.mu.Unlock()
+	for attempt := c.firstAttempt(); attempt == 0 || c.backOff(attempt-1); attempt++ {
+		config, items := c.replay()
 		l, err := c.connect(c.life, config, items)
 		if err == nil {
 			c.recovered(l)
@@ -224,6 +236,19 @@ func (c *Controller) recover() {
 			return
 		}
 	}
+}
+
+// firstAttempt is greater the more legs in a row were lost soon.
+func (c *Controller) firstAttempt() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.flaps-1, 0)
+}
+
+func (c *Controller) replay() (config json.RawMessage, items []object) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.replayLocked()
 }
 
 // backOff waits behind an attempt that failed; false when the session is over.

@@ -147,6 +147,7 @@ func TestRecoveryIsGivenUp(t *testing.T) {
 		defer close(fx.ends)
 		begun := time.Now()
 		var closed *session.CloseError
+		want(t, cl, `"type":"error"`, "upstream_closed", "try later")
 		if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != session.CloseUpstream {
 			t.Errorf("client saw %v", err)
 		}
@@ -168,6 +169,7 @@ func TestRecoveryEndsWhereNoneWouldDoBetter(t *testing.T) {
 		up = <-fx.ends
 		up.Send(`{"type":"error","event_id":"e","error":{"type":"invalid_request_error","code":"model_not_found","message":"The model does not exist or you do not have access to it.","event_id":null}}`)
 		up.Close(1011, "") // as after any trouble: only the code says that it is for good
+		want(t, cl, `"type":"error"`, "upstream_lost", "The model does not exist")
 		if _, err := cl.Read(); err == nil {
 			t.Error("the client is still told something")
 		}
@@ -195,6 +197,7 @@ func TestUpstreamThatClosesAgainAndAgain(t *testing.T) {
 			t.Errorf("%d legs in 30 s", legs)
 		}
 		up.Drop()
+		want(t, cl, `"type":"error"`, "upstream_lost")
 		if _, err := cl.Read(); err == nil {
 			t.Error("the client is still told something")
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/time/rate"
 
+	"switchboard/session/contain"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/live"
@@ -126,13 +127,18 @@ func (s *Office) newJobs() (*tune.Jobs, error) {
 func (s *Office) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
-	for _, part := range []func(context.Context){
-		s.bell.Run, s.secrets.run, s.intake.run, s.fanout.Run, s.trim, s.discover,
+	for what, part := range map[string]func(context.Context){
+		"bell": s.bell.Run, "secrets": s.secrets.run, "intake": s.intake.run, "fan-out": s.fanout.Run,
+		"trim": s.trim, "discover": s.discover, "inbox": s.work,
 	} {
-		parts.Go(func() { part(ctx) })
+		parts.Go(func() { contain.Keep(ctx, nil, what, func() { part(ctx) }) })
 	}
+}
+
+// work handles the inbox, if this node does.
+func (s *Office) work(ctx context.Context) {
 	if s.o.Workers > 0 {
-		parts.Go(func() { s.inbox.Run(ctx, s.o.Workers, s.handle) })
+		s.inbox.Run(ctx, s.o.Workers, s.handle)
 	}
 }
 

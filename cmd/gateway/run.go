@@ -18,6 +18,7 @@ import (
 
 	"switchboard/gateway"
 	"switchboard/session"
+	"switchboard/session/contain"
 	"switchboard/session/redisstore"
 	"switchboard/session/upstream"
 	"switchboard/session/wire"
@@ -224,7 +225,9 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 		running.Go(func() { failed <- server.Serve(l) })
 	}
 	keysContext, forgetKeys := context.WithCancel(context.WithoutCancel(ctx))
-	working.Go(func() { n.gateway.WatchKeys(keysContext) })
+	working.Go(func() {
+		contain.Keep(keysContext, n.log, "keys", func() { n.gateway.WatchKeys(keysContext) })
+	})
 
 	var err error
 	select {

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"switchboard/session"
+	"switchboard/session/contain"
 )
 
 // firstLook is when a connection that sent its close frame first looks whether the peer
@@ -98,9 +99,16 @@ func (c *Conn) beginDrop() {
 // tick is the timer: keepalive while the connection lives, then its drop.
 func (c *Conn) tick() {
 	if c.ended.Load() {
-		c.linger()
+		c.contain(c.linger)
 	} else {
-		c.keepAlive()
+		c.contain(c.keepAlive)
+	}
+}
+
+// contain runs what is in a goroutine of the connection's own: a panic ends the connection.
+func (c *Conn) contain(f func()) {
+	if contain.Do(nil, "connection", f) != nil {
+		_ = c.sock.Close()
 	}
 }
 

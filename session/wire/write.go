@@ -148,12 +148,12 @@ func (c *Conn) flushAside() {
 		return
 	}
 	c.aside = true
-	go func() {
+	go c.contain(func() {
 		c.flush()
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.aside = false
-	}()
+	})
 }
 
 // farewell puts a close frame behind everything else.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/session/contain"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/seal"
 	"switchboard/webhooks/wake"
@@ -152,7 +153,9 @@ func (f *Fanout) reload(ctx context.Context, workers *sync.WaitGroup) error {
 		} else if s.stop == nil {
 			running, stop := context.WithCancel(ctx)
 			s.stop = stop
-			workers.Go(func() { s.queue.Run(running, perNode, f.deliver(id)) })
+			workers.Go(func() {
+				contain.Keep(running, nil, "deliveries", func() { s.queue.Run(running, perNode, f.deliver(id)) })
+			})
 		}
 	}
 	return nil

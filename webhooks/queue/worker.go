@@ -5,15 +5,15 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
+
+	"switchboard/session/contain"
 )
 
 // Claim is one try of an item by this node.
@@ -80,7 +80,8 @@ func (q *Queue) Run(ctx context.Context, workers int, handle Handler) {
 			free <- struct{}{}
 			handlers.Go(func() error {
 				defer func() { <-free; q.nudge() }()
-				q.attempt(ctx, c, handle)
+				// What panics here has settled nothing: the claim expires, and its item is tried again.
+				_ = contain.Do(nil, "queue", func() { q.attempt(ctx, c, handle) }, "item", c.ID, "topic", c.Topic)
 				return nil
 			})
 		}
@@ -156,13 +157,11 @@ func (q *Queue) attempt(ctx context.Context, c Claim, handle Handler) {
 
 // protect turns a handler's panic into a failure, so that a poisonous item costs its own attempts and nothing else.
 func protect(ctx context.Context, c Claim, handle Handler) (by string, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.Error("queue: handler panicked", "item", c.ID, "topic", c.Topic, "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return handle(ctx, c)
+	crash := contain.Do(nil, "webhook handler", func() { by, err = handle(ctx, c) }, "item", c.ID, "topic", c.Topic)
+	if crash != nil {
+		err = crash
+	}
+	return by, err
 }
 
 func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
