@@ -158,13 +158,8 @@ func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
 			g.fail(c, errRole)
 		default:
 			ctx := context.WithValue(c.Request.Context(), callerKey{}, who)
-			if c.Request.Method == http.MethodGet {
-				p, leave := g.present(ctx, who)
-				defer leave()
-				ctx = p.ctx
-			}
 			c.Request = c.Request.WithContext(ctx)
-			c.Next()
+			g.arrive(c, who)
 		}
 	}
 }

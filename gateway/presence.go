@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"switchboard/session"
 )
 
@@ -46,6 +48,29 @@ func (g *Gateway) present(ctx context.Context, who caller) (*presence, func()) {
 		g.here.mu.Unlock()
 		p.lose(nil)
 	}
+}
+
+// leaveKey is where a request keeps the function that ends its presence.
+const leaveKey = "leave"
+
+// arrive notes the caller of a request that reads, perhaps without an end.
+func (g *Gateway) arrive(c *gin.Context, who caller) {
+	if _, here := c.Get(leaveKey); here || c.Request.Method != http.MethodGet {
+		return
+	}
+	p, leave := g.present(c.Request.Context(), who)
+	c.Set(leaveKey, leave)
+	c.Request = c.Request.WithContext(p.ctx)
+}
+
+// depart ends the presence of a request that is over.
+func (g *Gateway) depart(c *gin.Context) {
+	defer func() {
+		if leave, here := c.Get(leaveKey); here {
+			leave.(func())()
+		}
+	}()
+	c.Next()
 }
 
 // dismiss ends the presences of callers that are not wanted any more, and returns how many.

@@ -111,7 +111,7 @@ func (g *Gateway) route() error {
 	if err := e.SetTrustedProxies(nil); err != nil {
 		return err
 	}
-	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding, g.compress)
+	e.Use(g.log, g.recover, g.headers, g.hurry, g.cors, g.encoding, g.compress, g.depart)
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
