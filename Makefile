@@ -37,6 +37,21 @@ run: bin/switchboard ## Run it: needs OPENAI_API_KEY, REDIS_URL and SWITCHBOARD_
 .PHONY: build
 build: bin/switchboard bin/simulator bin/loadgen ## All programs, into bin/ (the default)
 
+VERSION ?= $(shell git describe --tags --always --dirty)
+RELEASE := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+.PHONY: release
+release: web ## Programs for all platforms, checksums and a bill of materials, into dist/ (VERSION=v1.2.3)
+	@rm -rf dist && mkdir -p dist
+	@for platform in $(RELEASE); do \
+	  name=switchboard_$(VERSION:v%=%)_$${platform/\//_}; echo "== $$name"; \
+	  GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GOBUILD) -trimpath -ldflags='-s -w -X main.version=$(VERSION)' -o dist/$$name/switchboard ./cmd/gateway; \
+	  cp LICENSE README.md CHANGELOG.md dist/$$name/; \
+	  tar -C dist -czf dist/$$name.tar.gz $$name; rm -r dist/$$name; \
+	done
+	@$(TOOL) cyclonedx-gomod app -json -licenses -main cmd/gateway -output dist/switchboard_$(VERSION:v%=%).cdx.json .
+	@cd dist && sha256sum *.tar.gz *.json > SHA256SUMS && cat SHA256SUMS
+
 # go build knows best what is out of date.
 .PHONY: bin/switchboard bin/simulator bin/loadgen bin/tally
 bin/switchboard: web
@@ -69,6 +84,9 @@ checks: lint test-go test-web test-browser
 .PHONY: lint
 lint: lint-go lint-web ## Linters only
 
+# What has to build beside the platform of this machine.
+CROSS := darwin/arm64 linux/arm64 windows/amd64
+
 .PHONY: lint-go
 lint-go: web
 	@echo "== gofmt, vet, staticcheck"
@@ -76,6 +94,10 @@ lint-go: web
 	[ -z "$$unformatted" ] || { echo "not formatted by gofmt:"; echo "$$unformatted"; exit 1; } >&2
 	@go vet $(TAGS) ./... ./.ci/tally
 	@$(TOOL) staticcheck $(TAGS) ./... ./.ci/tally
+	@echo "== Kubernetes manifests"
+	@go -C .ci/manifests run . $(abspath $(wildcard examples/kubernetes/*.yaml))
+	@echo "== cross-compilation"
+	@for platform in $(CROSS); do GOOS=$${platform%/*} GOARCH=$${platform#*/} $(GOBUILD) -o /dev/null ./cmd/gateway ./cmd/simulator ./cmd/loadgen; done
 
 .PHONY: lint-web
 lint-web: web
@@ -87,7 +109,7 @@ CLIENTS := $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcar
 
 .PHONY: test-go
 test-go: web bin/tally $(CLIENTS) ## Go tests, under the race detector
-	@.ci/needs redis-server=redis-server gcc=gcc,libc6-dev curl=curl
+	@.ci/needs redis-server=redis-server gcc=gcc,libc6-dev curl=curl nginx=nginx /usr/lib/python3/dist-packages/websockets=python3,python3-websockets
 	@echo "== go test -race"
 	@CGO_ENABLED=1 go test -race -vet=off -parallel 4 -json ./... | $(TALLY) $(COUNTS)/go
 
@@ -117,7 +139,7 @@ trials: build ## Put a fleet under load and take it apart, in modest sizes (6 mi
 
 .PHONY: clean
 clean: ## Remove what was built
-	@rm -rf bin web/dist .cache
+	@rm -rf bin dist web/dist .cache
 
 .PHONY: help
 help: ## This list

@@ -46,6 +46,7 @@ var table = map[string][]string{
 	"cmd/simulator":         {"cmd/simulator/standin"},
 	"cmd/simulator/standin": {},
 	"cmd/loadgen":           {},
+	"examples/go":           {},
 }
 
 // sessionImports is what session may import beside the standard library.

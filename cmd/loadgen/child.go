@@ -43,8 +43,7 @@ func launch(dir, name string, env []string, path string, args ...string) (*child
 		}
 	}
 	c.cmd.Env = append(c.cmd.Env, env...)
-	// Ctrl-C is for the bench, which then ends its children in order.
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	c.cmd.SysProcAttr = ownGroup()
 	if err := c.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}

@@ -1,0 +1,9 @@
+package main
+
+import "syscall"
+
+// ownGroup keeps Ctrl-C for the bench, which then ends its children in order, and makes the
+// kernel end a child whose bench was killed.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
