@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -31,3 +32,9 @@ func NewHop(owner io.ReadWriteCloser) (h io.ReadWriteCloser, leave func()) {
 
 // KeysRead reports whether g has read the API keys of the store.
 func KeysRead(g *Gateway) bool { return g.Keys.complete() }
+
+// LookUp asks once for the models that are due, as WatchModels does again and again.
+func LookUp(ctx context.Context, g *Gateway) { g.lookUp(ctx) }
+
+// SetShutdownClock changes the time that decides what is due.
+func SetShutdownClock(g *Gateway, now func() time.Time) { g.shutdowns.clock = now }

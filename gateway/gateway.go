@@ -32,6 +32,8 @@ type Hub interface {
 	Controller(id session.ID) (*session.Controller, bool)
 	// Flush waits until what sessions have done so far is in the store.
 	Flush(ctx context.Context) error
+	// Models names the models of the sessions that run on this node.
+	Models() []string
 	// Stats returns the numbers of now.
 	Stats() session.Stats
 }
@@ -89,6 +91,9 @@ type Options struct {
 	// does not speak of transcription; "": none.
 	TranscriptionModel string
 
+	// Shutdown looks up on which day a model is shut down, the zero time if none is known; nil: nobody asks.
+	Shutdown func(ctx context.Context, model string) (time.Time, error)
+
 	BodyBytes  int64         // largest request body; 0: 1 MiB
 	BodyTime   time.Duration // for a body to arrive; 0: 15 seconds
 	FrameBytes int           // largest message of a client; 0: 16 MiB
@@ -108,6 +113,8 @@ type Gateway struct {
 	forwarded atomic.Int64    // requests sent to them
 	adoptions chan struct{}   // holds one for each session on its way here
 
+	shutdowns *shutdowns
+
 	draining atomic.Bool
 	here     presences      // callers whose connections last
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
@@ -122,7 +129,7 @@ func New(o Options) (*Gateway, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	g := &Gateway{Options: o, origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
+	g := &Gateway{Options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
 	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())

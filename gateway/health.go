@@ -23,6 +23,8 @@ type Health struct {
 	JournalPending int     `json:"journal_pending" doc:"Changes not yet written to the store"`
 	JournalDropped int64   `json:"journal_dropped" doc:"Log events let go while the store was away"`
 	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases were last renewed"`
+
+	Models []ModelShutdown `json:"models,omitempty" doc:"Models in use that OpenAI is going to shut down; absent when there are none"`
 }
 
 // Alive is what /healthz says.
@@ -40,6 +42,7 @@ func (g *Gateway) readyz(c *gin.Context) {
 	h := Health{
 		Status: "ready", Sessions: s.Sessions, Store: "ok", StoreAway: s.StoreAway.Seconds(),
 		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, LeaseAge: s.LeaseAge.Seconds(),
+		Models: g.shutdowns.list(),
 	}
 	status := http.StatusOK
 	if s.StoreAway > 0 || !g.reachable(c) {
@@ -64,7 +67,7 @@ func (g *Gateway) reachable(c *gin.Context) bool {
 // metrics serves the node's numbers in Prometheus' format.
 func (g *Gateway) metrics() gin.HandlerFunc {
 	r := prometheus.NewRegistry()
-	r.MustRegister(newStats(g.Hub), buildInfo(g.Version), collectors.NewGoCollector(),
+	r.MustRegister(newStats(g.Hub), g.shutdowns, buildInfo(g.Version), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if g.Metrics != nil {
 		r.MustRegister(g.Metrics)

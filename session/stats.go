@@ -2,6 +2,8 @@ package session
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 )
@@ -65,6 +67,19 @@ func (h *Hub) Stats() Stats {
 	h.mu.Unlock()
 	h.node.journal.stats(&s)
 	return s
+}
+
+// Models names the models of the sessions that run here, each once.
+func (h *Hub) Models() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seen := map[string]bool{}
+	for _, c := range h.running {
+		if model := c.spec.Model; model != "" {
+			seen[model] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // count sorts an error that kept a session from opening.

@@ -152,14 +152,14 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },
 	})
-	g, err := newGateway(c, hub, store, keys, office, name, secret, log)
+	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *session.Hub, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
+func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
 	policies, err := c.policies()
 	if err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func newGateway(c config, hub *session.Hub, store *redisstore.Store, keys *gatew
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Hub: hub, Store: store, Grants: store, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
-		Model: c.Model, TranscriptionModel: c.TranscriptionModel,
+		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
 	})
 }
@@ -227,6 +227,9 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 	keysContext, forgetKeys := context.WithCancel(context.WithoutCancel(ctx))
 	working.Go(func() {
 		contain.Keep(keysContext, n.log, "keys", func() { n.gateway.WatchKeys(keysContext) })
+	})
+	working.Go(func() {
+		contain.Keep(keysContext, n.log, "models", func() { n.gateway.WatchModels(keysContext) })
 	})
 
 	var err error

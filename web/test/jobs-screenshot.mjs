@@ -34,6 +34,7 @@ await takePicture("jobs-page.png", "/jobs", async (page, application) => {
   async function train() {
     await page.getByRole("link", { name: "Fine-tuning" }).click();
     await page.getByRole("button", { name: "Use an example" }).click();
+    await page.getByLabel("Model to start from").fill("gpt-4.1-mini-2025-04-14");
     await page.getByTestId("submit").click();
     await page.getByTestId("curve").waitFor();
     await page.getByRole("link", { name: "Batches", exact: true }).click();

@@ -5,6 +5,7 @@ import { Broadcasts, NewBroadcast, OperatorsOnly } from "./broadcasts";
 import { place, route } from "./route";
 import { SessionView } from "./session";
 import { SessionFilter, Sessions } from "./sessions";
+import { Shutdowns } from "./shutdowns";
 import { Steer } from "./steer";
 import type { Store } from "./store";
 
@@ -38,7 +39,15 @@ function Side({ store }: { store: Store }) {
 
 function Content({ store }: { store: Store }) {
   const { section, id } = place.value;
-  if (section === "sessions") return id ? <SessionView key={id} store={store} id={id} /> : <Sessions store={store} />;
+  if (section === "sessions" && id) return <SessionView key={id} store={store} id={id} />;
+  if (section === "sessions") {
+    return (
+      <>
+        <Shutdowns />
+        <Sessions store={store} />
+      </>
+    );
+  }
   if (store.operator.value === undefined) return null;
   if (!store.operator.value) return <OperatorsOnly />;
   return id ? <BroadcastView key={id} store={store} id={id} /> : <Broadcasts store={store} />;
