@@ -143,6 +143,10 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
     await lines.getByText("request-27", { exact: true }).waitFor();
     await lines.first().getByText("JSON").click();
     assert.match(await lines.first().locator("pre").innerText(), /"role": "assistant"/);
+    await page.getByLabel("Go to number").fill("97");
+    await page.getByLabel("Go to number").press("Enter");
+    await page.getByTestId("page").getByText("76–97 of 97").waitFor();
+    await lines.getByText("request-100", { exact: true }).waitFor();
   });
 
   await t.test("what failed is told, with its request", async () => {
@@ -379,6 +383,56 @@ test("a subscriber gets what it asked for, signed with a secret that is shown on
   await row.getByRole("button", { name: "Delete" }).click();
   await page.getByRole("group", { name: "Delete this subscription?" }).getByRole("button", { name: "Delete" }).click();
   await page.getByText("Nobody yet").waitFor();
+});
+
+test("a subscription's address can be changed, and a test that fails is not taken for a success", async (t) => {
+  const subscriber = http.createServer((request, response) => {
+    request.resume();
+    response.writeHead(request.url === "/broken" ? 500 : 200).end("nope");
+  });
+  await new Promise((resolve) => subscriber.listen(0, "127.0.0.1", resolve));
+  t.after(() => subscriber.close());
+  const address = `http://127.0.0.1:${subscriber.address().port}`;
+  const site = await siteOf(t);
+  await site.ask("POST", "/webhooks/subscriptions", { url: `${address}/broken`, event_types: ["session.*"] });
+  const page = await openPage(t, site, { at: "#/deliveries" });
+  const row = page.getByTestId("subscriptions").locator("> li");
+  await row.getByRole("button", { name: "Send a test" }).click();
+  await row.locator('.bad[role="status"]').getByText("Not delivered: answered 500: nope.").waitFor();
+  await row.getByRole("button", { name: "Edit" }).click();
+  await row.getByLabel("Address").fill(`${address}/mended`);
+  await row.getByRole("button", { name: "Save" }).click();
+  await row.locator(".address").getByText("/mended").waitFor();
+  await row.getByRole("button", { name: "Send a test" }).click();
+  await row.getByText(/Delivered in \d+ ms/).waitFor();
+});
+
+test("whoever may not set up deliveries is told what it takes, and sees no form", async (t) => {
+  const page = await openPage(t, await siteOf(t), { key: "sk-shop", at: "#/deliveries" });
+  await page.getByText("Deliveries need an admin.").waitFor();
+  assert.equal(await page.getByTestId("notice").count(), 0);
+  assert.equal(await page.getByLabel("Address").count(), 0);
+  await page.getByRole("link", { name: "Batches" }).click();
+  await page.getByText("No batch yet").waitFor();
+});
+
+test("a link leads to a batch or a job that is older than those on the dashboard", async (t) => {
+  const site = await siteOf(t);
+  const batch = await submitElsewhere(site, requests(3), { name: "long ago" });
+  const job = await trainElsewhere(site);
+  const page = await openPage(t, site, { key: "" });
+  await page.route("**/api/dashboard", async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...(await response.json()), batches: [], jobs: [] } });
+  });
+  await page.goto(`${site.network.origin}/jobs#key=${site.gateway.key}`);
+  await page.getByTestId("phase").getByText("Live").waitFor();
+  await page.evaluate((id) => (location.hash = `#/batches/${id}`), batch.id);
+  await page.getByRole("heading", { name: "long ago", level: 1 }).waitFor();
+  await page.evaluate((id) => (location.hash = `#/tuning/${id}`), job.id);
+  await page.getByTestId("job").waitFor();
+  await page.evaluate(() => (location.hash = "#/batches/batch_nothing"));
+  await page.getByRole("heading", { name: "No such batch" }).waitFor();
 });
 
 test("a file goes on its way while its sender looks at something else", async (t) => {

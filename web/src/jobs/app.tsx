@@ -1,8 +1,12 @@
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import type { ApiProblem } from "../shared/api";
 import { Title } from "../shared/parts";
 import { Shell } from "../shared/shell";
+import { explain } from "../shared/words";
 import { BatchView } from "./batch";
 import { Batches, NewBatch } from "./batches";
-import { Deliveries } from "./deliveries";
+import { Deliveries, forbidden } from "./deliveries";
 import { Inbox, InboxFilter } from "./inbox";
 import { EventView } from "./inbox-event";
 import { NewDelivery } from "./new-delivery";
@@ -42,7 +46,7 @@ function Side({ store }: { store: Store }) {
       {section === "batches" && <NewBatch store={store} />}
       {section === "tuning" && <NewJob store={store} />}
       {section === "inbox" && <InboxFilter />}
-      {section === "deliveries" && <NewDelivery store={store} />}
+      {section === "deliveries" && (forbidden.value ? <p class="help">Deliveries are set up here with an admin's key.</p> : <NewDelivery store={store} />)}
     </>
   );
 }
@@ -53,11 +57,13 @@ function Content({ store }: { store: Store }) {
   switch (section) {
     case "batches": {
       const batch = store.batches.value.find((b) => b.id === id);
-      return batch ? <BatchView key={batch.id} store={store} batch={batch} /> : id ? <Unknown what="batch" section={section} /> : <Batches store={store} />;
+      if (batch) return <BatchView key={batch.id} store={store} batch={batch} />;
+      return id ? <Older key={id} store={store} what="batch" section={section} read={() => store.readBatch(id)} /> : <Batches store={store} />;
     }
     case "tuning": {
       const job = store.jobs.value.find((j) => j.id === id);
-      return job ? <JobView key={job.id} store={store} job={job} /> : id ? <Unknown what="job" section={section} /> : <Tuning store={store} />;
+      if (job) return <JobView key={job.id} store={store} job={job} />;
+      return id ? <Older key={id} store={store} what="job" section={section} read={() => store.readJob(id)} /> : <Tuning store={store} />;
     }
     case "inbox":
       return id ? <EventView key={id} store={store} id={id} /> : <Inbox store={store} />;
@@ -66,11 +72,18 @@ function Content({ store }: { store: Store }) {
   }
 }
 
-function Unknown({ what, section }: { what: string; section: Section }) {
+/** What is not among the newest that the dashboard lists is asked for by its ID, and shown where it is found. */
+function Older({ store, what, section, read }: { store: Store; what: string; section: Section; read(): Promise<void> }) {
+  const problem = useSignal<ApiProblem | undefined>(undefined);
+  useEffect(() => {
+    void read().catch((said) => (problem.value = said));
+  }, [store.phase.value]);
+  if (!problem.value) return <p class="lead nothing">Reading…</p>;
+  const known = problem.value.status !== 404;
   return (
     <>
-      <Title back={{ href: addressOf(section), name: "All" }}>No such {what}</Title>
-      <p class="lead">It is not among the hundred newest that this gateway knows.</p>
+      <Title back={{ href: addressOf(section), name: "All" }}>{known ? `The ${what} could not be read` : `No such ${what}`}</Title>
+      <p class="lead">{known ? explain(problem.value, "").advice : `OpenAI knows none with this ID, or it belongs to another key.`}</p>
     </>
   );
 }

@@ -1,32 +1,48 @@
 import { type Signal, signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { Ago, Confirm, Status, Title } from "../shared/parts";
+import { ApiProblem } from "../shared/api";
+import { Copy } from "../shared/copy";
+import { Ago, Confirm, Empty, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
 import type { Store } from "./store";
 import type { Endpoint, InboxEvent, Subscription } from "./types";
 import { inboxWord } from "./words";
+
+/** An open delivery log is read this often. */
+const logEveryMs = 3_000;
 
 const endpoints = signal<readonly Endpoint[] | undefined>(undefined);
 const subscriptions = signal<readonly Subscription[] | undefined>(undefined);
 /** A secret that is shown this once. */
 const newSecret = signal<{ url: string; secret: string } | undefined>(undefined);
 
+/** Whether the key may not set up deliveries. */
+export const forbidden = signal(false);
+
 export const eventTypes = signal<readonly string[]>([]);
 
 export async function readDeliveries(store: Store): Promise<void> {
-  const read = <T,>(path: string) => store.attempt("Endpoints and subscriptions could not be read", () => store.get<T>(path));
+  const read = <T,>(path: string) => store.attempt("Endpoints and subscriptions could not be read", () => store.get<T>(path).catch(unlessForbidden));
   const out = await read<{ subscriptions: Subscription[] | null }>("/webhooks/subscriptions");
-  if (!out) return;
+  forbidden.value = out === "forbidden";
+  if (!out || out === "forbidden") return;
   subscriptions.value = out.subscriptions ?? [];
   const into = await read<{ endpoints: Endpoint[] }>("/webhooks/endpoints");
-  if (!into) return;
+  if (!into || into === "forbidden") return;
   endpoints.value = into.endpoints;
   const known = await read<{ event_types: string[] }>("/webhooks/event-types");
-  if (known) eventTypes.value = known.event_types;
+  if (known && known !== "forbidden") eventTypes.value = known.event_types;
+}
+
+/** A role that may not is no trouble: the page says what is needed. */
+function unlessForbidden(problem: unknown): "forbidden" {
+  if (problem instanceof ApiProblem && problem.status === 403) return "forbidden";
+  throw problem;
 }
 
 /** What one key sees is not for the next. */
 function forget(): void {
+  forbidden.value = false;
   newSecret.value = endpoints.value = subscriptions.value = undefined;
 }
 
@@ -40,6 +56,18 @@ export function Deliveries({ store }: { store: Store }) {
     void readDeliveries(store);
     return forget;
   }, []);
+  if (forbidden.value) {
+    return (
+      <>
+        <h1 class="visually-hidden">Deliveries</h1>
+        <Empty title="Deliveries need an admin.">
+          <p class="lead">
+            Where OpenAI delivers to, and who is sent events, is set up with a key of the role admin. This key's batches, jobs and inbox are in the other sections.
+          </p>
+        </Empty>
+      </>
+    );
+  }
   return (
     <>
       <Title>Deliveries</Title>
@@ -79,7 +107,9 @@ function Secret() {
           <p>
             <strong>Copy this secret now.</strong> It verifies deliveries to {shown.url} and is not shown again.
           </p>
-          <code class="id">{shown.secret}</code>
+          <p class="actions">
+            <code class="id">{shown.secret}</code> <Copy text={shown.secret} what="the secret" />
+          </p>
         </div>
       )}
     </div>
@@ -137,8 +167,10 @@ function EndpointRow({ store, endpoint }: { store: Store; endpoint: Endpoint }) 
 }
 
 function SubscriptionRow({ store, subscription: s }: { store: Store; subscription: Subscription }) {
-  const said = useSignal("");
+  const said = useSignal<{ text: string; bad?: boolean }>({ text: "" });
   const log = useSignal<InboxEvent[] | undefined>(undefined);
+  const logOpen = useSignal(false);
+  const editing = useSignal(false);
   const path = `/webhooks/subscriptions/${encodeURIComponent(s.id)}`;
   const act = (what: string, work: () => Promise<unknown>) => () =>
     store.attempt(what, async () => {
@@ -147,7 +179,8 @@ function SubscriptionRow({ store, subscription: s }: { store: Store; subscriptio
     });
   const test = act("The test could not be made", async () => {
     const tried = await store.send<{ delivered: boolean; status_code?: number; error?: string; ms: number }>("POST", `${path}/test`);
-    said.value = tried.delivered ? `Delivered in ${tried.ms} ms.` : `Not delivered: ${tried.error ?? `status ${tried.status_code}`}.`;
+    said.value = tried.delivered ? { text: `Delivered in ${tried.ms} ms.` } : { text: `Not delivered: ${tried.error ?? `status ${tried.status_code}`}.`, bad: true };
+    if (logOpen.value) await readLog();
   });
   const rotate = act("The secret could not be changed", async () => {
     showSecret(s.url, (await store.send<Subscription>("POST", `${path}/rotate-secret`, {})).secret);
@@ -158,6 +191,12 @@ function SubscriptionRow({ store, subscription: s }: { store: Store; subscriptio
     store.attempt("The delivery log could not be read", async () => {
       log.value = (await store.get<{ events: InboxEvent[] }>(`${path}/deliveries?limit=20`)).events;
     });
+  useEffect(() => {
+    if (!logOpen.value) return undefined;
+    void readLog();
+    const timer = setInterval(() => document.hidden || void readLog(), logEveryMs);
+    return () => clearInterval(timer);
+  }, [logOpen.value]);
   return (
     <li class="row">
       <div class="row-head">
@@ -176,17 +215,62 @@ function SubscriptionRow({ store, subscription: s }: { store: Store; subscriptio
         <button class="button small" type="button" onClick={enable}>
           {s.enabled ? "Disable" : "Enable"}
         </button>
+        <button class="button small" type="button" aria-expanded={editing.value} onClick={() => (editing.value = !editing.value)}>
+          Edit
+        </button>
         <Confirm name="Rotate secret" question="Make a new secret?" action={rotate} />
         <Confirm name="Delete" question="Delete this subscription?" action={remove} />
-        <span class="help" role="status">
-          {said.value}
+        <span class={said.value.bad ? "bad" : "help"} role="status">
+          {said.value.text}
         </span>
       </div>
-      <details class="fold" onToggle={(e) => e.currentTarget.open && void readLog()}>
+      {editing.value && <EditSubscription store={store} path={path} subscription={s} onDone={() => (editing.value = false)} />}
+      <details class="fold" onToggle={(e) => (logOpen.value = e.currentTarget.open)}>
         <summary>Delivery log</summary>
         <DeliveryLog store={store} path={path} log={log} onReplayed={readLog} />
       </details>
     </li>
+  );
+}
+
+/** Another address, other types. */
+function EditSubscription({ store, path, subscription: s, onDone }: { store: Store; path: string; subscription: Subscription; onDone(): void }) {
+  const url = useSignal(s.url);
+  const types = useSignal(s.event_types.join(", "));
+  const save = async (event: Event) => {
+    event.preventDefault();
+    const change = { url: url.value, event_types: types.value.split(/[\s,]+/).filter(Boolean) };
+    const saved = await store.attempt("The subscription could not be changed", async () => {
+      await store.send("PATCH", path, change);
+      return true;
+    });
+    if (!saved) return;
+    await readDeliveries(store);
+    onDone();
+  };
+  return (
+    <form class="form" onSubmit={save}>
+      <div class="group">
+        <label class="label" for={`url-${s.id}`}>
+          Address
+        </label>
+        <input class="field" id={`url-${s.id}`} type="url" required value={url.value} onInput={(e) => (url.value = e.currentTarget.value)} />
+      </div>
+      <div class="group">
+        <label class="label" for={`types-${s.id}`}>
+          Event types
+        </label>
+        <textarea class="field" id={`types-${s.id}`} rows={2} required value={types.value} onInput={(e) => (types.value = e.currentTarget.value)} />
+      </div>
+      <div class="actions">
+        <button class="button small primary" type="submit">
+          Save
+        </button>
+        <button class="button small quiet" type="button" onClick={onDone}>
+          Cancel
+        </button>
+      </div>
+    </form>
   );
 }
 

@@ -37,7 +37,12 @@ export function Lines({ store, batch }: { store: Store; batch: Batch }) {
             </button>
           ))}
         </div>
-        {total > 0 && <Download store={store} batch={batch} kind={kind.value} />}
+        {total > 0 && (
+          <>
+            <Download store={store} batch={batch} kind={kind.value} />
+            {(kind.value === "results" ? batch.output_file_id : batch.error_file_id) && <Download store={store} batch={batch} kind={kind.value} raw />}
+          </>
+        )}
       </div>
       {total ? (
         <Page key={`${kind.value}-${page.value}`} batch={batch} kind={kind.value} page={page.value} />
@@ -123,6 +128,11 @@ function Exchange({ line, kind }: { line: ResultLine; kind: Kind }) {
 
 function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(page: number): void }) {
   const last = Math.ceil(total / pageLines) - 1;
+  const wanted = useSignal("");
+  const jump = (event: Event) => {
+    event.preventDefault();
+    onTurn(Math.floor((Number(wanted.value) - 1) / pageLines));
+  };
   return (
     <nav class="pager" aria-label="Pages of lines">
       <button class="button small" type="button" aria-disabled={page === 0} onClick={() => onTurn(page - 1)}>
@@ -134,25 +144,32 @@ function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(pa
       <button class="button small" type="button" aria-disabled={page === last} onClick={() => onTurn(page + 1)}>
         Next
       </button>
+      <form class="jump" onSubmit={jump}>
+        <label class="label" for="jump">
+          Go to number
+        </label>
+        <input class="field small" id="jump" type="number" min={1} max={total} required value={wanted.value} onInput={(e) => (wanted.value = e.currentTarget.value)} />
+      </form>
     </nav>
   );
 }
 
-function Download({ store, batch, kind }: { store: Store; batch: Batch; kind: Kind }) {
+/** All lines as a file: the gateway's, which name the request's line, or OpenAI's own, byte for byte. */
+function Download({ store, batch, kind, raw }: { store: Store; batch: Batch; kind: Kind; raw?: boolean }) {
   const busy = useSignal(false);
   const download = async () => {
     busy.value = true;
     await store.attempt("The file could not be downloaded", async () => {
-      const response = await ask({ method: "GET", path: addressOf(batch, kind), key: apiKey.value, patient: true });
+      const response = await ask({ method: "GET", path: `${addressOf(batch, kind)}${raw ? "?raw=true" : ""}`, key: apiKey.value, patient: true });
       const address = URL.createObjectURL(await response.blob());
-      Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}.jsonl` }).click();
+      Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}${raw ? "-openai" : ""}.jsonl` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
     });
     busy.value = false;
   };
   return (
     <button class="button small quiet" type="button" aria-disabled={busy.value} onClick={download}>
-      {busy.value ? "Downloading…" : "Download all"}
+      {busy.value ? "Downloading…" : raw ? "OpenAI's file" : "Download all"}
     </button>
   );
 }

@@ -54,6 +54,15 @@ export class Store extends PageStore {
     this.batches.value = put(this.batches.value, batch);
   }
 
+  /** Reads one that is older than those of the dashboard. */
+  async readBatch(id: string): Promise<void> {
+    this.putBatch(await this.get<Batch>(`/api/batches/${encodeURIComponent(id)}`));
+  }
+
+  async readJob(id: string): Promise<void> {
+    this.putJob(await this.get<Job>(`/api/fine-tuning/jobs/${encodeURIComponent(id)}`));
+  }
+
   /** The same for a fine-tuning job. */
   putJob(job: Job): void {
     const before = this.jobs.value.find((j) => j.id === job.id);
