@@ -354,3 +354,80 @@ func TestLimitsOfAKey(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// A key of the environment wins over one of its name that was made before; the other can still be removed.
+func TestShadowedKey(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	id, secret := r.makeKey(`{"name":"shop","role":"admin"}`)
+	keys, err := gateway.ParseKeys(strings.NewReader(keyList + ",shop:app:sk-shop-secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := gateway.New(gateway.Options{Hub: r.hub, Store: r.store, Grants: r.store, Keys: keys, KeyRing: r.store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path, key string) *httptest.ResponseRecorder {
+		w, req := httptest.NewRecorder(), httptest.NewRequest(method, path, nil)
+		req.Header.Set("Authorization", "Bearer "+key)
+		g.ServeHTTP(w, req)
+		return w
+	}
+	if list := ask("GET", "/keys", admin); !strings.Contains(list.Body.String(), `"status":"shadowed"`) {
+		t.Errorf("list %s", list.Body)
+	}
+	for call, want := range map[[3]string]int{
+		{"GET", "/keys/self", secret}:            401,
+		{"GET", "/keys/self", "sk-shop-secret"}:  200,
+		{"DELETE", "/keys/shop", admin}:          409,
+		{"GET", "/keys", "sk-shop-secret"}:       403,
+		{"GET", "/keys/" + id, "sk-shop-secret"}: 404,
+	} {
+		if w := ask(call[0], call[1], call[2]); w.Code != want {
+			t.Errorf("%v: %d, want %d", call, w.Code, want)
+		}
+	}
+	if w := ask("DELETE", "/keys/"+id, admin); w.Code != 200 {
+		t.Errorf("remove: %d %s", w.Code, w.Body)
+	}
+}
+
+// A session that moves, or is claimed from the store, is the same for its tokens.
+func TestTokenOfASessionThatMoves(t *testing.T) {
+	f := newFleet(t, 3)
+	f.url = f.nodes[0].url
+	token := f.open("one")
+	attach := func(n int) {
+		f.url = f.nodes[n].url
+		f.rig.attach("/realtime/sessions/one/relay", token).until("session.created")
+	}
+	attach(0)
+	f.nodes[0].drain() // hands it over
+	attach(1)
+	attach(2) // forwarded, or its own
+	for _, m := range f.nodes[1:] {
+		if _, ok := m.hub.Controller("one"); ok {
+			m.vanish()
+			m.drain() // it reaches no other node: the session is to be claimed
+		} else {
+			f.url = m.url
+		}
+	}
+	f.rig.attach("/realtime/sessions/one/relay", token).until("session.created")
+}
+
+// A stream that comes from another node ends with the key, too.
+func TestForwardedStreamEndsWithItsKey(t *testing.T) {
+	f := newFleet(t, 2)
+	f.url = f.nodes[0].url
+	id, secret := f.makeKey(`{"name":"shop","role":"app"}`)
+	f.must(201, "POST", "/realtime/sessions", secret, `{"session_id":"one"}`)
+	f.url = f.nodes[1].url
+	sessiontest.Eventually(t, "the other node knows the key", func() bool { return f.do("GET", "/keys/self", secret, "").StatusCode == 200 })
+	res := f.stream("/realtime/sessions/one/events", secret)
+	defer res.Body.Close()
+	f.must(200, "DELETE", "/keys/"+id, admin, "")
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		t.Logf("the stream ended with %v", err)
+	}
+}

@@ -57,6 +57,7 @@ func ParsePolicies(r io.Reader) (map[string]session.Policy, error) {
 		return nil, err
 	}
 	for name, p := range policies {
+		p.Name = name
 		if err := p.Validate(); err != nil {
 			return nil, fmt.Errorf("policy %q: %w", name, err)
 		}

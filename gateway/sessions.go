@@ -194,7 +194,9 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 	case f.ctl == nil && f.rec.Status != session.StatusEnded:
 		return nil, session.ErrLeaseLost
 	case f.ctl != nil:
-		if err := f.ctl.End(ctx, endingBy(callerOf(ctx).Key, in.By)); err != nil && !errors.Is(err, session.ErrEnded) {
+		who := callerOf(ctx).Key
+		g.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", orDefault(in.By, "itself"))
+		if err := f.ctl.End(ctx, endingBy(who, in.By)); err != nil && !errors.Is(err, session.ErrEnded) {
 			return nil, err
 		}
 		f.rec = f.ctl.Record()

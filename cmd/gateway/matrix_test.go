@@ -61,6 +61,7 @@ var matrix = []struct{ call, body, want string }{
 
 	{"POST /keys", `{"name":"made","role":"app"}`, "401 403 403 403 403 403 201"},
 	{"GET /keys", "", "401 403 403 403 403 403 200"},
+	{"GET /keys/self", "", "401 403 403 200 200 200 200"},
 	{"GET /keys/{id}", "", "401 403 403 200 404 404 200"},
 	{"POST /keys/{id}/revoke-tokens", "", "401 403 403 200 404 404 200"},
 	{"DELETE /keys/{id}", "", "401 403 403 403 403 403 409"}, // it is of the environment
@@ -117,7 +118,11 @@ var matrix = []struct{ call, body, want string }{
 	{"GET /readyz", "", "200 200 200 200 200 200 200"},
 	{"GET /metrics", "", "200 200 200 200 200 200 200"},
 	{"GET /openapi.yaml", "", "200 200 200 200 200 200 200"},
+	{"GET /openapi.json", "", "200 200 200 200 200 200 200"},
 	{"GET /docs", "", "200 200 200 200 200 200 200"},
+	{"GET /docs/style.css", "", "200 200 200 200 200 200 200"},
+	{"GET /nothing/here", "", "404 404 404 404 404 404 404"},
+	{"PUT /realtime/sessions", "", "405 405 405 405 405 405 405"},
 }
 
 // Every route of the API answers each role, and the owner of a thing, as the matrix says. A route
