@@ -44,7 +44,7 @@ func ended(status string) func(gjson.Result) bool {
 func (n *node) lines(path string) []gjson.Result {
 	n.t.Helper()
 	r, _ := http.NewRequest("GET", n.server.URL+path, nil)
-	r.Header.Set("Authorization", "Bearer app")
+	r.Header.Set("Authorization", "Bearer admin")
 	resp, err := n.server.Client().Do(r)
 	if err != nil {
 		n.t.Fatal(err)
@@ -195,7 +195,7 @@ func TestUploadsAreCheckedLineByLine(t *testing.T) {
 	good := line("a", chat) + "\n" + line("b", chat) + "\n\n"
 	post := func(kind string, body io.Reader) (int, gjson.Result) {
 		r, _ := http.NewRequest("POST", n.server.URL+"/api/batches", body)
-		r.Header.Set("Authorization", "Bearer app")
+		r.Header.Set("Authorization", "Bearer admin")
 		r.Header.Set("Content-Type", kind)
 		return n.do(r)
 	}
@@ -259,7 +259,7 @@ func TestRequestsAsJSON(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	post := func(kind, body string) (int, gjson.Result) {
 		r, _ := http.NewRequest("POST", n.server.URL+"/api/batches", strings.NewReader(body))
-		r.Header.Set("Authorization", "Bearer app")
+		r.Header.Set("Authorization", "Bearer admin")
 		r.Header.Set("Content-Type", kind)
 		return n.do(r)
 	}
@@ -278,7 +278,7 @@ func TestRequestsAsJSON(t *testing.T) {
 		"not JSON":         {`{"requests":`, 400, "not JSON"},
 		"not UTF-8":        {"{\"endpoint\":\"\xff\"}", 400, "not UTF-8"},
 		"another type":     {`{"endpoint":7}`, 422, "body.endpoint cannot be of JSON type number"},
-		"a list":           {`[1]`, 422, "body cannot be of JSON type array"},
+		"a list":           {`[1]`, 422, "body must be a JSON object"},
 		"both":             {`{"input_file_id":"file-1","requests":[{"body":{}}]}`, 422, "not both"},
 		"no endpoint":      {`{"requests":[{"body":{}}]}`, 422, "endpoint is missing"},
 		"no requests":      {`{"endpoint":"/v1/responses","requests":[]}`, 422, "no requests"},
@@ -310,7 +310,7 @@ func TestLargeResultsPassThroughLittleMemory(t *testing.T) {
 	id := n.submit(1, question, map[string]string{"simulator": "big:200"})
 	n.await("/api/batches/"+id, ended("completed"))
 	r, _ := http.NewRequest("GET", n.server.URL+"/api/batches/"+id+"/results", nil)
-	r.Header.Set("Authorization", "Bearer app")
+	r.Header.Set("Authorization", "Bearer admin")
 	debug.FreeOSMemory() // what earlier tests held would leave the collector in no hurry
 	before := memory()
 	resp, err := n.server.Client().Do(r)
@@ -350,7 +350,7 @@ func TestACutResultFileBreaksTheAnswer(t *testing.T) {
 	id := n.submit(1, question, map[string]string{"simulator": "big:200"})
 	n.await("/api/batches/"+id, ended("completed"))
 	r, _ := http.NewRequest("GET", n.server.URL+"/api/batches/"+id+"/results", nil)
-	r.Header.Set("Authorization", "Bearer app")
+	r.Header.Set("Authorization", "Bearer admin")
 	resp, err := n.server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

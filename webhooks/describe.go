@@ -50,7 +50,7 @@ func (s schemas) submissions() []*huma.Operation {
 		"metadata": text("A JSON object of texts"), "file": file,
 	})}
 	batches["application/jsonl"] = &huma.MediaType{Schema: text("The input file, with ?endpoint= if its lines do not say it")}
-	jobs := content("application/json", schemaOf[jobSubmission](s))
+	jobs := content("application/json", schemaOf[tune.Spec](s))
 	jobs["multipart/form-data"] = &huma.MediaType{Schema: object([]string{"model", "file"}, map[string]*huma.Schema{
 		"model": text("The base model"), "suffix": text("Of the new model's name"), "file": file,
 	})}

@@ -51,7 +51,7 @@ func TestStreamsAreAsDescribed(t *testing.T) {
 		{"POST", "/webhooks/openai/batch", "", "application/json", strings.Repeat("x", 2<<20), 413},
 	} {
 		r, _ := http.NewRequest(row.method, n.server.URL+row.path, strings.NewReader(row.body))
-		r.Header.Set("Authorization", "Bearer app")
+		r.Header.Set("Authorization", "Bearer admin")
 		r.Header.Set("Content-Type", row.kind)
 		if row.route == "" {
 			row.route = row.path

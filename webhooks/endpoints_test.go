@@ -125,7 +125,7 @@ func TestIncomingCallsAndFilesAndUnknownEvents(t *testing.T) {
 func TestDeadLettersAreToldAndReplayed(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	for _, id := range []string{"wh_1", "wh_2", "wh_3"} {
-		n.deliver(id, `{"type":"batch.completed","data":{"id":"batch_unknown"}}`)
+		n.deliver(id, `{"type":"batch.completed","data":{}}`)
 	}
 	dead := n.await("/webhooks/events?state=dead", func(l gjson.Result) bool { return l.Get("events.#").Int() == 3 })
 	if dead.Get("events.0.error").Str == "" {
@@ -135,11 +135,11 @@ func TestDeadLettersAreToldAndReplayed(t *testing.T) {
 	if r := n.must("POST", "/webhooks/events/wh_1/replay", nil); r.Get("replayed").Int() != 1 {
 		t.Errorf("replayed %s", r.Raw)
 	}
-	n.await("/webhooks/events/wh_1", func(e gjson.Result) bool { return e.Get("attempts.#").Int() == 2 })
+	n.await("/webhooks/events/wh_1", func(e gjson.Result) bool { return e.Get("attempts.#").Int() == 3 })
 	if r := n.must("POST", "/webhooks/events/replay", map[string]any{"state": "dead"}); r.Get("replayed").Int() < 2 {
 		t.Errorf("replayed %s", r.Raw)
 	}
-	n.await("/webhooks/events/wh_2", func(e gjson.Result) bool { return e.Get("attempts.#").Int() == 2 })
+	n.await("/webhooks/events/wh_2", func(e gjson.Result) bool { return e.Get("attempts.#").Int() == 3 })
 	if r := n.must("POST", "/webhooks/events/replay", map[string]any{"ids": []string{"wh_3", "nobody"}}); r.Get("replayed").Int() != 1 {
 		t.Errorf("replayed %s", r.Raw)
 	}

@@ -21,6 +21,7 @@ func (s *Office) register() {
 	s.router.Handle("batch.", withID("id", s.batches.Fetch))
 	s.router.Handle("fine_tuning.", withID("id", s.jobs.Fetch))
 	s.router.Handle("file.", withID("id", s.onFile))
+	s.router.Handle("file.deleted", withID("id", s.onFileDeleted))
 	s.router.Handle("realtime.call.incoming", s.onCall)
 	s.router.Handle("safety.", s.onSafety)
 	s.router.Handle("session.", func(context.Context, Event) error { return nil }) // passed on already
@@ -58,9 +59,14 @@ func (s *Office) onFile(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.changes.Publish(ctx, "file.updated", map[string]any{
+	return s.changes.Publish(ctx, "file.updated", "", map[string]any{
 		"id": f.ID, "filename": f.Filename, "bytes": f.Bytes, "purpose": f.Purpose,
 	})
+}
+
+// onFileDeleted shows what happened; the file can no longer be asked for.
+func (s *Office) onFileDeleted(ctx context.Context, id string) error {
+	return s.changes.Publish(ctx, "file.updated", "", map[string]any{"id": id, "deleted": true})
 }
 
 func (s *Office) onCall(ctx context.Context, e Event) error {
@@ -68,7 +74,7 @@ func (s *Office) onCall(ctx context.Context, e Event) error {
 	if id == "" {
 		return queue.Fatal(errNoID)
 	}
-	if err := s.changes.Publish(ctx, "call.incoming", map[string]any{"call_id": id}); err != nil {
+	if err := s.changes.Publish(ctx, "call.incoming", "", map[string]any{"call_id": id}); err != nil {
 		slog.Warn("webhooks: a call was not shown", "call", id, "err", err)
 	}
 	if s.o.CallIncoming == nil {

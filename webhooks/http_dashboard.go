@@ -16,11 +16,13 @@ const (
 type dashboardOutput struct {
 	Body struct {
 		LastEventID string           `json:"last_event_id" doc:"Follow /api/events from here and no change is missed"`
-		Batches     []batch.Batch    `json:"batches" nullable:"false" doc:"The newest, as last known"`
+		Batches     []*batch.Batch   `json:"batches" nullable:"false" doc:"The newest that the API key may see, as last known"`
+		NextBatches string           `json:"next_batches,omitempty" doc:"There are older ones: after of GET /api/batches"`
 		BatchCounts map[string]int   `json:"batch_counts" doc:"Those batches by status"`
 		Jobs        []*tune.Job      `json:"jobs" nullable:"false" doc:"The newest fine-tuning jobs, as last known"`
+		NextJobs    string           `json:"next_jobs,omitempty" doc:"There are older ones: after of GET /api/fine-tuning/jobs"`
 		JobCounts   map[string]int   `json:"job_counts" doc:"Those jobs by status"`
-		Inbox       inboxView        `json:"inbox"`
+		Inbox       inboxView        `json:"inbox" doc:"Of operators only, as events, dead and subscriptions; others get none"`
 		Events      []EventView      `json:"events" nullable:"false" doc:"The newest deliveries"`
 		Dead        []EventView      `json:"dead" nullable:"false" doc:"The newest that were given up"`
 		Subscribers subscribersCount `json:"subscriptions"`
@@ -31,6 +33,8 @@ type inboxView struct {
 	Kept    int64 `json:"kept"`
 	Waiting int64 `json:"waiting" doc:"Events and the gateway's own tasks"`
 	Dead    int64 `json:"dead"`
+
+	Discarded int64 `json:"discarded"`
 }
 
 type subscribersCount struct {
@@ -47,10 +51,10 @@ func (s *Office) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, 
 	if b.LastEventID, err = s.changes.Last(ctx); err != nil { // first: what changes while we read comes again
 		return nil, err
 	}
-	if b.Batches, err = s.batches.Known(ctx, shownJobs); err != nil {
+	if b.Batches, b.NextBatches, err = s.batches.Known(ctx, viewer(ctx), "", shownJobs); err != nil {
 		return nil, err
 	}
-	if b.Jobs, err = s.jobs.Known(ctx, shownJobs); err != nil {
+	if b.Jobs, b.NextJobs, err = s.jobs.Known(ctx, viewer(ctx), "", shownJobs); err != nil {
 		return nil, err
 	}
 	b.BatchCounts, b.JobCounts = map[string]int{}, map[string]int{}
@@ -60,14 +64,20 @@ func (s *Office) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, 
 	for _, x := range b.Jobs {
 		b.JobCounts[x.Status]++
 	}
+	b.Events, b.Dead = []EventView{}, []EventView{}
+	if !viewer(ctx).All {
+		return &out, nil // the inbox is the operators'
+	}
 	return &out, s.dashboardInbox(ctx, &out)
 }
 
 func (s *Office) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
 	b := &out.Body
-	if b.Inbox.Kept, b.Inbox.Waiting, b.Inbox.Dead, err = s.inbox.Count(ctx); err != nil {
+	n, err := s.inbox.Count(ctx)
+	if err != nil {
 		return err
 	}
+	b.Inbox = inboxView{n.All, n.Waiting, n.Dead, n.Discarded}
 	recent, err := listQueue(ctx, s.inbox, queue.Filter{Origin: FromOpenAI, Limit: shownEvents})
 	if err != nil {
 		return err

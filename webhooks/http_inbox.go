@@ -3,6 +3,8 @@ package webhooks
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -16,19 +18,20 @@ type EventView struct {
 	ID         string          `json:"id" doc:"Of the delivery (webhook-id)"`
 	Type       string          `json:"type"`
 	Origin     string          `json:"origin" enum:"openai,gateway"`
-	State      queue.State     `json:"state" enum:"waiting,done,dead"`
+	State      queue.State     `json:"state" enum:"waiting,done,dead,discarded"`
 	ReceivedAt time.Time       `json:"received_at"`
 	Failures   int             `json:"failures"`
 	Duplicates int             `json:"duplicates" doc:"How often it was delivered again"`
 	Error      string          `json:"error,omitempty" doc:"Of the last attempt"`
+	Note       string          `json:"note,omitempty" doc:"Of an event that is done: why nothing was left to be done; of a discarded one: what was said of it"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
-	Attempts   []queue.Attempt `json:"attempts,omitempty" doc:"Oldest first; by names the handler that was chosen"`
+	Attempts   []queue.Attempt `json:"attempts,omitempty" doc:"Oldest first; by names the handler that was chosen. With action: what an API key, named by by, did to the event"`
 }
 
 type (
 	eventsInput struct {
 		Type   string      `query:"type" doc:"Exact, or a category like batch. or batch.*"`
-		State  queue.State `query:"state" enum:"waiting,done,dead"`
+		State  queue.State `query:"state" enum:"waiting,done,dead,discarded"`
 		Origin string      `query:"origin" enum:"openai,gateway"`
 		After  string      `query:"after" doc:"next of the page before"`
 		Limit  int         `query:"limit" minimum:"1" maximum:"500" default:"50"`
@@ -44,7 +47,26 @@ type (
 		Body struct {
 			IDs   []string    `json:"ids,omitempty" maxItems:"500" doc:"Which; or select by the other fields"`
 			Type  string      `json:"type,omitempty"`
-			State queue.State `json:"state,omitempty" enum:"done,dead" default:"dead"`
+			State queue.State `json:"state,omitempty" enum:"done,dead,discarded" default:"dead"`
+		}
+	}
+	discardInput struct {
+		ID   string    `path:"id" maxLength:"256"`
+		Body *struct { // may be left out
+			Note string `json:"note,omitempty" maxLength:"500" doc:"Why nobody is to look at it any more"`
+		}
+	}
+	discardsInput struct {
+		Body struct {
+			IDs  []string `json:"ids,omitempty" maxItems:"500" doc:"Which; or all that were given up, of a type or of any"`
+			Type string   `json:"type,omitempty"`
+			All  bool     `json:"all,omitempty" doc:"Discard every event that was given up"`
+			Note string   `json:"note,omitempty" maxLength:"500" doc:"Why nobody is to look at them any more"`
+		}
+	}
+	discardOutput struct {
+		Body struct {
+			Discarded int `json:"discarded"`
 		}
 	}
 	replayOutput struct {
@@ -59,10 +81,14 @@ func (in *eventsInput) filter() queue.Filter {
 }
 
 func viewEvent(r queue.Record) EventView {
-	return EventView{
+	v := EventView{
 		ID: r.ID, Type: r.Topic, Origin: r.Origin, State: r.State, ReceivedAt: r.At, Failures: r.Fails,
 		Duplicates: r.Duplicates, Error: r.Note, Attempts: r.Attempts,
 	}
+	if r.State == queue.Done || r.State == queue.Discarded {
+		v.Error, v.Note = "", r.Note
+	}
+	return v
 }
 
 func listQueue(ctx context.Context, q *queue.Queue, f queue.Filter) (*eventsOutput, error) {
@@ -89,7 +115,7 @@ func getItem(ctx context.Context, q *queue.Queue, id string) (*eventOutput, erro
 }
 
 func replayItem(ctx context.Context, q *queue.Queue, id string) (*replayOutput, error) {
-	n, err := q.Replay(ctx, id)
+	n, err := q.Replay(ctx, viewer(ctx).Key, id)
 	if err == nil && n == 0 {
 		err = queue.ErrNotFound
 	}
@@ -115,21 +141,79 @@ func (s *Office) replayEvents(ctx context.Context, in *replayInput) (*replayOutp
 	var out replayOutput
 	var err error
 	if len(in.Body.IDs) > 0 {
-		out.Body.Replayed, err = s.inbox.Replay(ctx, in.Body.IDs...)
+		out.Body.Replayed, err = s.inbox.Replay(ctx, viewer(ctx).Key, in.Body.IDs...)
 		return &out, err
 	}
-	if in.Body.State != queue.Dead && in.Body.Type == "" {
-		return nil, huma.NewError(422, "name ids, or a type, or state dead")
+	if in.Body.State == queue.Done && in.Body.Type == "" {
+		return nil, huma.NewError(422, "name ids, or a type, or state dead or discarded")
 	}
-	ids, err := s.selectEvents(ctx, queue.Filter{Topic: in.Body.Type, State: in.Body.State, Limit: 500})
-	for len(ids) > 0 && err == nil {
-		var n int
-		part := ids[:min(500, len(ids))]
-		n, err = s.inbox.Replay(ctx, part...)
+	err = s.eachPart(ctx, queue.Filter{Topic: in.Body.Type, State: in.Body.State}, func(ids []string) error {
+		n, err := s.inbox.Replay(ctx, viewer(ctx).Key, ids...)
 		out.Body.Replayed += n
-		ids = ids[len(part):]
-	}
+		return err
+	})
 	return &out, err
+}
+
+// errNotDead refuses to discard what is still to be handled, or was.
+var errNotDead = errors.New("only an event that was given up can be discarded")
+
+func (s *Office) discardEvent(ctx context.Context, in *discardInput) (*discardOutput, error) {
+	var out discardOutput
+	note := ""
+	if in.Body != nil {
+		note = in.Body.Note
+	}
+	n, others, err := s.discard(ctx, note, in.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case others > 0:
+		return nil, errNotDead
+	case n == 0:
+		return nil, queue.ErrNotFound
+	}
+	out.Body.Discarded = n
+	return &out, nil
+}
+
+// discardEvents discards those that are named, or all dead ones that are selected.
+func (s *Office) discardEvents(ctx context.Context, in *discardsInput) (*discardOutput, error) {
+	var out discardOutput
+	discard := func(ids []string) error {
+		n, _, err := s.discard(ctx, in.Body.Note, ids...)
+		out.Body.Discarded += n
+		return err
+	}
+	if len(in.Body.IDs) > 0 {
+		return &out, discard(in.Body.IDs)
+	}
+	if !in.Body.All && in.Body.Type == "" {
+		return nil, huma.NewError(422, "name ids, or a type, or all")
+	}
+	return &out, s.eachPart(ctx, queue.Filter{Topic: in.Body.Type, State: queue.Dead}, discard)
+}
+
+func (s *Office) discard(ctx context.Context, note string, ids ...string) (discarded, others int, err error) {
+	discarded, others, err = s.inbox.Discard(ctx, viewer(ctx).Key, note, ids...)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := s.changes.Publish(ctx, "inbox.updated", "", map[string]any{"ids": ids, "state": queue.Discarded, "by": viewer(ctx).Key, "note": note}); err != nil {
+		slog.Warn("webhooks: a change was not shown", "err", err)
+	}
+	return discarded, others, nil
+}
+
+// eachPart calls do with the IDs of selected events, some at a time.
+func (s *Office) eachPart(ctx context.Context, f queue.Filter, do func(ids []string) error) error {
+	f.Topic, f.Limit = strings.TrimSuffix(f.Topic, "*"), 500
+	ids, err := s.selectEvents(ctx, f)
+	for len(ids) > 0 && err == nil {
+		part := ids[:min(500, len(ids))]
+		ids, err = ids[len(part):], do(part)
+	}
+	return err
 }
 
 // mostReplayed bounds one call.

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"mime"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -44,7 +43,7 @@ type (
 		ID   string `path:"id" maxLength:"256"`
 		Body struct {
 			Mark string `json:"mark" enum:"candidate,promoted,held"`
-			By   string `json:"by,omitempty" default:"operator" maxLength:"100"`
+			By   string `json:"by,omitempty" maxLength:"100" deprecated:"true" doc:"Ignored: by is the API key's name"`
 			Note string `json:"note,omitempty" maxLength:"500"`
 		}
 	}
@@ -53,7 +52,7 @@ type (
 func (s *Office) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
 	var out jobListOutput
 	var err error
-	out.Body.Jobs, out.Body.Next, err = s.jobs.List(ctx, in.After, in.Limit)
+	out.Body.Jobs, out.Body.Next, err = s.jobs.List(ctx, viewer(ctx), in.After, in.Limit)
 	if out.Body.Jobs == nil {
 		out.Body.Jobs = []*tune.Job{}
 	}
@@ -61,19 +60,19 @@ func (s *Office) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, e
 }
 
 func (s *Office) getJob(ctx context.Context, in *idInput) (*jobOutput, error) {
-	j, err := s.jobs.Get(ctx, in.ID)
+	j, err := s.jobs.Get(ctx, viewer(ctx), in.ID)
 	return &jobOutput{j}, err
 }
 
 func (s *Office) cancelJob(ctx context.Context, in *idInput) (*jobOutput, error) {
-	j, err := s.jobs.Cancel(ctx, in.ID)
+	j, err := s.jobs.Cancel(ctx, viewer(ctx), in.ID)
 	return &jobOutput{j}, err
 }
 
 func (s *Office) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOutput, error) {
 	var out jobEventsOutput
 	var err error
-	out.Body.Events, out.Body.Next, err = s.jobs.Events(ctx, in.ID, in.After, in.Limit)
+	out.Body.Events, out.Body.Next, err = s.jobs.Events(ctx, viewer(ctx), in.ID, in.After, in.Limit)
 	if out.Body.Events == nil {
 		out.Body.Events = []tune.JobEvent{}
 	}
@@ -83,14 +82,14 @@ func (s *Office) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOut
 func (s *Office) jobCheckpoints(ctx context.Context, in *idInput) (*checkpointsOutput, error) {
 	var out checkpointsOutput
 	var err error
-	out.Body.Checkpoints, err = s.jobs.Checkpoints(ctx, in.ID)
+	out.Body.Checkpoints, err = s.jobs.Checkpoints(ctx, viewer(ctx), in.ID)
 	return &out, err
 }
 
 func (s *Office) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, error) {
 	var out metricsOutput
 	var err error
-	out.Body.Points, err = s.jobs.Metrics(ctx, in.ID)
+	out.Body.Points, err = s.jobs.Metrics(ctx, viewer(ctx), in.ID)
 	return &out, err
 }
 
@@ -109,47 +108,41 @@ func (s *Office) retestJob(ctx context.Context, in *idInput) (*jobOutput, error)
 const lastAttempt = 1 << 10
 
 func (s *Office) markJob(ctx context.Context, in *markInput) (*jobOutput, error) {
-	j, err := s.jobs.SetMark(ctx, in.ID, tune.ModelMark{Mark: in.Body.Mark, By: in.Body.By, Note: in.Body.Note})
+	j, err := s.jobs.SetMark(ctx, in.ID, tune.ModelMark{Mark: in.Body.Mark, By: viewer(ctx).Key, Note: in.Body.Note})
 	return &jobOutput{j}, err
 }
 
 // submitJob starts a job from JSON that names uploaded files, or from a form with the training file.
 func (s *Office) submitJob(c *gin.Context) {
-	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	body := patientReader{http.MaxBytesReader(c.Writer, c.Request.Body, largestUpload), http.NewResponseController(c.Writer)}
-	var j *tune.Job
-	var err error
-	switch kind {
-	case "application/json", curlsDefault:
-		j, err = s.submitJobJSON(c.Request.Context(), body)
-	case "multipart/form-data":
-		j, err = s.submitJobForm(c.Request, body)
-	default:
-		err = huma.NewError(415, "send application/json or multipart/form-data")
-	}
-	respond(c, j, err)
-}
-
-// jobSubmission is a job given as JSON.
-type jobSubmission struct {
-	Model          string            `json:"model" doc:"The base model"`
-	TrainingFile   string            `json:"training_file" doc:"ID of a file that OpenAI has"`
-	ValidationFile string            `json:"validation_file,omitempty" doc:"The same, to validate with"`
-	Suffix         string            `json:"suffix,omitempty" doc:"Of the new model's name"`
-	Metadata       map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
+	s.upload(c, func(kind string, body patientReader) (any, error) {
+		if c.Request.URL.RawQuery != "" {
+			return nil, huma.NewError(422, "the address has a query: put it in the body")
+		}
+		switch kind {
+		case "application/json", curlsDefault:
+			return s.submitJobJSON(c.Request.Context(), body)
+		case "multipart/form-data":
+			return s.submitJobForm(c.Request, body)
+		}
+		return nil, huma.NewError(415, "send application/json or multipart/form-data")
+	})
 }
 
 func (s *Office) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
-	var in jobSubmission
-	if err := readJSON(body, largestField, &in); err != nil {
+	var spec tune.Spec
+	if err := readJSON(body.toEnd(body), largestField, &spec); err != nil {
 		return nil, err
 	}
-	if in.Model == "" || in.TrainingFile == "" {
-		return nil, huma.NewError(422, "model and training_file are required")
+	return s.startJob(ctx, spec)
+}
+
+func (s *Office) startJob(ctx context.Context, spec tune.Spec) (*tune.Job, error) {
+	for name, value := range map[string]string{"model": spec.Model, "training_file": spec.TrainingFile} {
+		if value == "" {
+			return nil, invalid(name, "is missing; model and training_file are required")
+		}
 	}
-	return s.jobs.Submit(ctx, tune.Spec{
-		Model: in.Model, TrainingFile: in.TrainingFile, ValidationFile: in.ValidationFile, Suffix: in.Suffix, Metadata: in.Metadata,
-	})
+	return s.jobs.Submit(ctx, viewer(ctx), spec)
 }
 
 func (s *Office) submitJobForm(r *http.Request, body patientReader) (*tune.Job, error) {
@@ -157,12 +150,17 @@ func (s *Office) submitJobForm(r *http.Request, body patientReader) (*tune.Job, 
 	if err != nil {
 		return nil, err
 	}
-	if fields["model"] == "" {
-		return nil, huma.NewError(400, "the form's field model is missing, or comes after the file")
-	}
-	id, err := s.jobs.Upload(r.Context(), file.FileName(), body.toEnd(file))
-	if err != nil {
+	var spec tune.Spec
+	if err := decodeFields(fields, &spec); err != nil {
 		return nil, err
 	}
-	return s.jobs.Submit(r.Context(), tune.Spec{Model: fields["model"], TrainingFile: id, Suffix: fields["suffix"]})
+	switch {
+	case file == nil:
+		return s.startJob(r.Context(), spec)
+	case spec.Model == "":
+		return nil, huma.NewError(400, "the form's field model is missing, or comes after the file")
+	case spec.TrainingFile != "":
+		return nil, invalid("training_file", "give a file or training_file, not both")
+	}
+	return s.jobs.SubmitFile(r.Context(), viewer(r.Context()), spec, file.FileName(), body.toEnd(file))
 }

@@ -31,7 +31,7 @@ func (n *node) follow(last string, enough func(sse.Event) bool) {
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	defer cancel()
 	r, _ := http.NewRequestWithContext(ctx, "GET", n.server.URL+"/api/events", nil)
-	r.Header.Set("Authorization", "Bearer app")
+	r.Header.Set("Authorization", "Bearer admin")
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
 	}
@@ -99,7 +99,7 @@ func TestAClientWhoseLastChangeIsForgottenIsTold(t *testing.T) {
 func TestDrainEndsTheStreams(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	r, _ := http.NewRequest("GET", n.server.URL+"/api/events", nil)
-	r.Header.Set("Authorization", "Bearer app")
+	r.Header.Set("Authorization", "Bearer admin")
 	resp, err := n.server.Client().Do(r)
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ func TestMetricsOfTheInbox(t *testing.T) {
 	rdb := redistest.Mini(t)
 	n := start(t, rdb, config(), standin.JobOptions{})
 	n.deliver("wh_done", `{"type":"hologram.created","data":{}}`)
-	n.deliver("wh_dead", `{"type":"batch.completed","data":{"id":"batch_unknown"}}`)
+	n.deliver("wh_dead", `{"type":"batch.completed","data":{}}`)
 
 	m := n.office.Metrics()
 	if problems, err := testutil.CollectAndLint(m); err != nil || len(problems) > 0 {
@@ -25,12 +25,13 @@ func TestMetricsOfTheInbox(t *testing.T) {
 	n.await("/api/dashboard", func(d gjson.Result) bool { // the office adds work of its own
 		inbox := d.Get("inbox")
 		text := fmt.Sprintf(`
-# HELP switchboard_inbox_events Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up.
+# HELP switchboard_inbox_events Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up, discarded was given up and needs nobody.
 # TYPE switchboard_inbox_events gauge
 switchboard_inbox_events{state="dead"} %d
+switchboard_inbox_events{state="discarded"} %d
 switchboard_inbox_events{state="kept"} %d
 switchboard_inbox_events{state="waiting"} %d
-`, inbox.Get("dead").Int(), inbox.Get("kept").Int(), inbox.Get("waiting").Int())
+`, inbox.Get("dead").Int(), inbox.Get("discarded").Int(), inbox.Get("kept").Int(), inbox.Get("waiting").Int())
 		return inbox.Get("dead").Int() == 1 && testutil.CollectAndCompare(m, strings.NewReader(text)) == nil
 	})
 }

@@ -2,8 +2,10 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"regexp"
 	"sync"
@@ -42,7 +44,6 @@ type Options struct {
 type Office struct {
 	Receiver *Receiver
 	o        Options
-	who      func(context.Context) (key, role string) // set by Routes
 	inbox    *queue.Queue
 	intake   *intake
 	router   Router
@@ -53,6 +54,7 @@ type Office struct {
 	jobs     *tune.Jobs
 	fanout   *fanout.Fanout
 	notifier *notify.Notifier
+	files    *gate
 }
 
 const trimEvery = time.Minute
@@ -72,7 +74,7 @@ func New(o Options) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Office{o: o, bell: wake.New(o.Redis)}
+	s := &Office{o: o, bell: wake.New(o.Redis), files: newGate()}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
@@ -172,16 +174,22 @@ func (s *Office) handle(ctx context.Context, c queue.Claim) (by string, err erro
 	if category(e.Type) == taskCategory && e.Origin != FromGateway {
 		return unhandled, nil // only this gateway gives itself work
 	}
-	return s.router.Route(ctx, e)
+	by, err = s.router.Route(ctx, e)
+	if refused, ok := errors.AsType[*openai.Error](err); ok && refused.StatusCode == http.StatusNotFound {
+		err = queue.DoneWith(errGone) // it will not come back: trying again is for nothing
+	}
+	return by, err
 }
+
+var errGone = errors.New("OpenAI has no such object: it was deleted, is another project's, or the event is a sample")
 
 // onSettled shows what became of an event; work that the gateway gave itself shows in its own way.
 func (s *Office) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
 	if category(c.Topic) == taskCategory && state != queue.Dead {
 		return
 	}
-	err := s.changes.Publish(ctx, "inbox.updated", map[string]any{
-		"id": c.ID, "type": c.Topic, "origin": c.Origin, "state": state, "handler": a.By, "error": a.Error, "received_at": c.At,
+	err := s.changes.Publish(ctx, "inbox.updated", "", map[string]any{
+		"id": c.ID, "type": c.Topic, "origin": c.Origin, "state": state, "handler": a.By, "error": a.Error, "note": a.Note, "received_at": c.At,
 	})
 	if err != nil {
 		slog.Warn("webhooks: a change was not shown", "id", c.ID, "err", err)

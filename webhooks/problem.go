@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/openai/openai-go/v3"
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/gateway/strict"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
@@ -28,7 +30,8 @@ var statuses = map[error]int{
 	queue.ErrNotFound: 404, fanout.ErrNotFound: 404, records.ErrNotFound: 404,
 	batch.ErrNotReady: 409, batch.ErrRunning: 409, batch.ErrNoneLeft: 409, batch.ErrNothingOK: 409,
 	fanout.ErrTooMany: 409, ErrSecret: 422, tune.ErrNoModel: 409, batch.ErrTooLarge: 413, io.ErrUnexpectedEOF: 400,
-	errBusy: 503, context.DeadlineExceeded: 504,
+	errBusy: 503, context.DeadlineExceeded: 504, errKeyFiles: 429, errNodeFiles: 503,
+	batch.ErrInputGone: 409, records.ErrBusy: 409, errNotDead: 409,
 }
 
 // problemOf says what an error means for the caller. What is not known is 500 and says nothing.
@@ -44,11 +47,20 @@ func problemOf(err error) huma.StatusError {
 	if invalid, ok := errors.AsType[*batch.InputError](err); ok {
 		return inputProblem(invalid)
 	}
+	if missing, ok := errors.AsType[*records.FileError](err); ok {
+		return huma.NewError(404, missing.Error(), &huma.ErrorDetail{Location: "body." + missing.Field, Message: "there is no such file"})
+	}
+	if wrong, ok := errors.AsType[*tune.LineError](err); ok {
+		return huma.NewError(422, wrong.Error(), &huma.ErrorDetail{Location: fmt.Sprintf("line %d", wrong.Line), Message: wrong.Message})
+	}
 	if invalid, ok := errors.AsType[*fanout.InvalidError](err); ok {
 		return huma.NewError(422, invalid.Error(), &huma.ErrorDetail{Location: "body." + invalid.Field, Message: invalid.Message})
 	}
 	if refused, ok := errors.AsType[*openai.Error](err); ok {
 		return upstreamProblem(refused)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return huma.NewError(408, fmt.Sprintf("the upload took too long: at most %v without a byte, and %v in all", stalled, uploadTime))
 	}
 	if away(err) {
 		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", err)
@@ -90,14 +102,21 @@ func inputProblem(e *batch.InputError) huma.StatusError {
 	return huma.NewError(422, e.Error(), details...)
 }
 
+// longestSaid is how much of OpenAI's words an answer repeats.
+const longestSaid = 1000
+
 // upstreamProblem passes on what the caller can act on; that the gateway's own key is refused is not of that kind.
 func upstreamProblem(e *openai.Error) huma.StatusError {
+	said := strict.Clip(e.Message, longestSaid)
 	switch e.StatusCode {
 	case 400, 422:
-		return huma.NewError(422, e.Message, &huma.ErrorDetail{Location: e.Param, Message: e.Message, Value: e.Code})
+		return huma.NewError(422, said, &huma.ErrorDetail{Location: strict.Clip(e.Param, longestShown), Message: said})
+	case 403, 410: // such as: this organization may no longer start fine-tuning jobs
+		slog.Warn("webhooks: OpenAI does not allow it", "status", e.StatusCode, "code", e.Code)
+		return huma.NewError(422, "OpenAI refuses: "+said)
 	case 404, 409, 429:
-		return huma.NewError(e.StatusCode, e.Message)
-	case 401, 403:
+		return huma.NewError(e.StatusCode, said)
+	case 401:
 		slog.Error("webhooks: OpenAI refuses the gateway's key", "status", e.StatusCode, "code", e.Code)
 		return huma.NewError(502, "OpenAI refuses the gateway's key")
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
+
+	"switchboard/webhooks/records"
 )
 
 // The roles that routes ask for; each has all rights of the one before.
@@ -27,7 +29,8 @@ type mount struct {
 // must see raw bytes to r. auth makes the handler that lets callers of at least a role through, and who says whose
 // request that handler let through: an API key's name and role.
 func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc, who func(context.Context) (key, role string)) {
-	s.who = who
+	admit := auth
+	auth = func(role string) gin.HandlerFunc { return known(admit(role), who) }
 	for _, path := range []string{"", "/batch", "/fine-tuning"} {
 		r.POST("/webhooks/openai"+path, gin.WrapH(s.Receiver))
 	}
@@ -35,7 +38,7 @@ func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.
 	r.GET("/api/batches/:id/results", auth(roleApp), s.batchLines)
 	r.GET("/api/batches/:id/errors", auth(roleApp), s.batchLines)
 	r.POST("/api/fine-tuning/jobs", auth(roleApp), s.submitJob)
-	r.GET("/api/events", auth(roleApp), gin.WrapH(s.changes))
+	r.GET("/api/events", auth(roleApp), s.follow)
 
 	m := mount{api, auth}
 	add(m, roleApp, "GET", "/api/batches", "list-batches", "List the project's batches", s.listBatches)
@@ -57,6 +60,8 @@ func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.
 	add(m, roleOperator, "GET", "/webhooks/events/{id}", "get-webhook-event", "Look at an event and every attempt", s.getEvent)
 	add(m, roleOperator, "POST", "/webhooks/events/{id}/replay", "replay-webhook-event", "Handle an event again", s.replayEvent)
 	add(m, roleOperator, "POST", "/webhooks/events/replay", "replay-webhook-events", "Handle many events again", s.replayEvents)
+	add(m, roleOperator, "POST", "/webhooks/events/{id}/discard", "discard-webhook-event", "Take an event that was given up off the list", s.discardEvent)
+	add(m, roleOperator, "POST", "/webhooks/events/discard", "discard-webhook-events", "Take many off the list", s.discardEvents)
 
 	add(m, roleAdmin, "GET", "/webhooks/endpoints", "list-endpoints", "List OpenAI's webhook endpoints", s.listEndpoints)
 	add(m, roleAdmin, "POST", "/webhooks/endpoints", "create-endpoint", "Have OpenAI deliver here", s.createEndpoint)
@@ -80,6 +85,31 @@ func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.
 	describeStreams(api)
 }
 
+type viewerKey struct{}
+
+// known notes whose request it is that a handler lets through.
+func known(admit gin.HandlerFunc, who func(context.Context) (key, role string)) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		if admit(c); c.IsAborted() {
+			return
+		}
+		key, role := who(c.Request.Context())
+		v := records.Viewer{Key: key, All: role == roleOperator || role == roleAdmin}
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), viewerKey{}, v))
+	}
+}
+
+// viewer is whose request it is; nobody, who sees nothing, outside of one.
+func viewer(ctx context.Context) records.Viewer {
+	v, _ := ctx.Value(viewerKey{}).(records.Viewer)
+	return v
+}
+
+// follow streams the changes that are the caller's business.
+func (s *Office) follow(c *gin.Context) {
+	s.changes.Serve(c.Writer, c.Request, viewer(c.Request.Context()).Sees)
+}
+
 // add registers one typed operation; its errors become problems here.
 func add[I, O any](m mount, role, method, path, id, summary string, do func(context.Context, *I) (*O, error)) {
 	allow := m.auth(role)
@@ -97,7 +127,7 @@ func add[I, O any](m mount, role, method, path, id, summary string, do func(cont
 		Middlewares: huma.Middlewares{func(c huma.Context, next func(huma.Context)) {
 			request := humagin.Unwrap(c)
 			if allow(request); !request.IsAborted() {
-				next(c)
+				next(huma.WithValue(c, viewerKey{}, viewer(request.Request.Context())))
 			}
 		}},
 	}

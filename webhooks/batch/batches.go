@@ -28,8 +28,8 @@ type Work interface {
 
 // Changes is told of what pages want to see; *live.Log is one.
 type Changes interface {
-	// Publish adds a change of a kind, with data as JSON. Errors: of the store.
-	Publish(ctx context.Context, kind string, data any) error
+	// Publish adds a change of a kind, with data as JSON, for an owner and for those who see all. Errors: of the store.
+	Publish(ctx context.Context, kind, owner string, data any) error
 }
 
 // Batches works with the batches of one OpenAI project. Its methods may be called from any goroutine. Errors of the API
@@ -57,8 +57,24 @@ func New(api openai.Client, r *records.Store, w Work, c Changes, o Options) *Bat
 	return &Batches{api: api, records: r, work: w, changes: c, o: o}
 }
 
-// Get fetches a batch; if OpenAI cannot be asked, the last known state comes back marked stale.
-func (s *Batches) Get(ctx context.Context, id string) (*Batch, error) {
+// Get fetches a batch; if OpenAI cannot be asked, the last known state comes back marked stale. A batch that is not the
+// viewer's business is records.ErrNotFound, as one that is not there.
+func (s *Batches) Get(ctx context.Context, who records.Viewer, id string) (*Batch, error) {
+	owner, err := s.records.Owner(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if owner != "" && !who.Sees(owner) {
+		return nil, records.ErrNotFound
+	}
+	b, err := s.fetch(ctx, id)
+	if err == nil && !who.Sees(b.Key) || gone(err) && !who.All {
+		return nil, records.ErrNotFound
+	}
+	return b, err
+}
+
+func (s *Batches) fetch(ctx context.Context, id string) (*Batch, error) {
 	fetched, err := s.api.Batches.Get(ctx, id)
 	if err == nil {
 		return s.absorb(ctx, fetched)
@@ -72,11 +88,15 @@ func (s *Batches) Get(ctx context.Context, id string) (*Batch, error) {
 		return nil, err
 	}
 	last.Stale = true
-	return &last, nil
+	return last.withOwn(record.Own), nil
 }
 
-// List fetches a page of the project's batches, newest first, and the After of the next page, if there is one.
-func (s *Batches) List(ctx context.Context, after string, limit int64) (list []*Batch, next string, err error) {
+// List fetches a page of the project's batches, newest first, and the After of the next page, if there is one. One API
+// key's are listed as they are last known: those that run are watched.
+func (s *Batches) List(ctx context.Context, who records.Viewer, after string, limit int64) (list []*Batch, next string, err error) {
+	if !who.All {
+		return s.Known(ctx, who, after, limit)
+	}
 	params := openai.BatchListParams{Limit: openai.Int(limit)}
 	if after != "" {
 		params.After = openai.String(after)
@@ -98,24 +118,29 @@ func (s *Batches) List(ctx context.Context, after string, limit int64) (list []*
 	return list, next, nil
 }
 
-// Known returns the last known states of the newest batches without asking OpenAI.
-func (s *Batches) Known(ctx context.Context, limit int64) ([]Batch, error) {
-	found, err := s.records.Newest(ctx, limit)
+// Known returns a page of the last known states of batches that a viewer sees, newest first, without asking OpenAI.
+func (s *Batches) Known(ctx context.Context, who records.Viewer, after string, limit int64) (list []*Batch, next string, err error) {
+	found, next, err := s.records.Newest(ctx, who, after, limit)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	list := make([]Batch, 0, len(found))
+	list = make([]*Batch, 0, len(found))
 	for _, r := range found {
 		var b Batch
 		if json.Unmarshal(r.Object, &b) == nil {
-			list = append(list, b)
+			list = append(list, b.withOwn(r.Own))
 		}
 	}
-	return list, nil
+	return list, next, nil
 }
 
 // Cancel asks OpenAI to cancel a batch; what is done until then stays readable.
-func (s *Batches) Cancel(ctx context.Context, id string) (*Batch, error) {
+func (s *Batches) Cancel(ctx context.Context, who records.Viewer, id string) (*Batch, error) {
+	if !who.All {
+		if _, err := s.Get(ctx, who, id); err != nil {
+			return nil, err
+		}
+	}
 	b, err := s.api.Batches.Cancel(ctx, id)
 	if err != nil {
 		return nil, err
@@ -131,16 +156,20 @@ func (s *Batches) absorb(ctx context.Context, fetched *openai.Batch) (*Batch, er
 
 func (s *Batches) take(ctx context.Context, fetched *openai.Batch, followed bool) (*Batch, error) {
 	b := s.view(fetched)
+	var err error
+	if b.Key, err = s.records.Owner(ctx, b.ID, b.InputFileID); err != nil {
+		return nil, err
+	}
 	object, err := json.Marshal(b)
 	if err != nil {
 		return nil, err
 	}
-	record, changed, err := s.records.Absorb(ctx, b.ID, b.CreatedAt, b.version(), object)
+	record, changed, err := s.records.Absorb(ctx, b.Key, b.ID, b.CreatedAt, b.version(), object)
 	if err != nil {
 		return nil, err
 	}
-	if changed {
-		if err := s.changes.Publish(ctx, "batch.updated", b); err != nil {
+	if b.withOwn(record.Own); changed {
+		if err := s.changes.Publish(ctx, "batch.updated", b.Key, b); err != nil {
 			slog.Warn("batch: a change was not shown", "batch", b.ID, "err", err)
 		}
 	}
@@ -171,9 +200,6 @@ func (s *Batches) notice(b *Batch) notify.Notice {
 // Fetch takes over the state of the batch that a webhook named.
 func (s *Batches) Fetch(ctx context.Context, id string) error {
 	b, err := s.api.Batches.Get(ctx, id)
-	if gone(err) {
-		return queue.Fatal(err)
-	}
 	if err != nil {
 		return err
 	}
@@ -203,7 +229,7 @@ func (s *Batches) Watch(ctx context.Context, id string) error {
 
 // Discover takes over the states of the newest batches, those made elsewhere too.
 func (s *Batches) Discover(ctx context.Context) error {
-	_, _, err := s.List(ctx, "", 100)
+	_, _, err := s.List(ctx, records.Everyone, "", 100)
 	return err
 }
 

@@ -1,26 +1,31 @@
 package batch
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"switchboard/gateway/strict"
+	"switchboard/webhooks/jsonl"
 )
+
+// MostRequests is how many requests a batch may have.
+const MostRequests = 50_000
 
 // OpenAI's limits for an input file, and ours for one line and for the errors that are listed.
 const (
-	maxLines      = 50_000
+	maxLines      = MostRequests
 	maxBytes      = 200 << 20
 	maxLine       = 16 << 20
 	maxCustomID   = 512
 	maxEmbeddings = 50_000
 	listedErrors  = 100
+	longestModel  = 512
 )
 
 // ErrTooLarge says that an input file is over the Batch API's limit.
@@ -58,7 +63,8 @@ type checker struct {
 	model    string // of the first line
 	ids      map[string]int
 	lines    int
-	inputs   int // of embeddings
+	bytes    int64 // made so far
+	inputs   int   // of embeddings
 	errs     []LineError
 }
 
@@ -68,39 +74,54 @@ func newChecker(endpoint string) *checker {
 
 // copy checks lines from r into w. The error, if any, is an *InputError, ErrTooLarge, or one of reading or writing.
 func (c *checker) copy(w io.Writer, r io.Reader) error {
-	in := newLineReader(io.LimitReader(r, maxBytes+1))
+	in := jsonl.New(io.LimitReader(r, maxBytes+1), maxLine)
+	if problem := in.Encoding(); problem != "" {
+		c.add(LineError{Line: 1, Message: problem})
+		return c.verdict()
+	}
 	blank := 0
 	for {
-		line, err := in.next()
+		line, err := in.Next()
 		switch {
-		case in.read > maxBytes:
+		case in.Read() > maxBytes:
 			return ErrTooLarge
 		case err == io.EOF:
 			return c.verdict()
 		}
 		c.lines++
 		switch {
-		case errors.Is(err, errLineTooLong):
+		case errors.Is(err, jsonl.ErrTooLong):
 			c.add(LineError{Message: fmt.Sprintf("is longer than %d MiB", maxLine>>20)})
+			continue
 		case err != nil:
 			return fmt.Errorf("read input: %w", err)
 		case len(bytes.TrimSpace(line)) == 0:
-			blank = c.lines
+			if blank == 0 {
+				blank = c.lines
+			}
 			continue
 		case blank != 0:
-			c.add(LineError{Line: blank, Message: "is empty"})
+			c.add(LineError{Line: blank, Message: "is empty: remove it; only the end of the file may be blank"})
 			blank = 0
-			c.check(line)
-		default:
-			c.check(line)
 		}
-		if len(c.errs) >= listedErrors {
-			return c.verdict()
-		}
-		if _, err := w.Write(append(line, '\n')); err != nil {
-			return fmt.Errorf("keep input: %w", err)
+		if err := c.take(w, line); err != nil || len(c.errs) >= listedErrors {
+			return cmp.Or(err, c.verdict())
 		}
 	}
+}
+
+// take checks a line and writes it.
+func (c *checker) take(w io.Writer, line []byte) error {
+	if c.bytes += int64(len(line)) + 1; c.bytes > maxBytes {
+		return ErrTooLarge
+	}
+	if c.check(line); len(c.errs) > 0 {
+		return nil // nobody will read the file
+	}
+	if _, err := w.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("keep input: %w", err)
+	}
+	return nil
 }
 
 func (c *checker) verdict() error {
@@ -128,23 +149,27 @@ func (c *checker) check(line []byte) {
 		}
 		return
 	}
-	if !utf8.Valid(line) || !json.Valid(line) { // gjson's own check has no bound in depth
-		c.add(LineError{Message: "is not JSON"})
+	if problem := jsonl.Check(line); problem != "" {
+		c.add(LineError{Message: problem})
 		return
 	}
 	request := gjson.ParseBytes(line)
-	if !request.IsObject() {
-		c.add(LineError{Message: "is not a JSON object"})
-		return
-	}
 	id := request.Get("custom_id")
 	for _, e := range []LineError{c.checkID(id), c.checkTarget(request), c.checkBody(request.Get("body"))} {
 		if e.Message != "" {
-			e.CustomID = id.Str[:min(len(id.Str), maxCustomID)]
+			e.CustomID = strings.Clone(strict.Clip(id.Str, longestShown))
 			c.add(e)
 			return
 		}
 	}
+}
+
+// longestShown is how much of a value an error repeats.
+const longestShown = 100
+
+// shown names a value in an error.
+func shown(field, value string) string {
+	return fmt.Sprintf("%s %q", field, strict.Clip(value, longestShown))
 }
 
 func (c *checker) checkID(id gjson.Result) LineError {
@@ -155,7 +180,7 @@ func (c *checker) checkID(id gjson.Result) LineError {
 	case len(id.Str) > maxCustomID:
 		e.Message = fmt.Sprintf("custom_id is longer than %d bytes", maxCustomID)
 	case first != 0:
-		e.Message = fmt.Sprintf("custom_id %q is that of line %d too", id.Str, first)
+		e.Message = fmt.Sprintf("%s is that of line %d too", shown("custom_id", id.Str), first)
 	default:
 		c.ids[strings.Clone(id.Str)] = c.lines
 	}
@@ -167,14 +192,13 @@ func (c *checker) checkTarget(request gjson.Result) LineError {
 		return LineError{Field: "method", Message: "method must be POST"}
 	}
 	url := request.Get("url").Str
-	if c.endpoint == "" {
-		c.endpoint = strings.Clone(url)
-	}
 	switch {
+	case c.endpoint == "" && endpoints[url]:
+		c.endpoint = strings.Clone(url)
 	case !endpoints[url]:
-		return LineError{Field: "url", Message: fmt.Sprintf("url %q is no endpoint of the Batch API", url)}
+		return LineError{Field: "url", Message: shown("url", url) + " is no endpoint of the Batch API"}
 	case url != c.endpoint:
-		return LineError{Field: "url", Message: fmt.Sprintf("url %q is not the batch's endpoint %s", url, c.endpoint)}
+		return LineError{Field: "url", Message: shown("url", url) + " is not the batch's endpoint " + c.endpoint}
 	}
 	return LineError{}
 }
@@ -187,11 +211,14 @@ func (c *checker) checkBody(body gjson.Result) LineError {
 		return LineError{Field: "body.stream", Message: "a batch does not stream"}
 	}
 	model := body.Get("model").Str
+	if len(model) > longestModel {
+		return LineError{Field: "body.model", Message: fmt.Sprintf("model is longer than %d bytes", longestModel)}
+	}
 	if c.model == "" {
 		c.model = strings.Clone(model)
 	}
 	if model != c.model {
-		return LineError{Field: "body.model", Message: fmt.Sprintf("model %q is not the first line's %q; a batch has one model", model, c.model)}
+		return LineError{Field: "body.model", Message: shown("model", model) + " is not the first line's " + shown("model", c.model) + "; a batch has one model"}
 	}
 	if c.endpoint == "/v1/embeddings" {
 		c.inputs += countInputs(body.Get("input"))
@@ -208,39 +235,4 @@ func countInputs(input gjson.Result) int {
 		return 1
 	}
 	return int(input.Get("#").Int())
-}
-
-var errLineTooLong = errors.New("batch: line too long")
-
-// lineReader reads lines into one buffer that grows to the longest line.
-type lineReader struct {
-	r    *bufio.Reader
-	buf  []byte
-	read int64 // bytes so far
-}
-
-func newLineReader(r io.Reader) *lineReader { return &lineReader{r: bufio.NewReaderSize(r, 64<<10)} }
-
-// next returns a line without its end, valid until the next call. A line that is too long is skipped.
-func (l *lineReader) next() ([]byte, error) {
-	l.buf = l.buf[:0]
-	tooLong := false
-	for {
-		part, err := l.r.ReadSlice('\n')
-		l.read += int64(len(part))
-		if tooLong = tooLong || len(l.buf)+len(part) > maxLine; !tooLong {
-			l.buf = append(l.buf, part...)
-		}
-		switch {
-		case err == bufio.ErrBufferFull:
-		case err == io.EOF && len(l.buf) == 0 && !tooLong:
-			return nil, io.EOF
-		case err != nil && err != io.EOF:
-			return nil, err
-		case tooLong:
-			return nil, errLineTooLong
-		default:
-			return bytes.TrimRight(l.buf, "\r\n"), nil
-		}
-	}
 }

@@ -7,8 +7,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tidwall/gjson"
-
+	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
 )
 
@@ -28,6 +27,7 @@ const (
 type Reading struct {
 	Skip, Limit int  // lines; Limit 0 reads to the end
 	Requests    bool // join each with its request and the request's line
+	Original    bool // as OpenAI wrote them
 }
 
 // Lines is a result file being read. Close it.
@@ -38,8 +38,8 @@ type Lines struct {
 }
 
 // Open finds the result file of a batch. A batch that expired or was cancelled has what was done until then.
-func (s *Batches) Open(ctx context.Context, id string, kind Kind, o Reading) (*Lines, error) {
-	b, err := s.Get(ctx, id)
+func (s *Batches) Open(ctx context.Context, who records.Viewer, id string, kind Kind, o Reading) (*Lines, error) {
+	b, err := s.Get(ctx, who, id)
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func (s *Batches) Open(ctx context.Context, id string, kind Kind, o Reading) (*L
 // Close ends the reading.
 func (l *Lines) Close() error {
 	if l.inputs != nil {
-		l.inputs.close()
+		l.inputs.lines.Close()
 	}
 	if l.body == nil {
 		return nil
@@ -78,77 +78,120 @@ func (l *Lines) Close() error {
 }
 
 // WriteTo writes one JSON object per line: custom_id, status_code, request_id, response, error, and with
-// Reading.Requests also line and request. It holds one line in memory. An error means that lines are missing.
+// Reading.Requests also line and request. Lines may have any length: they pass in parts. An error means that lines are
+// missing.
 func (l *Lines) WriteTo(w io.Writer) (int64, error) {
 	if l.body == nil {
 		return 0, nil
 	}
-	out := bufio.NewWriterSize(w, 64<<10)
-	var total int64
-	var buf []byte
-	err := eachLine(l.body, func(n int, line []byte) (bool, error) {
+	out := &counted{Writer: bufio.NewWriterSize(w, 64<<10)}
+	write := newJoiner(out, l.inputs).write
+	if l.o.Original {
+		write = out.original
+	}
+	err := eachPart(l.body, func(n int, part []byte, end bool) error {
 		if n <= l.o.Skip {
-			return true, nil
-		}
-		joined, err := l.join(buf[:0], line)
-		if err != nil {
-			return false, err
-		}
-		buf = joined
-		total += int64(len(buf))
-		_, err = out.Write(buf)
-		return l.o.Limit == 0 || n < l.o.Skip+l.o.Limit, err
-	})
-	return total, errors.Join(err, out.Flush())
-}
-
-// join appends the line in this gateway's form to dst.
-func (l *Lines) join(dst, line []byte) ([]byte, error) {
-	fields := gjson.GetManyBytes(line, "custom_id", "response.status_code", "response.request_id", "response.body", "error")
-	dst = append(dst, `{"custom_id":`...)
-	dst = appendRaw(dst, fields[0])
-	if l.inputs != nil {
-		n, request, err := l.inputs.find(fields[0].Str)
-		if err != nil {
-			return nil, err
-		}
-		dst = fmt.Appendf(dst, `,"line":%d,"request":`, n)
-		dst = appendRaw(dst, gjson.GetBytes(request, "body"))
-	}
-	for i, name := range []string{`,"status_code":`, `,"request_id":`, `,"response":`, `,"error":`} {
-		dst = append(dst, name...)
-		dst = appendRaw(dst, fields[i+1])
-	}
-	return append(dst, '}', '\n'), nil
-}
-
-func appendRaw(dst []byte, v gjson.Result) []byte {
-	if !v.Exists() {
-		return append(dst, "null"...)
-	}
-	return append(dst, v.Raw...)
-}
-
-// eachLine calls do with every line that is not blank, numbered from 1, until it returns false or an error.
-func eachLine(r io.Reader, do func(n int, line []byte) (bool, error)) error {
-	in := newLineReader(r)
-	for n := 1; ; {
-		line, err := in.next()
-		if err == io.EOF {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("read lines: %w", err)
+		if err := write(part, end); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		if len(line) == 0 {
-			continue
+		if end && l.o.Limit > 0 && n == l.o.Skip+l.o.Limit {
+			return errEnough
 		}
-		more, err := do(n, line)
-		if err != nil || !more {
-			return err
-		}
-		n++
+		return nil
+	})
+	return out.n, errors.Join(err, out.Flush())
+}
+
+// counted counts what is written.
+type counted struct {
+	*bufio.Writer
+	n int64
+}
+
+// Write counts.
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.Writer.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// original writes a part as it came.
+func (c *counted) original(part []byte, end bool) error {
+	_, err := c.Write(part)
+	if end && err == nil {
+		_, err = c.Write([]byte{'\n'})
 	}
+	return err
+}
+
+// joiner writes lines in this gateway's form, each member as soon as it comes.
+type joiner struct {
+	out    io.Writer
+	inputs *inputIndex
+	follow *follower
+	id     captured
+	told   map[string]bool // of the line
+}
+
+// joined are the members of a result line, and what they are called here.
+var joined = []struct{ from, to string }{
+	{"custom_id", "custom_id"}, {"response.status_code", "status_code"}, {"response.request_id", "request_id"},
+	{"response.body", "response"}, {"error", "error"},
+}
+
+func newJoiner(out io.Writer, inputs *inputIndex) *joiner {
+	j := &joiner{out: out, inputs: inputs, told: map[string]bool{}}
+	j.follow = newFollower(j.member, "custom_id", "response.status_code", "response.request_id", "response.body", "error")
+	return j
+}
+
+// write goes on by a part of a line.
+func (j *joiner) write(part []byte, end bool) error {
+	if err := j.follow.feed(part); err != nil || !end {
+		return err
+	}
+	if err := j.follow.end(); err != nil {
+		return err
+	}
+	for _, m := range joined {
+		if !j.told[m.from] {
+			if err := j.member(m.from, []byte("null"), true); err != nil {
+				return err
+			}
+		}
+	}
+	clear(j.told)
+	_, err := io.WriteString(j.out, "}\n")
+	return err
+}
+
+// member writes a part of a member's value.
+func (j *joiner) member(name string, part []byte, last bool) (err error) {
+	if !j.told[name] {
+		opening := byte(',')
+		if len(j.told) == 0 {
+			opening = '{'
+		}
+		j.told[name] = true
+		for _, m := range joined {
+			if m.from == name {
+				_, err = fmt.Fprintf(j.out, `%c"%s":`, opening, m.to)
+			}
+		}
+		j.id.reset()
+	}
+	if err == nil {
+		_, err = j.out.Write(part)
+	}
+	if name != "custom_id" || j.inputs == nil || err != nil {
+		return err
+	}
+	if j.id.add(part); last {
+		err = j.inputs.write(j.out, j.id.string())
+	}
+	return err
 }
 
 func (s *Batches) content(ctx context.Context, fileID string) (io.ReadCloser, error) {
@@ -159,16 +202,15 @@ func (s *Batches) content(ctx context.Context, fileID string) (io.ReadCloser, er
 	return resp.Body, nil
 }
 
-// inputIndex finds requests by custom_id in a copy of the input file on disk.
+// inputIndex finds requests by custom_id in a copy of the input file's bodies on disk.
 type inputIndex struct {
 	lines *spool.File
 	at    map[string]span
 }
 
 type span struct {
-	line   int
-	offset int64
-	length int
+	line           int
+	offset, length int64
 }
 
 func (s *Batches) indexInputs(ctx context.Context, fileID string) (*inputIndex, error) {
@@ -182,27 +224,47 @@ func (s *Batches) indexInputs(ctx context.Context, fileID string) (*inputIndex, 
 		return nil, err
 	}
 	x := &inputIndex{lines: lines, at: map[string]span{}}
-	err = eachLine(body, func(n int, line []byte) (bool, error) {
-		x.at[gjson.GetBytes(line, "custom_id").String()] = span{n, lines.Size(), len(line)}
-		_, err := lines.Write(line)
-		return true, err
-	})
-	if err = errors.Join(err, lines.Flush()); err != nil {
-		x.close()
+	if err = errors.Join(x.read(body), lines.Flush()); err != nil {
+		lines.Close()
 		return nil, err
 	}
 	return x, nil
 }
 
-// find reads a request; one that is not in the input has line 0.
-func (x *inputIndex) find(customID string) (line int, request []byte, err error) {
-	at, ok := x.at[customID]
-	if !ok {
-		return 0, nil, nil
-	}
-	request = make([]byte, at.length)
-	_, err = x.lines.ReadAt(request, at.offset)
-	return at.line, request, err
+func (x *inputIndex) read(input io.Reader) error {
+	var id captured
+	start := x.lines.Size()
+	follow := newFollower(func(name string, part []byte, _ bool) (err error) {
+		if name == "body" {
+			_, err = x.lines.Write(part)
+		} else {
+			id.add(part)
+		}
+		return err
+	}, "custom_id", "body")
+	return eachPart(input, func(n int, part []byte, end bool) error {
+		if err := follow.feed(part); err != nil || !end {
+			return err
+		}
+		if follow.end() == nil {
+			x.at[id.string()] = span{n, start, x.lines.Size() - start}
+		}
+		id.reset()
+		start = x.lines.Size()
+		return nil
+	})
 }
 
-func (x *inputIndex) close() { x.lines.Remove() }
+// write adds a request and its line to an object; one that is not in the input has line 0.
+func (x *inputIndex) write(w io.Writer, customID string) error {
+	at := x.at[customID]
+	if _, err := fmt.Fprintf(w, `,"line":%d,"request":`, at.line); err != nil {
+		return err
+	}
+	if at.length == 0 {
+		_, err := io.WriteString(w, "null")
+		return err
+	}
+	_, err := io.Copy(w, io.NewSectionReader(x.lines, at.offset, at.length))
+	return err
+}

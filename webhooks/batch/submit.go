@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/shared"
 
+	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
 )
 
@@ -21,7 +23,13 @@ type Spec struct {
 	Endpoint         string            // of all requests; may be empty if the lines say it
 	CompletionWindow string            // default "24h"
 	Metadata         map[string]string // at most 16, kept by OpenAI
-	OutputExpires    time.Duration     // 1 h to 30 days; 0 for OpenAI's default
+	OutputExpires    *Expiry           // nil for OpenAI's default
+}
+
+// Expiry says when OpenAI deletes a batch's results.
+type Expiry struct {
+	Anchor  string `json:"anchor,omitempty" doc:"created_at, the only one, if left out: that of the file"`
+	Seconds int64  `json:"seconds" doc:"3600 (an hour) to 2592000 (30 days)"`
 }
 
 // Request is one request of a batch, and one line of an input file.
@@ -32,84 +40,158 @@ type Request struct {
 	Body     json.RawMessage `json:"body" doc:"What the endpoint takes"`
 }
 
-// SubmitRequests makes a batch of requests. Their endpoint is that of the first one if the Spec does not say it.
-func (s *Batches) SubmitRequests(ctx context.Context, spec Spec, requests []Request) (*Batch, error) {
-	if spec.Endpoint == "" && len(requests) > 0 {
-		spec.Endpoint = requests[0].URL
-	}
-	if spec.Endpoint == "" {
-		return nil, &InputError{[]LineError{{Line: 1, Field: "endpoint", Message: "the batch's endpoint is missing"}}}
-	}
-	var lines bytes.Buffer
-	if err := writeRequests(&lines, spec.Endpoint, requests); err != nil {
-		return nil, err
-	}
-	return s.SubmitFile(ctx, spec, &lines)
-}
+// createTime is how long a batch may take to be made, also when its caller has left: half of that is worse than all.
+const createTime = time.Minute
 
-func writeRequests(w io.Writer, endpoint string, requests []Request) error {
-	encode := json.NewEncoder(w)
-	for i, r := range requests {
-		if r.CustomID == "" {
-			r.CustomID = fmt.Sprintf("request-%d", i+1)
-		}
-		if len(r.Body) == 0 {
-			r.Body = json.RawMessage("null")
-		}
-		r.Method, r.URL = cmp.Or(r.Method, "POST"), cmp.Or(r.URL, endpoint)
-		if err := encode.Encode(r); err != nil {
-			return err
-		}
-	}
-	return nil
+// SubmitRequests makes a batch of requests, which are checked and written one by one. Their endpoint is that of the first
+// one if the Spec does not say it. An error of the sequence ends it.
+func (s *Batches) SubmitRequests(ctx context.Context, who records.Viewer, spec Spec, requests iter.Seq2[Request, error]) (*Batch, error) {
+	return s.submit(ctx, who, spec, func(c *checker, to io.Writer) error {
+		return c.takeRequests(to, requests)
+	})
 }
 
 // SubmitFile checks an input file line by line, gives it to OpenAI and makes a batch of it. A file that has anything
 // wrong is refused as a whole with an *InputError, before OpenAI sees any of it.
-func (s *Batches) SubmitFile(ctx context.Context, spec Spec, input io.Reader) (*Batch, error) {
+func (s *Batches) SubmitFile(ctx context.Context, who records.Viewer, spec Spec, input io.Reader) (*Batch, error) {
+	return s.submit(ctx, who, spec, func(c *checker, to io.Writer) error { return c.copy(to, input) })
+}
+
+func (s *Batches) submit(ctx context.Context, who records.Viewer, spec Spec, read func(*checker, io.Writer) error) (*Batch, error) {
+	if spec.Endpoint != "" && !endpoints[spec.Endpoint] {
+		return nil, &InputError{[]LineError{{Line: 1, Field: "endpoint", Message: shown("endpoint", spec.Endpoint) + " is no endpoint of the Batch API"}}}
+	}
 	lines, err := spool.New()
 	if err != nil {
 		return nil, err
 	}
-	defer lines.Remove()
+	defer lines.Close()
 	c := newChecker(spec.Endpoint)
-	if err := c.copy(lines, input); err != nil {
+	if err := read(c, lines); err != nil {
 		return nil, err
 	}
 	spec.Endpoint = c.endpoint
-	return s.send(ctx, spec, lines)
-}
-
-// send uploads lines that were checked, and makes a batch of them.
-func (s *Batches) send(ctx context.Context, spec Spec, lines *spool.File) (*Batch, error) {
-	file, err := lines.Send(ctx, s.api, openai.FilePurposeBatch, "batch.jsonl")
+	file, err := s.upload(ctx, who.Key, lines)
 	if err != nil {
 		return nil, err
 	}
-	b, err := s.SubmitUploaded(ctx, spec, file)
+	b, err := s.create(ctx, who.Key, spec, file, "")
 	if err != nil {
-		if _, derr := s.api.Files.Delete(context.WithoutCancel(ctx), file); derr != nil {
-			slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file, "err", derr)
-		}
+		s.deleteFile(ctx, file)
 	}
 	return b, err
 }
 
-// SubmitUploaded makes a batch of a file that OpenAI has already.
-func (s *Batches) SubmitUploaded(ctx context.Context, spec Spec, fileID string) (*Batch, error) {
-	params := openai.BatchNewParams{
-		Endpoint: openai.BatchNewParamsEndpoint(spec.Endpoint), InputFileID: fileID,
-		CompletionWindow: openai.BatchNewParamsCompletionWindow24h, Metadata: shared.Metadata(spec.Metadata),
+// upload gives OpenAI an input file and notes whose it is, so that a batch of it has an owner whatever comes between.
+func (s *Batches) upload(ctx context.Context, owner string, lines *spool.File) (file string, err error) {
+	if file, err = lines.Send(ctx, s.api, openai.FilePurposeBatch, "batch.jsonl"); err != nil {
+		return "", err
 	}
-	if spec.CompletionWindow != "" {
-		params.CompletionWindow = openai.BatchNewParamsCompletionWindow(spec.CompletionWindow)
+	if err := s.records.Own(context.WithoutCancel(ctx), owner, file); err != nil {
+		s.deleteFile(ctx, file)
+		return "", err
 	}
-	if spec.OutputExpires > 0 {
-		params.OutputExpiresAfter.Seconds = int64(spec.OutputExpires.Seconds())
+	return file, nil
+}
+
+func (s *Batches) deleteFile(ctx context.Context, file string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	defer cancel()
+	if _, err := s.api.Files.Delete(ctx, file); err != nil && !gone(err) {
+		slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file, "err", err)
 	}
-	b, err := s.api.Batches.New(ctx, params)
+}
+
+// SubmitUploaded makes a batch of a file that OpenAI has already, and the caller may see.
+func (s *Batches) SubmitUploaded(ctx context.Context, who records.Viewer, spec Spec, fileID string) (*Batch, error) {
+	owner, err := s.records.Owner(ctx, fileID)
 	if err != nil {
 		return nil, err
 	}
-	return s.absorb(ctx, b)
+	if !who.Sees(owner) {
+		return nil, &records.FileError{Field: "input_file_id"}
+	}
+	return s.create(ctx, cmp.Or(owner, who.Key), spec, fileID, "")
+}
+
+// create has OpenAI make the batch. One that was made is not lost by what goes wrong behind it.
+func (s *Batches) create(ctx context.Context, owner string, spec Spec, fileID, retryOf string) (*Batch, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	defer cancel()
+	if spec.OutputExpires != nil {
+		spec.OutputExpires.Anchor = cmp.Or(spec.OutputExpires.Anchor, "created_at")
+	}
+	body := struct {
+		InputFileID      string            `json:"input_file_id"`
+		Endpoint         string            `json:"endpoint"`
+		CompletionWindow string            `json:"completion_window"`
+		Metadata         map[string]string `json:"metadata,omitempty"`
+		OutputExpires    *Expiry           `json:"output_expires_after,omitempty"`
+	}{fileID, spec.Endpoint, cmp.Or(spec.CompletionWindow, "24h"), spec.Metadata, spec.OutputExpires}
+	var made openai.Batch
+	if err := s.api.Post(ctx, "batches", body, &made); err != nil {
+		return nil, err
+	}
+	b, err := s.keep(ctx, owner, &made, spec, retryOf)
+	if err != nil {
+		slog.Error("batch: a new batch is not noted yet; it will be when it is looked at", "batch", made.ID, "err", err)
+		b = s.view(&made)
+		b.Key, b.RetryOf = owner, cmp.Or(retryOf, b.RetryOf)
+	}
+	return b, nil
+}
+
+// keep notes a new batch, and beside it what OpenAI does not say of one.
+func (s *Batches) keep(ctx context.Context, owner string, made *openai.Batch, spec Spec, retryOf string) (*Batch, error) {
+	if err := s.records.Own(ctx, owner, made.ID); err != nil {
+		return nil, err
+	}
+	if retryOf != "" {
+		if err := s.records.Write(ctx, made.ID, ownRetryOf, retryOf); err != nil {
+			return nil, err
+		}
+	}
+	if spec.OutputExpires != nil {
+		if err := s.records.Write(ctx, made.ID, ownExpires, strconv.FormatInt(spec.OutputExpires.Seconds, 10)); err != nil {
+			return nil, err
+		}
+	}
+	return s.absorb(ctx, made)
+}
+
+// expires reads what keep wrote.
+func expires(seconds string) *Expiry {
+	n, err := strconv.ParseInt(seconds, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &Expiry{Seconds: n}
+}
+
+// takeRequests checks and writes requests as lines.
+func (c *checker) takeRequests(to io.Writer, requests iter.Seq2[Request, error]) error {
+	var line bytes.Buffer
+	encode := json.NewEncoder(&line)
+	encode.SetEscapeHTML(false)
+	for r, err := range requests {
+		if err != nil {
+			return err
+		}
+		if c.lines++; c.endpoint == "" && r.URL == "" {
+			return &InputError{[]LineError{{Line: 1, Field: "endpoint", Message: "the batch's endpoint is missing"}}}
+		}
+		r.CustomID = cmp.Or(r.CustomID, fmt.Sprintf("request-%d", c.lines))
+		if len(r.Body) == 0 {
+			r.Body = json.RawMessage("null")
+		}
+		r.Method, r.URL = cmp.Or(r.Method, "POST"), cmp.Or(r.URL, c.endpoint)
+		line.Reset()
+		if err := encode.Encode(r); err != nil {
+			return err
+		}
+		if err := c.take(to, bytes.TrimRight(line.Bytes(), "\n")); err != nil || len(c.errs) >= listedErrors {
+			return cmp.Or(err, c.verdict())
+		}
+	}
+	return c.verdict()
 }

@@ -27,6 +27,9 @@ type Batch struct {
 	Metadata         map[string]string `json:"metadata,omitempty"`
 	RetryOf          string            `json:"retry_of,omitempty" doc:"The batch whose failed requests these are"`
 	CompletionWindow string            `json:"completion_window"`
+	Key              string            `json:"key,omitempty" doc:"Name of the API key that it belongs to; absent: it was made elsewhere, and is the operators'"`
+	RetriedBy        string            `json:"retried_by,omitempty" doc:"The batch of the requests that did not succeed here"`
+	Repeated         bool              `json:"repeated,omitempty" doc:"In the answer to a retry: it was asked for before, and this is the batch that was made then"`
 	Stale            bool              `json:"stale,omitempty" doc:"OpenAI could not be asked; this is the last known state"`
 }
 
@@ -55,6 +58,14 @@ type TokenUsage struct {
 
 // retryOf is the metadata key by which a retry names its batch; OpenAI keeps it with the batch.
 const retryOf = "switchboard_retry_of"
+
+// withOwn adds what the gateway keeps beside the batch.
+func (b *Batch) withOwn(own map[string]string) *Batch {
+	if b.RetriedBy = own[ownRetryBatch]; own[ownRetryOf] != "" {
+		b.RetryOf = own[ownRetryOf]
+	}
+	return b
+}
 
 var ranks = map[string]int64{"validating": 0, "in_progress": 1, "finalizing": 2, "cancelling": 2,
 	"completed": 3, "failed": 3, "expired": 3, "cancelled": 3}

@@ -42,14 +42,15 @@ func New(rdb Redis, b *wake.Bell) *Log { return &Log{rdb: rdb, bell: b, done: ma
 // Close ends the streams that are served, and those that are asked for later.
 func (l *Log) Close() { l.close.Do(func() { close(l.done) }) }
 
-// Publish appends a change. Data is what a page needs to show it.
-func (l *Log) Publish(ctx context.Context, kind string, data any) error {
+// Publish appends a change. Data is what a page needs to show it. Owner is the API key whose business it is; of "" it is
+// that of those who see all only.
+func (l *Log) Publish(ctx context.Context, kind, owner string, data any) error {
 	body, err := json.Marshal(data)
 	if err != nil {
 		return fmt.Errorf("publish change: %w", err)
 	}
 	err = l.rdb.XAdd(ctx, &redis.XAddArgs{
-		Stream: key, MaxLen: kept, Approx: true, Values: []any{"type", kind, "data", body},
+		Stream: key, MaxLen: kept, Approx: true, Values: []any{"type", kind, "owner", owner, "data", body},
 	}).Err()
 	if err != nil {
 		return fmt.Errorf("publish change: %w", err)

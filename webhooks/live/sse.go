@@ -19,9 +19,10 @@ const (
 
 var streamID = regexp.MustCompile(`^\d{1,19}-\d{1,19}$`)
 
-// ServeHTTP streams changes from the one after Last-Event-ID (or the query's last_event_id), else from now on. A client
-// whose last event is no longer kept gets an event "resync" first: it should read the dashboard anew.
-func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// Serve streams the changes whose owners the client sees, from the one after Last-Event-ID (or the query's last_event_id),
+// else from now on. A client whose last event is no longer kept gets an event "resync" first: it should read the dashboard
+// anew.
+func (l *Log) Serve(w http.ResponseWriter, r *http.Request, sees func(owner string) bool) {
 	last := r.Header.Get("Last-Event-ID")
 	if last == "" {
 		last = r.URL.Query().Get("last_event_id")
@@ -46,11 +47,11 @@ func (l *Log) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		hello += fmt.Sprintf("id: %s\nevent: resync\ndata: {}\n\n", last)
 	}
 	if s.send(hello) == nil {
-		l.follow(r.Context(), s, last)
+		l.follow(r.Context(), s, last, sees)
 	}
 }
 
-func (l *Log) follow(ctx context.Context, s stream, last string) {
+func (l *Log) follow(ctx context.Context, s stream, last string, sees func(owner string) bool) {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	look := time.NewTicker(lookEvery)
@@ -60,10 +61,14 @@ func (l *Log) follow(ctx context.Context, s stream, last string) {
 		changes, err := l.after(ctx, last)
 		if err == nil {
 			for _, m := range changes {
+				last = m.ID
+				owner, _ := m.Values["owner"].(string)
+				if !sees(owner) {
+					continue
+				}
 				if s.send(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", m.ID, m.Values["type"], m.Values["data"])) != nil {
 					return
 				}
-				last = m.ID
 			}
 			if len(changes) == atOnce {
 				continue
@@ -73,7 +78,7 @@ func (l *Log) follow(ctx context.Context, s stream, last string) {
 		case <-rung:
 		case <-look.C:
 		case <-ping.C:
-			if s.send(": ping\n\n") != nil {
+			if s.send(": ping\nid: "+last+"\n\n") != nil { // what was not the client's business is behind it, too
 				return
 			}
 		case <-l.done:

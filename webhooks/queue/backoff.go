@@ -22,6 +22,7 @@ type verdict struct {
 	after time.Duration
 	final bool // never try again
 	again bool // not a failure: call again later
+	done  bool // not a failure: nothing is to be done
 }
 
 // Error is the handler's own error, or when it wants to be called again.
@@ -37,6 +38,9 @@ func (v *verdict) Unwrap() error { return v.err }
 
 // Fatal marks an error that trying again cannot mend: the item is dead at once.
 func Fatal(err error) error { return &verdict{err: err, final: true} }
+
+// DoneWith marks an error that is none: nothing is left to be done, and the error says why.
+func DoneWith(why error) error { return &verdict{err: why, done: true} }
 
 // RetryIn marks an error after which the item must not be tried before d.
 func RetryIn(err error, d time.Duration) error { return &verdict{err: err, after: d} }

@@ -7,6 +7,7 @@ for _, id in ipairs(ids) do
   redis.call('ZREM', p .. 'all', id)
   redis.call('ZREM', p .. 'due', id)
   redis.call('ZREM', p .. 'dead', id)
+  redis.call('ZREM', p .. 'discarded', id)
   if topic then redis.call('ZREM', p .. 't:' .. topic, id) end
 end
 return #ids

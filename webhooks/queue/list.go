@@ -85,8 +85,8 @@ func (q *Queue) List(ctx context.Context, f Filter) (Page, error) {
 
 func (q *Queue) index(f Filter) string {
 	switch {
-	case f.State == Dead:
-		return q.prefix + "dead"
+	case f.State == Dead, f.State == Discarded:
+		return q.prefix + string(f.State)
 	case f.Topic != "" && !strings.HasSuffix(f.Topic, "."):
 		return q.prefix + "t:" + f.Topic
 	}
@@ -176,17 +176,21 @@ func (q *Queue) Get(ctx context.Context, id string) (Record, error) {
 	return r, nil
 }
 
-// Count says how many items are kept in all, are waiting, and are dead.
-func (q *Queue) Count(ctx context.Context) (all, waiting, dead int64, err error) {
-	n := make([]*redis.IntCmd, 3)
+// Counts are how many items are kept in all, and in some states.
+type Counts struct{ All, Waiting, Dead, Discarded int64 }
+
+// Count counts the items.
+func (q *Queue) Count(ctx context.Context) (c Counts, err error) {
+	sets := []string{"all", "due", "dead", "discarded"}
+	n := make([]*redis.IntCmd, len(sets))
 	_, err = q.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, set := range []string{"all", "due", "dead"} {
+		for i, set := range sets {
 			n[i] = p.ZCard(ctx, q.prefix+set)
 		}
 		return nil
 	})
 	if err != nil {
-		return 0, 0, 0, fmt.Errorf("count queue: %w", err)
+		return c, fmt.Errorf("count queue: %w", err)
 	}
-	return n[0].Val(), n[1].Val(), n[2].Val(), nil
+	return Counts{n[0].Val(), n[1].Val(), n[2].Val(), n[3].Val()}, nil
 }

@@ -47,11 +47,22 @@ func TestTheQueueIsItsModel(t *testing.T) {
 			},
 			"replay": func(r *rapid.T) {
 				id := ids.Draw(r, "id")
-				n, err := q.Replay(t.Context(), id)
+				n, err := q.Replay(t.Context(), "", id)
 				if _, known := m.state[id]; err != nil || (n == 1) != known {
 					r.Fatalf("replayed %d, known %v, %v", n, known, err)
 				} else if known {
 					m.state[id], m.fails[id] = queue.Waiting, 0
+				}
+			},
+			"discard": func(r *rapid.T) {
+				id := ids.Draw(r, "id")
+				n, others, err := q.Discard(t.Context(), "ann", "a note", id)
+				state, known := m.state[id]
+				if isDead := state == queue.Dead; err != nil || (n == 1) != isDead || (others == 1) != (known && !isDead) {
+					r.Fatalf("discarded %d, %d are others; it is %q, %v", n, others, state, err)
+				} else if isDead {
+					m.state[id] = queue.Discarded
+					m.attempts[id]++
 				}
 			},
 			"work": func(r *rapid.T) { m.work(t, r, q, o.Attempts, outcomes.Draw(r, "outcome")) },
@@ -101,7 +112,7 @@ func (m *model) work(t *testing.T, r *rapid.T, q *queue.Queue, most int, outcome
 }
 
 func (m *model) check(t *testing.T, r *rapid.T, q *queue.Queue) {
-	var waiting, dead int64
+	var waiting, dead, discarded int64
 	for id, s := range m.state {
 		rec, err := q.Get(t.Context(), id)
 		if err != nil || rec.State != s || rec.Fails != m.fails[id] || len(rec.Attempts) != min(50, m.attempts[id]) {
@@ -113,9 +124,12 @@ func (m *model) check(t *testing.T, r *rapid.T, q *queue.Queue) {
 			waiting++
 		case queue.Dead:
 			dead++
+		case queue.Discarded:
+			discarded++
 		}
 	}
-	if all, w, d, err := q.Count(t.Context()); err != nil || all != int64(len(m.state)) || w != waiting || d != dead {
-		r.Fatalf("counts %d %d %d, should be %d %d %d (%v)", all, w, d, len(m.state), waiting, dead, err)
+	want := queue.Counts{All: int64(len(m.state)), Waiting: waiting, Dead: dead, Discarded: discarded}
+	if n, err := q.Count(t.Context()); err != nil || n != want {
+		r.Fatalf("counts %+v, should be %+v (%v)", n, want, err)
 	}
 }

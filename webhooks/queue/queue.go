@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -16,11 +17,12 @@ var ErrNotFound = errors.New("queue: no such item")
 // State is where an item stands.
 type State string
 
-// The three states of an item.
+// The states of an item.
 const (
-	Waiting State = "waiting" // to be handled, now or later, or being handled
-	Done    State = "done"
-	Dead    State = "dead" // given up; a person may replay it
+	Waiting   State = "waiting" // to be handled, now or later, or being handled
+	Done      State = "done"
+	Dead      State = "dead"      // given up; a person may replay or discard it
+	Discarded State = "discarded" // given up, and a person said that it is well so
 )
 
 // Item is a piece of work.
@@ -38,7 +40,7 @@ type Options struct {
 	Attempts int                     // failures until an item is dead; default 12
 	Backoff  func(int) time.Duration // wait after the nth failure; default 1 s × 3ⁿ with jitter, 4 h at most
 	Keep     time.Duration           // how long a done item is remembered; default 7 days
-	KeepDead time.Duration           // the same for dead items; default 30 days
+	KeepDead time.Duration           // the same for dead and discarded items; default 30 days
 	Idle     time.Duration           // longest wait before looking again; default 1 s
 	Node     string                  // this node's name, kept with each attempt
 	// OnDead, if set, is told of each item that this node gave up. It may be called again for one item.
@@ -95,6 +97,9 @@ var (
 	//go:embed replay.lua
 	replaySource string
 	replayScript = redis.NewScript(replaySource)
+	//go:embed discard.lua
+	discardSource string
+	discardScript = redis.NewScript(discardSource)
 	//go:embed trim.lua
 	trimSource string
 	trimScript = redis.NewScript(trimSource)
@@ -128,18 +133,43 @@ func (q *Queue) AddIn(ctx context.Context, delay time.Duration, items ...Item) (
 	return added, nil
 }
 
-// Replay makes items due now, whatever became of them, and says how many were known.
-func (q *Queue) Replay(ctx context.Context, ids ...string) (int, error) {
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
+// Replay makes items due now, whatever became of them, and says how many were known. By is who asks, kept with the
+// attempts; "" if nobody is to be named.
+func (q *Queue) Replay(ctx context.Context, by string, ids ...string) (int, error) {
+	trace := ""
+	if by != "" {
+		trace = action("replayed", by, "")
 	}
-	n, err := replayScript.Run(ctx, q.rdb, []string{q.prefix}, args...).Int()
+	n, err := replayScript.Run(ctx, q.rdb, []string{q.prefix}, withIDs([]any{trace, attemptsKept}, ids)...).Int()
 	if err != nil {
 		return 0, fmt.Errorf("replay: %w", err)
 	}
 	q.nudge()
 	return n, nil
+}
+
+// Discard takes dead items off the list of those that somebody should look at, with who did it and a note, and says how
+// many they were and how many are known but not dead. They can be replayed.
+func (q *Queue) Discard(ctx context.Context, by, note string, ids ...string) (discarded, others int, err error) {
+	args := withIDs([]any{note, action("discarded", by, note), attemptsKept}, ids)
+	n, err := discardScript.Run(ctx, q.rdb, []string{q.prefix}, args...).Int64Slice()
+	if err != nil {
+		return 0, 0, fmt.Errorf("discard: %w", err)
+	}
+	return int(n[0]), int(n[1]), nil
+}
+
+// action is the trace of what a person did.
+func action(did, by, note string) string {
+	trace, _ := json.Marshal(Attempt{At: time.Now().UTC(), Action: did, By: by, Note: note}) // always encodes
+	return string(trace)
+}
+
+func withIDs(args []any, ids []string) []any {
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	return args
 }
 
 // Trim forgets what was kept for long enough. Any node may call it at any time.

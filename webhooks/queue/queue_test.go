@@ -128,8 +128,8 @@ func TestFailuresAreTriedAgainAndThenDead(t *testing.T) {
 			return "h", errors.New("not now")
 		}
 		until(t, q, handle, func() bool {
-			_, waiting, _, _ := q.Count(t.Context())
-			return waiting == 0
+			n, _ := q.Count(t.Context())
+			return n.Waiting == 0
 		})
 		if calls["flaky"] != 3 || calls["hopeless"] != 3 || calls["panics"] != 3 || calls["fatal"] != 1 {
 			t.Fatalf("calls %v", calls)
@@ -143,13 +143,13 @@ func TestFailuresAreTriedAgainAndThenDead(t *testing.T) {
 		if err != nil || len(page.Records) != 3 {
 			t.Fatalf("%d dead listed, %v", len(page.Records), err)
 		}
-		if n, err := q.Replay(t.Context(), "hopeless", "unknown"); n != 1 || err != nil {
+		if n, err := q.Replay(t.Context(), "ann", "hopeless", "unknown"); n != 1 || err != nil {
 			t.Fatalf("replayed %d, %v", n, err)
 		}
 		until(t, q, func(context.Context, queue.Claim) (string, error) { return "fixed", nil },
 			func() bool { return state(t, q, "hopeless") == queue.Done })
 		r, _ := q.Get(t.Context(), "hopeless")
-		if len(r.Attempts) != 4 || r.Attempts[3].By != "fixed" {
+		if len(r.Attempts) != 5 || r.Attempts[3].Action != "replayed" || r.Attempts[3].By != "ann" || r.Attempts[4].By != "fixed" {
 			t.Fatalf("attempts %+v", r.Attempts)
 		}
 	})
@@ -314,7 +314,7 @@ func TestTrimForgetsOnlyWhatIsDoneAndOld(t *testing.T) {
 				return "", queue.Fatal(errors.New("no"))
 			}
 			return "", nil
-		}, func() bool { _, w, d, _ := q.Count(t.Context()); return w == 0 && d == 1 })
+		}, func() bool { n, _ := q.Count(t.Context()); return n.Waiting == 0 && n.Dead == 1 })
 		mustAdd(t, q, item("waiting"))
 		if err := q.Trim(t.Context()); err != nil {
 			t.Fatal(err)
@@ -328,7 +328,7 @@ func TestTrimForgetsOnlyWhatIsDoneAndOld(t *testing.T) {
 		if err := q.Drop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if all, waiting, dead, _ := q.Count(t.Context()); all+waiting+dead != 0 {
+		if n, _ := q.Count(t.Context()); n != (queue.Counts{}) {
 			t.Error("left after Drop")
 		}
 	})

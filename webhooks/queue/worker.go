@@ -29,8 +29,11 @@ type Attempt struct {
 	At    time.Time `json:"at"`
 	Ms    int64     `json:"ms"`
 	Node  string    `json:"node,omitempty"`
-	By    string    `json:"by,omitempty"` // the handler's name for itself
+	By    string    `json:"by,omitempty"` // the handler's name for itself; of an action, whose it was
 	Error string    `json:"error,omitempty"`
+
+	Note   string `json:"note,omitempty"`   // a word of the handler on what is done, or of who acted
+	Action string `json:"action,omitempty"` // no attempt: a person replayed or discarded the item
 }
 
 // Handler does the work of a claim within the context's deadline and names who did it. It may be called more than once
@@ -170,7 +173,9 @@ func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
 	o := q.judge(c, err)
 	var trace []byte
 	if o.state != Waiting || o.note != "" {
-		a.Error = o.note
+		if a.Error = o.note; o.state == Done {
+			a.Error, a.Note = "", o.note
+		}
 		trace, _ = json.Marshal(a)
 	}
 	held, werr := q.write(ctx, c, o, trace)
@@ -210,6 +215,9 @@ func (q *Queue) judge(c Claim, err error) outcome {
 		return outcome{state: Waiting, delay: v.after}
 	}
 	note := v.err.Error()
+	if v.done {
+		return outcome{state: Done, fails: c.Fails - 1, note: strings.ToValidUTF8(note[:min(len(note), longestError)], "")}
+	}
 	note = strings.ToValidUTF8(note[:min(len(note), longestError)], "")
 	if v.final || c.Fails >= q.o.Attempts {
 		return outcome{state: Dead, fails: -1, note: note}

@@ -7,14 +7,22 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// ErrNotFound says that nothing is known of an object.
-var ErrNotFound = errors.New("records: not known")
+// Errors that callers branch on.
+var (
+	ErrNotFound = errors.New("records: not known")
+	ErrBusy     = errors.New("records: the same is being done by another request; ask again in a moment")
+)
 
-const kept = 1000 // of a kind; the newest
+// How many records of a kind are kept; the newest. One owner's do not push out another's before all are too many.
+const (
+	keptOfOwner = 1000
+	keptOfAll   = 10_000
+)
 
 var (
 	//go:embed upsert.lua
@@ -34,6 +42,9 @@ type Redis interface {
 	redis.Scripter
 	HGetAll(ctx context.Context, key string) *redis.MapStringStringCmd
 	HSet(ctx context.Context, key string, values ...any) *redis.IntCmd
+	SetNX(ctx context.Context, key string, value any, expiration time.Duration) *redis.BoolCmd
+	HDel(ctx context.Context, key string, fields ...string) *redis.IntCmd
+	ZRevRank(ctx context.Context, key, member string) *redis.IntCmd
 	ZRevRange(ctx context.Context, key string, start, stop int64) *redis.StringSliceCmd
 	Pipelined(ctx context.Context, fn func(redis.Pipeliner) error) ([]redis.Cmder, error)
 }
@@ -48,9 +59,9 @@ type Store struct {
 func New(rdb Redis, kind string) *Store { return &Store{rdb: rdb, prefix: "gw:{wh:" + kind + "}:"} }
 
 // Absorb takes a fetched state over, returns the record as it is now, and reports whether the state said anything new.
-// Version must grow along the object's life.
-func (s *Store) Absorb(ctx context.Context, id string, created, version int64, object []byte) (r Record, changed bool, err error) {
-	changed, err = upsertScript.Run(ctx, s.rdb, []string{s.prefix}, id, created, version, object, kept).Bool()
+// Version must grow along the object's life. Owner is that of Owner; "" if there is none.
+func (s *Store) Absorb(ctx context.Context, owner, id string, created, version int64, object []byte) (r Record, changed bool, err error) {
+	changed, err = upsertScript.Run(ctx, s.rdb, []string{s.prefix}, id, created, version, object, keptOfOwner, keptOfAll, owner).Bool()
 	if err != nil {
 		return Record{}, false, fmt.Errorf("keep record: %w", err)
 	}
@@ -77,6 +88,18 @@ func (s *Store) Write(ctx context.Context, id, field, value string) error {
 	return nil
 }
 
+// Forget removes some of the gateway's own fields beside an object.
+func (s *Store) Forget(ctx context.Context, id string, fields ...string) error {
+	keys := make([]string, len(fields))
+	for i, f := range fields {
+		keys[i] = "own:" + f
+	}
+	if err := s.rdb.HDel(ctx, s.prefix+"r:"+id, keys...).Err(); err != nil {
+		return fmt.Errorf("write record: %w", err)
+	}
+	return nil
+}
+
 // Get reads one record, or returns ErrNotFound.
 func (s *Store) Get(ctx context.Context, id string) (Record, error) {
 	fields, err := s.rdb.HGetAll(ctx, s.prefix+"r:"+id).Result()
@@ -89,11 +112,38 @@ func (s *Store) Get(ctx context.Context, id string) (Record, error) {
 	return readRecord(id, fields), nil
 }
 
-// Newest reads up to limit records, the newest object first.
-func (s *Store) Newest(ctx context.Context, limit int64) ([]Record, error) {
-	ids, err := s.rdb.ZRevRange(ctx, s.prefix+"all", 0, limit-1).Result()
-	if err != nil || len(ids) == 0 {
-		return nil, err
+// Newest reads up to limit records that a viewer sees, the newest object first. After is the ID of the last one of the
+// page before; next is that of the following page, "" on the last.
+func (s *Store) Newest(ctx context.Context, who Viewer, after string, limit int64) (records []Record, next string, err error) {
+	list, start := s.prefix+"all", int64(0)
+	if !who.All {
+		list = s.prefix + "of:" + who.Key
+	}
+	if after != "" {
+		rank, err := s.rdb.ZRevRank(ctx, list, after).Result()
+		if errors.Is(err, redis.Nil) {
+			return nil, "", ErrNotFound
+		}
+		if err != nil {
+			return nil, "", fmt.Errorf("read records: %w", err)
+		}
+		start = rank + 1
+	}
+	ids, err := s.rdb.ZRevRange(ctx, list, start, start+limit).Result() // one more, to know of a next page
+	if err != nil {
+		return nil, "", fmt.Errorf("read records: %w", err)
+	}
+	if int64(len(ids)) > limit {
+		ids = ids[:limit]
+		next = ids[limit-1]
+	}
+	records, err = s.read(ctx, ids)
+	return records, next, err
+}
+
+func (s *Store) read(ctx context.Context, ids []string) ([]Record, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
 	cmds, err := s.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for _, id := range ids {

@@ -70,7 +70,7 @@ func TestALargeFileIsSentFromDisk(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Remove()
+	defer f.Close()
 	want, line := sha256.New(), append(make([]byte, 1<<20), '\n')
 	for f.Size() < 200e6 {
 		if _, err := io.MultiWriter(f, want).Write(line); err != nil {
@@ -103,7 +103,7 @@ func TestARefusalIsTheAPIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Remove()
+	defer f.Close()
 	client := openai.NewClient(option.WithBaseURL(server.URL+"/v1/"), option.WithAPIKey("sk-other"))
 	_, err = f.Send(t.Context(), client, openai.FilePurposeBatch, "batch.jsonl")
 	if refused, ok := errors.AsType[*openai.Error](err); !ok || refused.StatusCode != http.StatusUnauthorized {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"regexp"
 	"time"
@@ -15,7 +13,6 @@ import (
 	"switchboard/webhooks/notify"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/records"
-	"switchboard/webhooks/spool"
 )
 
 // Options tune Jobs.
@@ -34,8 +31,8 @@ type Work interface {
 
 // Changes is told of what pages want to see; *live.Log is one.
 type Changes interface {
-	// Publish adds a change of a kind, with data as JSON. Errors: of the store.
-	Publish(ctx context.Context, kind string, data any) error
+	// Publish adds a change of a kind, with data as JSON, for an owner and for those who see all. Errors: of the store.
+	Publish(ctx context.Context, kind, owner string, data any) error
 }
 
 // Jobs works with the fine-tuning jobs of one OpenAI project. Its methods may be called from any goroutine. Errors of
@@ -64,45 +61,33 @@ func New(api openai.Client, r *records.Store, w Work, c Changes, o Options) *Job
 	return &Jobs{api: api, records: r, work: w, changes: c, o: o}
 }
 
-// Spec says what to train.
-type Spec struct {
-	Model, TrainingFile, ValidationFile, Suffix string
-	Metadata                                    map[string]string
-}
-
-// Upload gives OpenAI a training file, once all of it has come.
-func (s *Jobs) Upload(ctx context.Context, name string, file io.Reader) (id string, err error) {
-	lines, err := spool.New()
-	if err != nil {
-		return "", err
-	}
-	defer lines.Remove()
-	if _, err := io.Copy(lines, file); err != nil {
-		return "", fmt.Errorf("read training file: %w", err)
-	}
-	return lines.Send(ctx, s.api, openai.FilePurposeFineTune, name)
-}
-
-// Submit starts a job.
-func (s *Jobs) Submit(ctx context.Context, spec Spec) (*Job, error) {
-	params := openai.FineTuningJobNewParams{
-		Model: openai.FineTuningJobNewParamsModel(spec.Model), TrainingFile: spec.TrainingFile, Metadata: spec.Metadata,
-	}
-	if spec.ValidationFile != "" {
-		params.ValidationFile = openai.String(spec.ValidationFile)
-	}
-	if spec.Suffix != "" {
-		params.Suffix = openai.String(spec.Suffix)
-	}
-	j, err := s.api.FineTuning.Jobs.New(ctx, params)
+// Get fetches a job; if OpenAI cannot be asked, the last known state comes back marked stale. A job that is not the
+// viewer's business is records.ErrNotFound, as one that is not there.
+func (s *Jobs) Get(ctx context.Context, who records.Viewer, id string) (*Job, error) {
+	owner, err := s.records.Owner(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return s.absorb(ctx, j)
+	if owner != "" && !who.Sees(owner) {
+		return nil, records.ErrNotFound
+	}
+	j, err := s.fetch(ctx, id)
+	if err == nil && !who.Sees(j.Key) || gone(err) && !who.All {
+		return nil, records.ErrNotFound
+	}
+	return j, err
 }
 
-// Get fetches a job; if OpenAI cannot be asked, the last known state comes back marked stale.
-func (s *Jobs) Get(ctx context.Context, id string) (*Job, error) {
+// allow is Get for those who do not see all: nil, or why the job is not the viewer's business.
+func (s *Jobs) allow(ctx context.Context, who records.Viewer, id string) error {
+	if who.All {
+		return nil
+	}
+	_, err := s.Get(ctx, who, id)
+	return err
+}
+
+func (s *Jobs) fetch(ctx context.Context, id string) (*Job, error) {
 	fetched, err := s.api.FineTuning.Jobs.Get(ctx, id)
 	if err == nil {
 		return s.absorb(ctx, fetched)
@@ -122,8 +107,12 @@ func (s *Jobs) Get(ctx context.Context, id string) (*Job, error) {
 	return last, nil
 }
 
-// List fetches a page of the project's jobs, newest first, and the After of the next page, if there is one.
-func (s *Jobs) List(ctx context.Context, after string, limit int64) (list []*Job, next string, err error) {
+// List fetches a page of the project's jobs, newest first, and the After of the next page, if there is one. One API key's
+// are listed as they are last known: those that run are watched.
+func (s *Jobs) List(ctx context.Context, who records.Viewer, after string, limit int64) (list []*Job, next string, err error) {
+	if !who.All {
+		return s.Known(ctx, who, after, limit)
+	}
 	params := openai.FineTuningJobListParams{Limit: openai.Int(limit)}
 	if after != "" {
 		params.After = openai.String(after)
@@ -145,23 +134,26 @@ func (s *Jobs) List(ctx context.Context, after string, limit int64) (list []*Job
 	return list, next, nil
 }
 
-// Known returns the last known states of the newest jobs without asking OpenAI.
-func (s *Jobs) Known(ctx context.Context, limit int64) ([]*Job, error) {
-	found, err := s.records.Newest(ctx, limit)
+// Known returns a page of the last known states of jobs that a viewer sees, newest first, without asking OpenAI.
+func (s *Jobs) Known(ctx context.Context, who records.Viewer, after string, limit int64) (list []*Job, next string, err error) {
+	found, next, err := s.records.Newest(ctx, who, after, limit)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	list := make([]*Job, 0, len(found))
+	list = make([]*Job, 0, len(found))
 	for _, r := range found {
 		if j, err := fromRecord(r); err == nil {
 			list = append(list, j)
 		}
 	}
-	return list, nil
+	return list, next, nil
 }
 
 // Cancel asks OpenAI to cancel a job.
-func (s *Jobs) Cancel(ctx context.Context, id string) (*Job, error) {
+func (s *Jobs) Cancel(ctx context.Context, who records.Viewer, id string) (*Job, error) {
+	if err := s.allow(ctx, who, id); err != nil {
+		return nil, err
+	}
 	j, err := s.api.FineTuning.Jobs.Cancel(ctx, id)
 	if err != nil {
 		return nil, err
@@ -177,17 +169,21 @@ func (s *Jobs) absorb(ctx context.Context, fetched *openai.FineTuningJob) (*Job,
 
 func (s *Jobs) take(ctx context.Context, fetched *openai.FineTuningJob, followed bool) (*Job, error) {
 	j := view(fetched)
+	var err error
+	if j.Key, err = s.records.Owner(ctx, j.ID, j.TrainingFile); err != nil {
+		return nil, err
+	}
 	object, err := json.Marshal(j)
 	if err != nil {
 		return nil, err
 	}
-	record, changed, err := s.records.Absorb(ctx, j.ID, j.CreatedAt, ranks[j.Status], object)
+	record, changed, err := s.records.Absorb(ctx, j.Key, j.ID, j.CreatedAt, ranks[j.Status], object)
 	if err != nil {
 		return nil, err
 	}
 	j.withOwn(record.Own)
 	if changed {
-		s.show(ctx, "fine_tuning.updated", j)
+		s.show(ctx, "fine_tuning.updated", j.Key, j)
 	}
 	add := func() error {
 		_, err := s.work.AddIn(ctx, 0, s.next(j))
@@ -227,8 +223,8 @@ func (s *Jobs) notice(j *Job) queue.Item {
 	return n.Item("fine_tuning." + j.Status + ":" + j.ID)
 }
 
-func (s *Jobs) show(ctx context.Context, kind string, data any) {
-	if err := s.changes.Publish(ctx, kind, data); err != nil {
+func (s *Jobs) show(ctx context.Context, kind, owner string, data any) {
+	if err := s.changes.Publish(ctx, kind, owner, data); err != nil {
 		slog.Warn("tune: a change was not shown", "kind", kind, "err", err)
 	}
 }
@@ -236,9 +232,6 @@ func (s *Jobs) show(ctx context.Context, kind string, data any) {
 // Fetch takes over the state of the job that a webhook named.
 func (s *Jobs) Fetch(ctx context.Context, id string) error {
 	j, err := s.api.FineTuning.Jobs.Get(ctx, id)
-	if gone(err) {
-		return queue.Fatal(err)
-	}
 	if err != nil {
 		return err
 	}
@@ -256,14 +249,14 @@ func (s *Jobs) Watch(ctx context.Context, id string) error {
 		slog.Warn("tune: job not looked at", "job", id, "err", err)
 		return queue.Again(afterError)
 	}
-	if err := s.showMetrics(ctx, id); err != nil {
+	j, err := s.absorb(ctx, fetched)
+	if err != nil {
+		return err
+	}
+	if err := s.showMetrics(ctx, j); err != nil {
 		slog.Warn("tune: metrics not read", "job", id, "err", err)
 	}
-	j, err := s.absorb(ctx, fetched)
-	switch {
-	case err != nil:
-		return err
-	case j.Ended():
+	if j.Ended() {
 		return nil
 	}
 	age := time.Since(time.Unix(j.CreatedAt, 0))
@@ -272,7 +265,7 @@ func (s *Jobs) Watch(ctx context.Context, id string) error {
 
 // Discover takes over the states of the newest jobs, those made elsewhere too.
 func (s *Jobs) Discover(ctx context.Context) error {
-	_, _, err := s.List(ctx, "", 50)
+	_, _, err := s.List(ctx, records.Everyone, "", 50)
 	return err
 }
 

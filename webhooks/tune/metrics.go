@@ -1,21 +1,36 @@
 package tune
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"slices"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/openai/openai-go/v3"
 	"github.com/tidwall/gjson"
+
+	"switchboard/webhooks/records"
 )
 
-// Point is a step's metrics; what was not measured at a step is absent.
-type Point struct {
-	Step          int64    `json:"step"`
-	TrainLoss     *float64 `json:"train_loss,omitempty"`
-	TrainAccuracy *float64 `json:"train_mean_token_accuracy,omitempty"`
-	ValidLoss     *float64 `json:"valid_loss,omitempty"`
-	ValidAccuracy *float64 `json:"valid_mean_token_accuracy,omitempty"`
-	FullValidLoss *float64 `json:"full_valid_loss,omitempty"`
+// Point is a step's metrics by their names at OpenAI, "step" among them; what was not measured at a step is absent. Which
+// there are depends on the method: train_loss, valid_loss and token accuracies; of DPO and reinforcement rewards, too.
+type Point map[string]float64
+
+const (
+	mostMetrics = 64 // of a point
+	longestName = 128
+)
+
+// Schema is asked by huma for the document.
+func (Point) Schema(huma.Registry) *huma.Schema {
+	number := func(says string) *huma.Schema { return &huma.Schema{Type: huma.TypeNumber, Description: says} }
+	return &huma.Schema{Type: huma.TypeObject, Required: []string{"step"}, AdditionalProperties: number("Another metric of the job's method"),
+		Properties: map[string]*huma.Schema{
+			"step": {Type: huma.TypeInteger}, "train_loss": number(""), "train_mean_token_accuracy": number(""), "valid_loss": number(""),
+			"valid_mean_token_accuracy": number(""), "full_valid_loss": number(""), "full_valid_mean_token_accuracy": number(""),
+			"train_mean_reward": number("Of reinforcement"), "valid_mean_reward": number("Of reinforcement"),
+		}}
 }
 
 const (
@@ -34,7 +49,10 @@ type JobEvent struct {
 }
 
 // Events fetches a page of a job's log, newest first.
-func (s *Jobs) Events(ctx context.Context, id, after string, limit int64) (list []JobEvent, next string, err error) {
+func (s *Jobs) Events(ctx context.Context, who records.Viewer, id, after string, limit int64) (list []JobEvent, next string, err error) {
+	if err := s.allow(ctx, who, id); err != nil {
+		return nil, "", err
+	}
 	params := openai.FineTuningJobListEventsParams{Limit: openai.Int(limit)}
 	if after != "" {
 		params.After = openai.String(after)
@@ -62,7 +80,10 @@ type Checkpoint struct {
 }
 
 // Checkpoints fetches a job's checkpoints, newest first.
-func (s *Jobs) Checkpoints(ctx context.Context, id string) ([]Checkpoint, error) {
+func (s *Jobs) Checkpoints(ctx context.Context, who records.Viewer, id string) ([]Checkpoint, error) {
+	if err := s.allow(ctx, who, id); err != nil {
+		return nil, err
+	}
 	page, err := s.api.FineTuning.Jobs.Checkpoints.List(ctx, id, openai.FineTuningJobCheckpointListParams{})
 	if err != nil {
 		return nil, err
@@ -75,7 +96,10 @@ func (s *Jobs) Checkpoints(ctx context.Context, id string) ([]Checkpoint, error)
 }
 
 // Metrics fetches all points of a job's curves, by step.
-func (s *Jobs) Metrics(ctx context.Context, id string) ([]Point, error) {
+func (s *Jobs) Metrics(ctx context.Context, who records.Viewer, id string) ([]Point, error) {
+	if err := s.allow(ctx, who, id); err != nil {
+		return nil, err
+	}
 	points := []Point{}
 	pages := s.api.FineTuning.Jobs.ListEventsAutoPaging(ctx, id, openai.FineTuningJobListEventsParams{Limit: openai.Int(eventPage)})
 	for n := 0; n < mostEvents && pages.Next(); n++ {
@@ -83,12 +107,13 @@ func (s *Jobs) Metrics(ctx context.Context, id string) ([]Point, error) {
 			points = append(points, p)
 		}
 	}
-	slices.SortStableFunc(points, func(a, b Point) int { return int(a.Step - b.Step) })
+	slices.SortStableFunc(points, func(a, b Point) int { return cmp.Compare(a["step"], b["step"]) })
 	return points, pages.Err()
 }
 
 // showMetrics shows the points that came since the last look.
-func (s *Jobs) showMetrics(ctx context.Context, id string) error {
+func (s *Jobs) showMetrics(ctx context.Context, j *Job) error {
+	id := j.ID
 	record, err := s.records.Get(ctx, id)
 	if err != nil {
 		return err
@@ -108,7 +133,7 @@ func (s *Jobs) showMetrics(ctx context.Context, id string) error {
 	}
 	if len(points) > 0 {
 		slices.Reverse(points)
-		s.show(ctx, "fine_tuning.metrics", map[string]any{"id": id, "points": points})
+		s.show(ctx, "fine_tuning.metrics", j.Key, map[string]any{"id": id, "points": points})
 	}
 	return s.records.Write(ctx, id, "last_event", page.Data[0].ID)
 }
@@ -118,18 +143,17 @@ func metricsOf(e openai.FineTuningJobEvent) (Point, bool) {
 		return Point{}, false
 	}
 	p := point(gjson.Get(e.RawJSON(), "data"))
-	return p, p.TrainLoss != nil || p.ValidLoss != nil || p.FullValidLoss != nil
+	return p, len(p) > 1
 }
 
+// point keeps the numbers of an event's data, whatever their names are.
 func point(m gjson.Result) Point {
-	number := func(name string) *float64 {
-		if v := m.Get(name); v.Type == gjson.Number {
-			return &v.Num
+	p := Point{"step": m.Get("step").Num}
+	m.ForEach(func(name, v gjson.Result) bool {
+		if v.Type == gjson.Number && name.Str != "total_steps" && len(name.Str) <= longestName && !math.IsInf(v.Num, 0) {
+			p[name.Str] = v.Num
 		}
-		return nil
-	}
-	return Point{
-		Step: m.Get("step").Int(), TrainLoss: number("train_loss"), TrainAccuracy: number("train_mean_token_accuracy"),
-		ValidLoss: number("valid_loss"), ValidAccuracy: number("valid_mean_token_accuracy"), FullValidLoss: number("full_valid_loss"),
-	}
+		return len(p) < mostMetrics
+	})
+	return p
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/openai/openai-go/v3/shared"
 
 	"switchboard/webhooks/queue"
+	"switchboard/webhooks/records"
 )
 
 const (
@@ -61,6 +62,9 @@ func (s *Jobs) conclude(ctx context.Context, j *Job, smoke SmokeTest) error {
 	if err != nil {
 		return err
 	}
+	if j.Key, err = s.records.Owner(ctx, j.ID, j.TrainingFile); err != nil {
+		return err
+	}
 	if j.withOwn(record.Own); j.Mark == nil || j.Mark.By == smokeTester {
 		j.Mark = &ModelMark{Mark: "candidate", By: smokeTester, At: smoke.At}
 		if !smoke.OK {
@@ -70,7 +74,7 @@ func (s *Jobs) conclude(ctx context.Context, j *Job, smoke SmokeTest) error {
 			return err
 		}
 	}
-	s.show(ctx, "fine_tuning.updated", j)
+	s.show(ctx, "fine_tuning.updated", j.Key, j)
 	_, err = s.work.AddIn(ctx, 0, s.notice(j))
 	return err
 }
@@ -79,7 +83,7 @@ const smokeTester = "smoke test"
 
 // SetMark promotes or holds a job's model.
 func (s *Jobs) SetMark(ctx context.Context, id string, m ModelMark) (*Job, error) {
-	j, err := s.Get(ctx, id)
+	j, err := s.Get(ctx, records.Everyone, id)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +95,7 @@ func (s *Jobs) SetMark(ctx context.Context, id string, m ModelMark) (*Job, error
 		return nil, err
 	}
 	j.Mark = &m
-	s.show(ctx, "fine_tuning.updated", j)
+	s.show(ctx, "fine_tuning.updated", j.Key, j)
 	return j, nil
 }
 

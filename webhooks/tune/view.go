@@ -26,6 +26,10 @@ type Job struct {
 	Hyperparameters json.RawMessage   `json:"hyperparameters,omitempty"`
 	Error           string            `json:"error,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"`
+	Seed            *int64            `json:"seed,omitempty"`
+	MethodOptions   json.RawMessage   `json:"method_options,omitempty" doc:"The method as OpenAI has it: its hyperparameters, its grader"`
+	Integrations    json.RawMessage   `json:"integrations,omitempty"`
+	Key             string            `json:"key,omitempty" doc:"Name of the API key that it belongs to; absent: it was made elsewhere, and is the operators'"`
 	Stale           bool              `json:"stale,omitempty" doc:"OpenAI could not be asked; this is the last known state"`
 	Smoke           *SmokeTest        `json:"smoke_test,omitempty"`
 	Mark            *ModelMark        `json:"mark,omitempty"`
@@ -66,6 +70,15 @@ func view(f *openai.FineTuningJob) *Job {
 	}
 	if raw := f.Hyperparameters.RawJSON(); raw != "" {
 		j.Hyperparameters = json.RawMessage(raw)
+	}
+	if raw := f.Method.RawJSON(); raw != "" {
+		j.MethodOptions = json.RawMessage(raw)
+	}
+	if raw := f.JSON.Integrations.Raw(); len(raw) > 0 && raw != "null" && raw != "[]" {
+		j.Integrations = json.RawMessage(raw)
+	}
+	if f.JSON.Seed.Valid() {
+		j.Seed = &f.Seed
 	}
 	return j
 }
