@@ -3,7 +3,6 @@ package gateway
 import (
 	"bytes"
 	_ "embed"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"maps"
@@ -48,6 +47,7 @@ type (
 	docsAnswer struct {
 		Status, Text string
 		Fields       []docsField
+		Example      string // JSON
 	}
 )
 
@@ -82,16 +82,18 @@ func docsPage(doc *huma.OpenAPI) ([]byte, error) {
 	return out.Bytes(), err
 }
 
+// open reports whether an operation asks for no key.
+func open(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
+
 func describeOp(r huma.Registry, op *huma.Operation) docsOp {
 	d := docsOp{ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Text: op.Description,
-		Open: len(op.Security) == 1 && len(op.Security[0]) == 0}
+		Open: open(op), Example: command(r, op)}
 	for _, p := range op.Parameters {
 		d.Params = append(d.Params, docsField{Name: p.Name, Type: p.In + " " + typeName(r, p.Schema), Text: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
 		schema := op.RequestBody.Content["application/json"].Schema
 		d.Body = fieldsOf(r, schema, 0)
-		d.Example = example(op)
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		if status >= "4" && op.Responses[status].Content["application/problem+json"] != nil {
@@ -100,7 +102,7 @@ func describeOp(r huma.Registry, op *huma.Operation) docsOp {
 		}
 		a := docsAnswer{Status: status, Text: op.Responses[status].Description}
 		if c := op.Responses[status].Content["application/json"]; c != nil {
-			a.Fields = fieldsOf(r, c.Schema, 0)
+			a.Fields, a.Example = fieldsOf(r, c.Schema, 0), answerOf(r, c.Schema)
 		}
 		d.Answers = append(d.Answers, a)
 	}
@@ -161,31 +163,7 @@ func typeName(r huma.Registry, s *huma.Schema) string {
 		name += " (" + s.Format + ")"
 	}
 	if s.Minimum != nil && s.Maximum != nil {
-		name += fmt.Sprintf(" %g–%g", *s.Minimum, *s.Maximum)
+		name += " " + bound(*s.Minimum) + "–" + bound(*s.Maximum)
 	}
 	return name
-}
-
-// examples are bodies that work as they stand.
-var examples = map[string]any{
-	"create-session":                map[string]any{"config": map[string]any{"instructions": "Be brief.", "voice": "marin"}, "labels": map[string]any{"team": "support"}},
-	"update-session":                map[string]any{"instructions": "Speak Dutch from now on."},
-	"send-message":                  map[string]any{"text": "Say hello."},
-	"send-function-result":          map[string]any{"call_id": "call_…", "output": `{"temperature":21}`},
-	"create-client-secret":          map[string]any{"policy": "voice", "ttl": 600},
-	"create-realtime-client-secret": map[string]any{"session": map[string]any{"type": "realtime", "model": "gpt-realtime-2.1"}},
-}
-
-// example is a command line that a reader can copy.
-func example(op *huma.Operation) string {
-	raw, err := json.Marshal(examples[op.OperationID])
-	if err != nil || examples[op.OperationID] == nil {
-		return ""
-	}
-	path := strings.ReplaceAll(op.Path, "{id}", "$SESSION")
-	line := fmt.Sprintf("curl -H \"Authorization: Bearer $KEY\" -H 'Content-Type: application/json' \\\n  -d '%s' \\\n", raw)
-	if op.Method != "POST" {
-		line += "  -X " + op.Method + " \\\n"
-	}
-	return line + "  $GATEWAY" + path
 }

@@ -79,3 +79,24 @@ func TestRefusalsAreDescribed(t *testing.T) {
 		}
 	}
 }
+
+// TestDocsShowHowToCallEveryOperation: each has a line for the shell, but for sockets, and limits are
+// written as people write numbers.
+func TestDocsShowHowToCallEveryOperation(t *testing.T) {
+	r := newRig(t, standin.Faults{}, nil)
+	page := string(r.must(200, "GET", "/docs", "", "").body)
+	articles := strings.Split(page, "<article id=")[1:]
+	if len(articles) < 20 {
+		t.Fatalf("%d operations", len(articles))
+	}
+	for _, article := range articles {
+		id, _, _ := strings.Cut(strings.TrimPrefix(article, `"`), `"`)
+		socket := strings.Contains(article, "(WebSocket)")
+		if strings.Contains(article, "<code>curl ") == socket {
+			t.Errorf("%s: socket %v, but its example says otherwise", id, socket)
+		}
+	}
+	if m := regexp.MustCompile(`\de\+\d+`).FindString(page); m != "" {
+		t.Errorf("a limit is written as %s", m)
+	}
+}
