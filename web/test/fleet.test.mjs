@@ -170,7 +170,7 @@ test("one session: read along, spoken in, changed, stopped and ended", async (t)
     await page.reload();
     await lines.getByText("You said: Take an umbrella.").waitFor();
     await page.getByRole("link", { name: "← Sessions" }).click();
-    await row(page, "steered").getByText("ended by the application").waitFor();
+    await row(page, "steered").getByText("ended by admin demo").waitFor();
   });
 });
 
@@ -393,6 +393,8 @@ describe("accessibility, by axe-core", () => {
         await unfold(page);
         await page.getByLabel("Instructions").fill(`Be kind. ${"A".repeat(120)}`);
         await page.getByTestId("submit").click();
+        await look("the question before a broadcast to everybody");
+        await page.getByRole("button", { name: "Send it" }).click();
         await page.getByText(/^Applied/).waitFor();
         await page.getByText("Session by session").click();
         await page.getByTestId("outcomes").locator("> li").first().waitFor();

@@ -197,7 +197,7 @@ test("a session that was ended elsewhere says so", async (t) => {
   const id = await page.evaluate(() => window.switchboard.sessionId);
   await fetch(`${gateway.origin}/realtime/sessions/${id}`, { method: "DELETE", headers: { Authorization: `Bearer ${gateway.key}` } });
   await page.waitForFunction(() => window.switchboard.phase === "ended", null, patience);
-  await page.getByTestId("notice").getByText("ended by the application").waitFor(patience);
+  await page.getByTestId("notice").getByText("An operator ended the call").waitFor(patience);
 });
 
 describe("what goes wrong is told in plain words", () => {

@@ -1,7 +1,8 @@
 import { apiKey } from "../shared/key";
 import { Shell } from "../shared/shell";
 import { BroadcastView } from "./broadcast";
-import { Broadcasts, NewBroadcast, OperatorsOnly } from "./broadcasts";
+import { Broadcasts, OperatorsOnly } from "./broadcasts";
+import { NewBroadcast } from "./new-broadcast";
 import { place, route } from "./route";
 import { SessionView } from "./session";
 import { SessionFilter, Sessions } from "./sessions";
@@ -32,7 +33,7 @@ function fold(): string {
 
 function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
-  if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter />;
+  if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter key={apiKey.value} store={store} />;
   if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
   return store.operator.value && <NewBroadcast store={store} />;
 }

@@ -11,7 +11,7 @@ import type { Store } from "./store";
 import type { BroadcastStatus, Counts, Outcome, OutcomeStatus } from "./types";
 import { audience, broadcastWord, nodeName, outcomeWords, progressOf, sayProgress } from "./words";
 
-const back = { href: addressOf("broadcasts"), name: "Broadcasts" };
+const back = () => ({ href: addressOf("broadcasts"), name: "Broadcasts" });
 
 /** One broadcast: how far it has come, and the way to take it back. */
 export function BroadcastView({ store, id }: { store: Store; id: string }) {
@@ -46,7 +46,7 @@ export function BroadcastView({ store, id }: { store: Store; id: string }) {
   const b = gone.value ? undefined : status.value;
   return (
     <article class="detail" data-testid="broadcast" data-withdrawn={b?.withdrawn_at !== undefined}>
-      <Title back={back}>{gone.value ? "No such broadcast" : b ? `Broadcast to ${audience(b.select)}` : "Broadcast"}</Title>
+      <Title back={back()}>{gone.value ? "No such broadcast" : b ? `Broadcast to ${audience(b.select)}` : "Broadcast"}</Title>
       {gone.value && <p class="lead">It is not among those that the gateway keeps.</p>}
       {b && <Standing store={store} path={path} broadcast={b} withdraw={withdraw} />}
     </article>
@@ -131,21 +131,41 @@ function Facts({ broadcast: b }: { broadcast: BroadcastStatus }) {
   );
 }
 
-const shownOutcomes = 100;
+const pageOutcomes = 100;
 
-/** Session by session, read when it is opened. */
+interface OutcomePage {
+  outcomes: Outcome[];
+  next?: string;
+}
+
+/** Session by session, read when it is opened: all, or those that it went one way with. */
 function Outcomes({ store, path, withdrawn }: { store: Store; path: string; withdrawn: boolean }) {
   const outcomes = useSignal<Outcome[] | undefined>(undefined);
-  const more = useSignal(false);
-  const read = () =>
+  const next = useSignal<string | undefined>(undefined);
+  const status = useSignal<"" | OutcomeStatus>("");
+  const open = useSignal(false);
+  const read = (after = "") =>
     store.attempt("The sessions could not be read", async () => {
-      const page = await store.get<{ outcomes: Outcome[]; next?: string }>(`${path}/outcomes?limit=${shownOutcomes}&withdrawn=${withdrawn}`);
-      outcomes.value = page.outcomes;
-      more.value = page.next !== undefined;
+      const query = new URLSearchParams({ limit: String(pageOutcomes), withdrawn: String(withdrawn), ...(status.value && { status: status.value }), ...(after && { after }) });
+      const page = await store.get<OutcomePage>(`${path}/outcomes?${query}`);
+      outcomes.value = after ? [...(outcomes.value ?? []), ...page.outcomes] : page.outcomes;
+      next.value = page.next;
     });
+  const choose = (chosen: "" | OutcomeStatus) => {
+    status.value = chosen;
+    outcomes.value = undefined;
+    void read();
+  };
   return (
-    <details class="fold" onToggle={(e) => e.currentTarget.open && void read()}>
+    <details
+      class="fold"
+      onToggle={(e) => {
+        open.value = e.currentTarget.open;
+        if (open.value) void read();
+      }}
+    >
       <summary>Session by session{withdrawn && ", of the withdrawal"}</summary>
+      {open.value && <OutcomeFilter status={status.value} onChoose={choose} />}
       <ul class="log" data-testid="outcomes">
         {outcomes.value?.map((o) => (
           <li key={o.session_id}>
@@ -155,9 +175,29 @@ function Outcomes({ store, path, withdrawn }: { store: Store; path: string; with
             {o.reason && <span class="bad whole">{o.reason}</span>}
           </li>
         ))}
-        {outcomes.value?.length === 0 && <li>No session has answered yet.</li>}
-        {more.value && <li>These are {shownOutcomes}; the API has the rest.</li>}
+        {outcomes.value?.length === 0 && <li>{status.value ? "None went this way." : "No session has answered yet."}</li>}
       </ul>
+      {next.value && (
+        <button class="button small" type="button" onClick={() => void read(next.value)}>
+          {pageOutcomes} more
+        </button>
+      )}
     </details>
+  );
+}
+
+function OutcomeFilter({ status, onChoose }: { status: "" | OutcomeStatus; onChoose(status: "" | OutcomeStatus): void }) {
+  return (
+    <p class="outcome-filter small">
+      <label for="outcome-status">Only</label>{" "}
+      <select class="field small" id="outcome-status" value={status} onChange={(e) => onChoose(e.currentTarget.value as "" | OutcomeStatus)}>
+        <option value="">All</option>
+        {(Object.keys(outcomeWords) as OutcomeStatus[]).map((s) => (
+          <option key={s} value={s}>
+            {outcomeWords[s].text}
+          </option>
+        ))}
+      </select>
+    </p>
   );
 }

@@ -1,15 +1,13 @@
-import { useSignal } from "@preact/signals";
 import { setApiKey } from "../shared/key";
-import { Ago, Empty, Segments, Status, Title } from "../shared/parts";
-import type { Labels } from "./labels";
-import { LabelsField } from "./labels-field";
+import { Ago, Empty, Status, Title } from "../shared/parts";
 import { Pager, Pages } from "./pages";
-import { addressOf, fromHere } from "./route";
+import { addressOf } from "./route";
 import { type Store, usePolled } from "./store";
-import type { Broadcast, BroadcastPage, BroadcastStatus, Mode } from "./types";
+import type { Broadcast, BroadcastPage } from "./types";
 import { audience, broadcastWord } from "./words";
 
-const pages = new Pages();
+/** Where in the list of broadcasts one is. */
+export const pages = new Pages("broadcasts");
 
 /** Everything that was told to the fleet, newest first. */
 export function Broadcasts({ store }: { store: Store }) {
@@ -82,75 +80,5 @@ export function OperatorsOnly() {
         </p>
       </Empty>
     </>
-  );
-}
-
-export function NewBroadcast({ store }: { store: Store }) {
-  const instructions = useSignal("");
-  const mode = useSignal<Mode>("append");
-  const select = useSignal<Labels>({});
-  const sticky = useSignal(false);
-  const sending = useSignal(false);
-  const send = async (event: Event) => {
-    event.preventDefault();
-    if (sending.value) return;
-    if (!instructions.value.trim()) return document.getElementById("instructions")?.focus();
-    sending.value = true;
-    const goTo = fromHere();
-    await store.attempt("The broadcast was not taken", async () => {
-      const body = { instructions: instructions.value.trim(), mode: mode.value, select: select.value, sticky: sticky.value };
-      const made = await store.send<BroadcastStatus>("POST", "/realtime/broadcasts", body);
-      store.said.value = "The broadcast is sent";
-      if (instructions.value.trim() === body.instructions) instructions.value = ""; // what is written meanwhile stays
-      pages.newest();
-      goTo("broadcasts", made.id);
-    });
-    sending.value = false;
-  };
-  return (
-    <form class="form" id="new" tabIndex={-1} aria-labelledby="new-title" onSubmit={send}>
-      <h2 class="side-title" id="new-title">
-        New broadcast
-      </h2>
-      <div class="group">
-        <label class="label" for="instructions">
-          Instructions
-        </label>
-        <textarea
-          class="field"
-          id="instructions"
-          rows={5}
-          required
-          maxLength={16_384}
-          placeholder="The office closes at four today. Say so when it matters."
-          value={instructions.value}
-          onInput={(e) => (instructions.value = e.currentTarget.value)}
-        />
-      </div>
-      <Segments
-        name="mode"
-        legend="Each session's own instructions"
-        chosen={mode.value}
-        onChoose={(value) => (mode.value = value)}
-        choices={[
-          { value: "append", label: "Add to them" },
-          { value: "replace", label: "Replace them" },
-        ]}
-      />
-      <LabelsField
-        id="select"
-        label="Only sessions with"
-        help="Labels, separated by commas. Left empty, it is for every session."
-        labels={select.value}
-        onLabels={(labels) => (select.value = labels)}
-      />
-      <label class="check">
-        <input type="checkbox" checked={sticky.value} onChange={(e) => (sticky.value = e.currentTarget.checked)} />
-        New sessions get it too
-      </label>
-      <button class="button primary wide" type="submit" data-testid="submit" aria-disabled={sending.value}>
-        {sending.value ? "Sending…" : `Send to ${audience(select.value)}`}
-      </button>
-    </form>
   );
 }

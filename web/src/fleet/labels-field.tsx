@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { type Labels, parseLabels, sayLabels } from "./labels";
 
 interface LabelsFieldProps {
@@ -15,6 +16,12 @@ interface LabelsFieldProps {
 export function LabelsField({ id, label, help, labels, onLabels }: LabelsFieldProps) {
   const text = useSignal(sayLabels(labels));
   const problem = useSignal("");
+  const given = sayLabels(labels);
+  useEffect(() => {
+    if (given === sayLabels(parseLabels(text.peek()).labels)) return; // what is written says it, in its own way
+    text.value = given;
+    problem.value = "";
+  }, [given]);
   const read = (written: string) => {
     const parsed = parseLabels(written);
     text.value = written;

@@ -1,32 +1,33 @@
-// A list that is told page by page, newest first.
+// A list that is told page by page, newest first. Which page is shown is in the address.
 
-import { effect, signal } from "@preact/signals";
-import { apiKey } from "../shared/key";
+import { filter, type place, queryOf } from "./route";
 
-/** Where in the list one is. */
+type Section = (typeof place.value)["section"];
+
+/** Where in the list of a section one is. */
 export class Pages {
-  /** The cursors of the pages behind the newest; the last is of the one that is shown. */
-  private readonly cursors = signal<readonly string[]>([]);
+  /** By the cursor of a page, that of the one before it. */
+  private readonly newerThan = new Map<string, string>();
 
-  constructor() {
-    effect(() => void (apiKey.value && this.newest())); // another key sees another list
-  }
+  constructor(private readonly section: Section) {}
 
   /** Empty on the newest page. */
   get cursor(): string {
-    return this.cursors.value.at(-1) ?? "";
+    return queryOf(this.section).get("after") ?? "";
   }
 
   older(next: string): void {
-    this.cursors.value = [...this.cursors.value, next];
+    this.newerThan.set(next, this.cursor);
+    filter(this.section, { after: next });
   }
 
+  /** Who came by an address begins with the newest. */
   newer(): void {
-    this.cursors.value = this.cursors.value.slice(0, -1);
+    filter(this.section, { after: this.newerThan.get(this.cursor) });
   }
 
   newest(): void {
-    this.cursors.value = [];
+    filter(this.section, { after: undefined });
   }
 }
 

@@ -5,4 +5,4 @@ export const route = createRoute([
   { id: "broadcasts", name: "Broadcasts" },
 ]);
 
-export const { place, addressOf, fromHere } = route;
+export const { place, addressOf, queryOf, filter, fromHere } = route;

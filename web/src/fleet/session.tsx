@@ -13,7 +13,7 @@ import type { Session } from "./types";
 import { Watch } from "./watch";
 import { nodeName, sessionWord } from "./words";
 
-const back = { href: addressOf("sessions"), name: "Sessions" };
+const back = () => ({ href: addressOf("sessions"), name: "Sessions" });
 
 export const pathOf = (id: string, rest = "") => `/realtime/sessions/${encodeURIComponent(id)}${rest}`;
 
@@ -27,7 +27,7 @@ export function SessionView({ store, id }: { store: Store; id: string }) {
   useEffect(() => () => void (store.session.value = undefined), []);
   return (
     <article class="detail" data-testid="session" data-status={session?.status}>
-      <Title back={back}>{gone.value ? "No such session" : id}</Title>
+      <Title back={back()}>{gone.value ? "No such session" : id}</Title>
       {gone.value && <p class="lead">It is none of this key's, or it ended long ago.</p>}
       {session && !gone.value && <Standing store={store} session={session} again={again} />}
     </article>

@@ -1,26 +1,32 @@
-import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { Ago, Empty, Filter, Segments, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
 import type { Labels } from "./labels";
 import { LabelsField } from "./labels-field";
 import { Pager, Pages } from "./pages";
-import { addressOf } from "./route";
+import { addressOf, filter, queryOf } from "./route";
 import { type Store, usePolled } from "./store";
 import type { Session, SessionPage } from "./types";
-import { nodeName, saySessions, sessionWord } from "./words";
+import { nodeName, sayCost, saySessions, sayShown, sessionWord } from "./words";
 
-/** What of the fleet is shown; kept while the user looks at a session. */
-const filter = {
-  status: signal<"" | Session["status"]>(""),
-  labels: signal<Labels>({}),
-  pages: new Pages(),
-};
+const pages = new Pages("sessions");
+
+/** What of the fleet is shown, as the address has it. */
+function shown() {
+  const query = queryOf("sessions");
+  const labels: Labels = Object.fromEntries(query.getAll("label").map((pair) => [pair.split(":", 1)[0], pair.slice(pair.indexOf(":") + 1)]));
+  return { status: (query.get("status") ?? "") as "" | Session["status"], labels, key: query.get("key") ?? "" };
+}
+
+/** Shows another part of the fleet, from its newest on. */
+function show(changes: { status?: string; label?: string[]; key?: string }): void {
+  filter("sessions", { ...changes, after: undefined });
+}
 
 function address(): string {
-  const query = new URLSearchParams({ limit: "50" });
-  if (filter.status.value) query.set("status", filter.status.value);
-  for (const [name, value] of Object.entries(filter.labels.value)) query.append("label", `${name}:${value}`);
-  if (filter.pages.cursor) query.set("after", filter.pages.cursor);
+  const query = queryOf("sessions");
+  query.set("limit", "50");
+  query.set("fields", "summary");
   return `/realtime/sessions?${query}`;
 }
 
@@ -28,6 +34,10 @@ function address(): string {
 export function Sessions({ store }: { store: Store }) {
   const { answer } = usePolled<SessionPage>(store, "The sessions could not be read", address);
   const page = answer.value;
+  const goOn = page && !page.sessions.length ? page.next : undefined; // a page without any is not the end
+  useEffect(() => {
+    if (goOn) pages.older(goOn);
+  }, [goOn]);
   if (!page) {
     return (
       <>
@@ -36,12 +46,15 @@ export function Sessions({ store }: { store: Store }) {
       </>
     );
   }
-  const filtered = filter.status.value !== "" || Object.keys(filter.labels.value).length > 0 || filter.pages.cursor !== "";
+  const filtered = queryOf("sessions").size > 0;
   if (!page.sessions.length && !filtered) return <Nothing />;
   return (
     <>
       <Title>Sessions</Title>
-      <p class="help summary">{page.sessions.length > 0 && saySessions(page.sessions)}</p>
+      <p class="help summary" data-testid="summary">
+        {saySessions(page.totals)}
+        {(filtered || page.next) && ` · ${sayShown(page)}`}
+      </p>
       {store.operator.value === false && <OwnOnly />}
       {page.sessions.length ? (
         <ol class="rows" data-testid="sessions">
@@ -50,9 +63,9 @@ export function Sessions({ store }: { store: Store }) {
           ))}
         </ol>
       ) : (
-        <p class="lead nothing">No session fits the filter.</p>
+        <p class="lead nothing">{goOn ? "Looking…" : "No session fits the filter."}</p>
       )}
-      <Pager pages={filter.pages} next={page.next} label="Pages of sessions" />
+      <Pager pages={pages} next={page.next} label="Pages of sessions" />
     </>
   );
 }
@@ -96,6 +109,7 @@ function Row({ session: s }: { session: Session }) {
         <LabelList labels={s.labels} />
         {s.status === "ended" ? s.reason && <span>{s.reason}</span> : <span>{plural(s.clients, "client")}</span>}
         <span>{plural(s.usage.total_tokens, "token")}</span>
+        {s.cost_usd !== undefined && <span>{sayCost(s.cost_usd)}</span>}
         <span>by {s.key}</span>
         {s.node && <span>on {nodeName(s.node)}</span>}
         <Ago at={s.ended_at ?? s.created_at} />
@@ -116,17 +130,15 @@ export function LabelList({ labels = {} }: { labels: Labels | undefined }) {
   );
 }
 
-export function SessionFilter() {
+export function SessionFilter({ store }: { store: Store }) {
+  const { status, labels, key } = shown();
   return (
     <Filter>
       <Segments
         name="status"
         legend="Status"
-        chosen={filter.status.value}
-        onChoose={(value) => {
-          filter.pages.newest();
-          filter.status.value = value;
-        }}
+        chosen={status}
+        onChoose={(value) => show({ status: value })}
         choices={[
           { value: "", label: "All" },
           { value: "active", label: "Live" },
@@ -138,12 +150,25 @@ export function SessionFilter() {
         id="labels"
         label="Labels"
         help="All of them must be there; separate them by commas."
-        labels={filter.labels.value}
-        onLabels={(labels) => {
-          filter.pages.newest();
-          filter.labels.value = labels;
-        }}
+        labels={labels}
+        onLabels={(labels) => show({ label: Object.entries(labels).map(([name, value]) => `${name}:${value}`) })}
       />
+      {store.operator.value && (
+        <div class="group">
+          <label class="label" for="opened-by">
+            Opened by
+          </label>
+          <input
+            class="field"
+            id="opened-by"
+            autocomplete="off"
+            spellcheck={false}
+            placeholder="Name of an API key"
+            value={key}
+            onChange={(e) => show({ key: e.currentTarget.value.trim() })}
+          />
+        </div>
+      )}
     </Filter>
   );
 }

@@ -1,8 +1,14 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { Segments } from "../shared/parts";
+import { plural } from "../shared/words";
+import { changes } from "./diff";
+import { takeApart } from "./instructions";
+import { addressOf } from "./route";
 import { pathOf } from "./session";
 import type { Store } from "./store";
+import type { Broadcast, BroadcastPage } from "./types";
 
 /** What can be done with the session that is looked at. */
 export function Steer({ store, id }: { store: Store; id: string }) {
@@ -17,14 +23,15 @@ export function Steer({ store, id }: { store: Store; id: string }) {
 
 function Say({ store, id }: { store: Store; id: string }) {
   const role = useSignal<"user" | "system">("user");
+  const respond = useSignal(true);
   const send = (said: string) =>
     store.attempt("It could not be said", async () => {
-      await store.send("POST", pathOf(id, "/message"), { text: said, role: role.value });
+      await store.send("POST", pathOf(id, "/message"), { text: said, role: role.value, respond: respond.value });
       store.said.value = "Said";
       return true;
     });
   return (
-    <TextForm id="say" title="Say something" label="Message" submit="Say it" primary send={send}>
+    <TextForm id="say" title="Say something" label="Message" submit="Say it" primary send={send} help="Whoever is attached sees it in the transcript, as an operator's word too.">
       <Segments
         name="role"
         legend="As"
@@ -35,15 +42,32 @@ function Say({ store, id }: { store: Store; id: string }) {
           { value: "system", label: "Operator" },
         ]}
       />
+      <label class="check">
+        <input type="checkbox" checked={respond.value} onChange={(e) => (respond.value = e.currentTarget.checked)} />
+        Have it answered
+      </label>
     </TextForm>
   );
 }
 
+/** Changes the session's own instructions, in sight of those that it has. */
 function Instruct({ store, id }: { store: Store; id: string }) {
-  const send = (instructions: string) =>
+  const broadcasts = useSignal<readonly Broadcast[]>([]);
+  const undo = useSignal<string | undefined>(undefined);
+  const operator = store.operator.value;
+  useEffect(() => {
+    if (operator)
+      void store.get<BroadcastPage>("/realtime/broadcasts?limit=200").then(
+        (page) => (broadcasts.value = page.broadcasts),
+        () => undefined,
+      );
+  }, [operator]);
+  const { own, standing } = takeApart(store.session.value?.session?.instructions ?? "", broadcasts.value);
+  const change = (instructions: string, before: string | undefined) =>
     store.attempt("The instructions were not taken", async () => {
       await store.send("PATCH", pathOf(id), { instructions });
       store.said.value = "The instructions are changed";
+      undo.value = before;
       return true;
     });
   return (
@@ -52,9 +76,49 @@ function Instruct({ store, id }: { store: Store; id: string }) {
       title="Change how it answers"
       label="New instructions"
       submit="Change them"
-      send={send}
-      help="In the place of the session's own. Broadcasts that stand stay on top."
-    />
+      send={(text) => change(text, own)}
+      before={own}
+      help={
+        standing.length
+          ? `In the place of the session's own. ${plural(standing.length, "broadcast stands", "broadcasts stand")} on top and ${standing.length === 1 ? "stays" : "stay"}.`
+          : "In the place of the session's own."
+      }
+    >
+      {standing.map((b) => (
+        <a key={b.id} class="standing small" href={addressOf("broadcasts", b.id)}>
+          {b.instructions}
+        </a>
+      ))}
+      {undo.value !== undefined && (
+        <button class="button wide" type="button" onClick={() => void change(undo.value as string, undefined)}>
+          Undo the change
+        </button>
+      )}
+    </TextForm>
+  );
+}
+
+/** What a session's own instructions are, and what would change in them. */
+function Before({ before, after, onTake }: { before: string; after: string; onTake(): void }) {
+  if (before === "") return null;
+  const written = after.trim();
+  return (
+    <div class="before">
+      <p class="label">{written ? "What changes" : "Its own now"}</p>
+      <p class="before-text" data-testid="before">
+        {written
+          ? changes(before, written).map(({ kind, text }, i) => {
+              if (kind === "in") return <ins key={i}>{text}</ins>;
+              return kind === "out" ? <del key={i}>{text}</del> : text;
+            })
+          : before}
+      </p>
+      {!written && (
+        <button class="link small" type="button" onClick={onTake}>
+          Begin with these
+        </button>
+      )}
+    </div>
   );
 }
 
@@ -65,12 +129,14 @@ interface TextFormProps {
   submit: string;
   help?: string;
   primary?: boolean;
+  /** What it takes the place of. */
+  before?: string;
   /** Whether it was taken. */
   send(text: string): Promise<boolean | undefined>;
   children?: ComponentChildren;
 }
 
-function TextForm({ id, title, label, submit, help, primary, send, children }: TextFormProps) {
+function TextForm({ id, title, label, submit, help, primary, before = "", send, children }: TextFormProps) {
   const text = useSignal("");
   const sending = useSignal(false);
   const go = async (event: Event) => {
@@ -97,6 +163,14 @@ function TextForm({ id, title, label, submit, help, primary, send, children }: T
           {...(help && { "aria-describedby": `${id}-help` })}
           value={text.value}
           onInput={(e) => (text.value = e.currentTarget.value)}
+        />
+        <Before
+          before={before}
+          after={text.value}
+          onTake={() => {
+            text.value = before;
+            document.getElementById(id)?.focus();
+          }}
         />
         {help && (
           <p class="help small" id={`${id}-help`}>

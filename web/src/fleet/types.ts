@@ -10,15 +10,32 @@ export interface Session {
   model?: string;
   session?: { instructions?: string; audio?: { input?: { transcription?: unknown }; output?: { voice?: string } } };
   usage: { responses: number; total_tokens: number; input_tokens: number; output_tokens: number };
+  /** US dollars, or that a model has no price. */
+  cost_usd?: number | "unknown";
   clients: number;
   responding: boolean;
   created_at: string;
   ended_at?: string;
+  ended_by?: string;
+  limits?: { max_seconds?: number; max_tokens?: number };
 }
 
+/** A page of sessions; total counts all that match, totals all that the key may see. */
 export interface SessionPage {
   sessions: Session[];
   next?: string;
+  total: number;
+  totals: Totals;
+}
+
+export interface Totals {
+  status: Partial<Record<Session["status"], number>>;
+  /** Live sessions by node. */
+  nodes: Record<string, number>;
+  live: number;
+  /** Live sessions without a client. */
+  unattended: number;
+  clients: number;
 }
 
 export type Mode = "append" | "replace";

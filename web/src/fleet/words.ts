@@ -1,12 +1,26 @@
 // States of sessions and broadcasts in plain words.
 
 import { count, plural, type Word } from "../shared/words";
-import type { Broadcast, Counts, OutcomeStatus, Session } from "./types";
+import type { Broadcast, Counts, OutcomeStatus, Session, SessionPage, Totals } from "./types";
 
 export function sessionWord(s: Session): Word {
   if (s.status === "ended") return { text: "Ended", tone: "quiet" };
+  const limit = nearLimit(s);
+  if (limit) return { text: limit, tone: "bad" };
   if (s.responding) return { text: "Answering", tone: "busy" };
-  return s.status === "active" ? { text: "Live", tone: "good" } : { text: "Opened", tone: "quiet" };
+  if (s.status === "created") return { text: s.clients ? "Opened" : "Opened, nobody attached", tone: "quiet" };
+  return s.clients ? { text: "Live", tone: "good" } : { text: "Live, nobody attached", tone: "busy" };
+}
+
+/** Past this share of a limit a session is near it. */
+const nearShare = 0.9;
+
+/** The list knows nothing of limits, a session's own page does. */
+function nearLimit({ limits, usage, created_at }: Session): string | undefined {
+  const seconds = (Date.now() - Date.parse(created_at)) / 1000;
+  if (limits?.max_seconds && seconds > nearShare * limits.max_seconds) return "Near its longest duration";
+  if (limits?.max_tokens && usage.total_tokens > nearShare * limits.max_tokens) return "Near its limit of tokens";
+  return undefined;
 }
 
 export function broadcastWord(b: Broadcast): Word {
@@ -46,12 +60,22 @@ export function nodeName(node: string): string {
   return URL.canParse(node) ? new URL(node).host : node;
 }
 
-/** What a page of sessions amounts to. */
-export function saySessions(sessions: readonly Session[]): string {
-  const live = sessions.filter((s) => s.status !== "ended");
-  const clients = live.reduce((sum, s) => sum + s.clients, 0);
-  const nodes = new Set(live.map((s) => s.node)).size;
-  const ended = sessions.length - live.length;
-  if (!live.length) return `None is running, ${plural(ended, "session has", "sessions have")} ended`;
-  return `${plural(live.length, "session")} with ${plural(clients, "client")} on ${plural(nodes, "node")}${ended ? `, ${count(ended)} ended` : ""}`;
+/** What the fleet amounts to, whatever is shown of it. */
+export function saySessions({ live, clients, unattended, nodes, status }: Totals): string {
+  const ended = status.ended ?? 0;
+  if (!live) return `None is running, ${plural(ended, "session has", "sessions have")} ended`;
+  const parts = [`${plural(live, "session")} with ${plural(clients, "client")} on ${plural(Object.keys(nodes).length, "node")}`];
+  if (unattended) parts.push(`${count(unattended)} with nobody attached`);
+  if (ended) parts.push(`${count(ended)} ended`);
+  return parts.join(", ");
+}
+
+/** How much of what matches is on the page. */
+export function sayShown({ sessions, total }: SessionPage): string {
+  return sessions.length < total ? `${count(sessions.length)} of ${count(total)} shown` : `${count(total)} shown`;
+}
+
+/** In US dollars; a session costs cents. */
+export function sayCost(cost: number | "unknown"): string {
+  return cost === "unknown" ? "cost unknown" : `$${cost.toFixed(cost < 1 ? 4 : 2)}`;
 }

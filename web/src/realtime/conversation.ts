@@ -23,6 +23,15 @@ export interface Entry {
 /** Entries kept; the oldest go first. */
 const capacity = 500;
 
+/** What somebody did to a session, as a remark in its conversation. */
+const commands: Record<string, string> = {
+  update: "changed how it answers",
+  cancel: "stopped the answer",
+  renew: "had its upstream replaced",
+  broadcast: "changed its instructions by a broadcast",
+  withdraw: "took a broadcast back",
+};
+
 export class Conversation {
   /** What there is to be drawn: published once per frame, however many events came for it. */
   readonly entries = signal<readonly Entry[]>([]);
@@ -77,6 +86,8 @@ export class Conversation {
         return this.restore(event.items);
       case "switchboard.session.renewed":
         return this.endUnfinished();
+      case "switchboard.session.command":
+        return this.noteCommand(event.command, event.by);
       case "response.done":
         return this.endResponse(event.response.id);
       default:
@@ -168,6 +179,12 @@ export class Conversation {
     this.put(item.id, { role: item.role, state, ...(responseId && { responseId }) });
     if (said) this.change(item.id, (e) => (e.parts.some((p) => p !== "") ? undefined : { parts, ...(e.role === "user" && { state: "done" }) }));
     if (item.status === "completed") this.change(item.id, (e) => (e.state === "partial" ? { state: "done" } : undefined));
+  }
+
+  /** Who did something to the session that no line tells by itself. */
+  private noteCommand(command: string, by: string): void {
+    const said = commands[command];
+    if (said) this.note(`${by} ${said}.`);
   }
 
   private restore(items: StoredItem[]): void {

@@ -111,6 +111,8 @@ export function explainEnd(end: RelayEnd): Notice {
       action: "retry",
     };
   }
+  // The gateway's words for the caller: who ended it.
+  if (end.code === 1000 && /ended the call/.test(end.reason)) return { tone: "warning", title: end.reason, advice: "Start a new session whenever you like.", action: "retry" };
   const limit = limits.find(([pattern]) => pattern.test(end.reason));
   const advice = limit?.[1] ?? (end.reason ? `Reason: ${end.reason}.` : `The gateway closed it with code ${end.code}.`);
   return { tone: end.code === 1000 || limit ? "warning" : "error", title: "The session was ended", advice, action: "retry" };

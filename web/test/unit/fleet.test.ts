@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { changes } from "../../src/fleet/diff";
+import { takeApart } from "../../src/fleet/instructions";
 import { parseLabels, sayLabels } from "../../src/fleet/labels";
 import type { Session } from "../../src/fleet/types";
 import { audience, nodeName, progressOf, sayProgress, saySessions, sessionWord } from "../../src/fleet/words";
@@ -52,8 +54,46 @@ test("sessions in words", () => {
   assert.equal(sessionWord(session({ responding: true })).text, "Answering");
   assert.equal(sessionWord(session({ status: "ended", responding: true })).text, "Ended");
   assert.equal(sessionWord(session({ status: "created" })).text, "Opened");
-  const two = [session({}), session({ node: "http://b:1", clients: 2 })];
-  assert.equal(saySessions(two), "2 sessions with 3 clients on 2 nodes");
-  assert.equal(saySessions([...two, session({ status: "ended" })]), "2 sessions with 3 clients on 2 nodes, 1 ended");
-  assert.equal(saySessions([session({ status: "ended" })]), "None is running, 1 session has ended");
+  assert.equal(sessionWord(session({})).text, "Live");
+  assert.equal(sessionWord(session({ clients: 0 })).text, "Live, nobody attached");
+  const created_at = new Date(Date.now() - 95_000).toISOString();
+  assert.equal(sessionWord(session({ created_at, limits: { max_seconds: 100 } })).text, "Near its longest duration");
+  const totals = { status: { active: 3 }, nodes: { "http://a:1": 2, "http://b:1": 1 }, live: 3, unattended: 0, clients: 4 };
+  assert.equal(saySessions(totals), "3 sessions with 4 clients on 2 nodes");
+  assert.equal(saySessions({ ...totals, unattended: 1, status: { ended: 1 } }), "3 sessions with 4 clients on 2 nodes, 1 with nobody attached, 1 ended");
+  assert.equal(saySessions({ ...totals, live: 0, status: { ended: 1 } }), "None is running, 1 session has ended");
+});
+
+test("what changes in a text is told word by word", () => {
+  const told = changes("Be brief and kind. Speak Dutch.", "Be brief. Speak Dutch, please.").map(({ kind, text }) => `${kind}:${text}`);
+  assert.equal(told.map((t) => t.slice(t.indexOf(":") + 1)).join("").length > 0, true);
+  const rebuilt = (kind: "in" | "out") =>
+    changes("Be brief and kind. Speak Dutch.", "Be brief. Speak Dutch, please.")
+      .filter((c) => c.kind === "same" || c.kind === kind)
+      .map((c) => c.text)
+      .join("");
+  assert.equal(rebuilt("out"), "Be brief and kind. Speak Dutch.");
+  assert.equal(rebuilt("in"), "Be brief. Speak Dutch, please.");
+  const long = "word ".repeat(4_000);
+  assert.deepEqual(
+    changes(long, "short").map((c) => c.kind),
+    ["same", "out", "in"].filter((kind) => kind !== "same"),
+  );
+});
+
+test("a session's own instructions are told from the broadcasts on top of them", () => {
+  const b = (id: string, instructions: string, withdrawn_at?: string) => ({
+    id,
+    instructions,
+    mode: "append" as const,
+    by: "op",
+    created_at: "",
+    ...(withdrawn_at && { withdrawn_at }),
+  });
+  const { own, standing } = takeApart("Be brief.\n\nWe close at four.\n\nSay so.", [b("3", "Say so."), b("2", "Forget it.", "then"), b("1", "We close at four.")]);
+  assert.equal(own, "Be brief.");
+  assert.deepEqual(
+    standing.map(({ id }) => id),
+    ["1", "3"],
+  );
 });

@@ -3,7 +3,13 @@ import { type TestContext, test } from "node:test";
 import type { Store } from "../../src/fleet/store";
 import { Watch } from "../../src/fleet/watch";
 
-Object.assign(globalThis, { window: globalThis, document: Object.assign(new EventTarget(), { hidden: false }), addEventListener: () => undefined });
+Object.assign(globalThis, {
+  window: globalThis,
+  document: Object.assign(new EventTarget(), { hidden: false }),
+  addEventListener: () => undefined,
+  requestAnimationFrame: () => 0,
+  cancelAnimationFrame: () => undefined,
+});
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
@@ -38,7 +44,7 @@ function gateway(t: TestContext) {
   let turns = 0;
   const watch = new Watch(store, "a", "sk-a", () => turns++);
   t.after(() => watch.close());
-  const said = () => watch.conversation.entries.value.map((e) => `${e.role} ${e.state}: ${e.parts.join(" ")}`);
+  const said = () => watch.conversation.current.map((e) => `${e.role} ${e.state}: ${e.parts.join(" ")}`);
   const over = () => {
     answer = () => new Response(null, { status: 204 });
   };
