@@ -119,6 +119,8 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
+	case session.CheckBody(raw) != nil:
+		g.fail(c, session.CheckBody(raw))
 	case strict.Repeated(raw) != "":
 		g.fail(c, &session.InvalidError{Field: strict.Repeated(raw), Detail: "is given twice"})
 	default:

@@ -16,6 +16,7 @@ type ack struct {
 	settle  func(reply) // called once, under the controller's lock: it must not wait
 	at      time.Time   // when it was added
 	refusal string      // code of an error that answers nothing else; "" if there is none
+	behind  int64       // how many responses had begun before the item that this is about was there
 
 	instructs bool // an update of a client's that sets the instructions
 }

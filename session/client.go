@@ -119,8 +119,7 @@ func (cl *client) read() error {
 		no := cl.admit(len(f.Payload()))
 		switch {
 		case no != nil && err == nil && !no.silent:
-			h, _ := cl.scan.check(f.Payload()) // what cannot be read has no event_id
-			no.eventID = h.eventID
+			no.eventID = eventID(f.Payload())
 		case no != nil:
 		case err == nil:
 			no = cl.take(f, cl.conn.Buffered())
@@ -198,7 +197,7 @@ func (cl *client) refuse(no *refusal) {
 func (cl *client) take(f Frame, more bool) *refusal {
 	h, err := cl.scan.check(f.Payload())
 	if err != nil {
-		return &refusal{code: "invalid_json", message: err.Error()}
+		return &refusal{code: "invalid_json", message: err.Error(), eventID: eventID(f.Payload())}
 	}
 	if no := cl.judge(h, f.Payload()); no != nil {
 		return no
@@ -206,6 +205,12 @@ func (cl *client) take(f Frame, more bool) *refusal {
 	cl.c.mu.Lock()
 	defer cl.c.mu.Unlock()
 	return cl.passLocked(f, h, more)
+}
+
+// eventID is that of an event that is not passed on, if it can be read.
+func eventID(event []byte) []byte {
+	h, _ := peek(event)
+	return h.eventID
 }
 
 // refusal is why an event goes no further.

@@ -31,7 +31,7 @@ func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err
 		kind = "output_text"
 	}
 	itemID = NewID("item_")
-	err = c.addItem(ctx, object{
+	behind, err := c.addItem(ctx, object{
 		"id": itemID, "type": "message", "role": m.Role,
 		"content": []object{{"type": kind, "text": m.Text}},
 	})
@@ -39,7 +39,7 @@ func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err
 		return itemID, err
 	}
 	if m.Respond {
-		err = c.respond(ctx)
+		err = c.respond(ctx, behind)
 	}
 	c.kept(ctx)
 	return itemID, err
@@ -53,13 +53,13 @@ func (c *Controller) FunctionResult(ctx context.Context, callID, output string) 
 		return "", err
 	}
 	itemID = NewID("item_")
-	err = c.addItem(ctx, object{"id": itemID, "type": "function_call_output", "call_id": callID, "output": output})
+	behind, err := c.addItem(ctx, object{"id": itemID, "type": "function_call_output", "call_id": callID, "output": output})
 	if err != nil {
 		c.unanswer(callID)
 		return "", err
 	}
 	if c.followCall(callID) {
-		err = c.respond(ctx)
+		err = c.respond(ctx, behind)
 	}
 	c.kept(ctx)
 	return itemID, err
@@ -189,28 +189,25 @@ func (c *Controller) ClearAudio(ctx context.Context) error {
 	return err
 }
 
-func (c *Controller) addItem(ctx context.Context, item object) error {
+// addItem returns how many responses had begun when the upstream acknowledged the item: those
+// that begin later know of it.
+func (c *Controller) addItem(ctx context.Context, item object) (behind int64, err error) {
 	k := &ack{eventID: NewID(ownPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
-	_, err := c.ask(ctx, k, object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
-	return err
+	_, err = c.ask(ctx, k, object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
+	return k.behind, err
 }
 
-// respond asks for a response now, or when the active one has ended, or when there is an
-// upstream again.
-func (c *Controller) respond(ctx context.Context) error {
-	c.mu.Lock()
-	if c.turn.active != "" || c.up.lost && !c.frozen {
-		c.turn.wanted = true
-		c.mu.Unlock()
+// respond asks for a response to an item that the responses up to the n-th know nothing of: now,
+// or when the active one has ended, or when there is an upstream again. A later one is the answer.
+func (c *Controller) respond(ctx context.Context, behind int64) error {
+	if !c.toRequest(behind) {
 		return nil
 	}
-	c.turn.requested = time.Now()
-	c.mu.Unlock()
-	k := &ack{eventID: NewID(ownPrefix), typ: "response.created", refusal: alreadyActive}
+	k := &ack{eventID: NewID(ownPrefix), typ: "response.created", refusal: alreadyActive, behind: behind}
 	_, err := c.ask(ctx, k, object{"type": "response.create", "event_id": k.eventID})
 	var refused *UpstreamError
 	if errors.As(err, &refused) && refused.Code == alreadyActive {
-		return nil // somebody was quicker; it is asked for again when that response ends
+		return nil // somebody was quicker, see observeError
 	}
 	if errors.Is(err, ErrUpstreamLost) {
 		return nil // the next one is asked
@@ -219,6 +216,21 @@ func (c *Controller) respond(ctx context.Context) error {
 		return ErrLeaseLost // not all of what was asked was left undone
 	}
 	return err
+}
+
+// toRequest reports whether a response is to be requested now.
+func (c *Controller) toRequest(behind int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.turn.begun > behind:
+		return false
+	case c.turn.active != "" || c.up.lost && !c.frozen:
+		c.turn.wanted = true
+		return false
+	}
+	c.turn.requested = time.Now()
+	return true
 }
 
 func (c *Controller) sendResponseCreate(eventID string) {
@@ -240,7 +252,12 @@ func (c *Controller) inquire(ctx context.Context, k *ack, event object) ([]byte,
 	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, ErrTimeout)
 	defer cancel()
 	result := make(chan reply, 1)
-	k.settle = func(r reply) { result <- reply{bytes.Clone(r.raw), r.err} }
+	k.settle = func(r reply) {
+		if k.itemID != "" {
+			k.behind = c.turn.begun
+		}
+		result <- reply{bytes.Clone(r.raw), r.err}
+	}
 	if err := c.post(k, event); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,9 @@ package session
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"time"
 )
 
@@ -15,6 +18,7 @@ const (
 
 // Notice tells the application what happened in a session.
 type Notice struct {
+	ID      string            `json:"-"` // the same for the same fact, however often and by whichever node it is told
 	Type    string            `json:"type"`
 	Session ID                `json:"session_id"`
 	Key     string            `json:"key"`
@@ -31,6 +35,8 @@ type Call struct {
 	ID        string `json:"call_id"`
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"` // JSON, as the model wrote it
+
+	item string // ID of the call's item
 }
 
 // noticesWaiting is how many notices may wait for HubOptions.Notify; more are let go and counted.
@@ -42,11 +48,22 @@ func (c *Controller) noticeLocked(n Notice) {
 		return
 	}
 	n.Session, n.Key, n.Labels, n.At = c.id, c.spec.Key, c.spec.Labels, time.Now()
+	n.ID = c.noticeID(n)
 	select {
 	case c.node.notices <- n:
 	default:
 		c.node.stats.NoticesLost.Add(1)
 	}
+}
+
+// noticeID names what a notice is about.
+func (c *Controller) noticeID(n Notice) string {
+	fact := fmt.Sprintf("%s %d %s", c.id, c.created.UnixNano(), n.Type)
+	if n.Call != nil {
+		fact += " " + n.Call.item + " " + n.Call.ID
+	}
+	sum := sha256.Sum256([]byte(fact))
+	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
 // noticeEndLocked tells that the session is over and how.

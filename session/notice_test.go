@@ -23,7 +23,7 @@ func TestNotices(t *testing.T) {
 	c, up := fx.open(session.Spec{Key: "k"})
 	expect(session.NoticeStarted)
 	send(t, up, `{"type":"conversation.item.done","event_id":"e","item":{"id":"i","type":"function_call","status":"completed","name":"weather","call_id":"call_1","arguments":"{\"city\":\"Bonn\"}"}}`)
-	if n := expect(session.NoticeToolCall); n.Call == nil || *n.Call != (session.Call{ID: "call_1", Name: "weather", Arguments: `{"city":"Bonn"}`}) {
+	if n := expect(session.NoticeToolCall); n.Call == nil || n.Call.ID != "call_1" || n.Call.Name != "weather" || n.Call.Arguments != `{"city":"Bonn"}` || n.ID == "" {
 		t.Errorf("call %+v", n.Call)
 	}
 	if err := c.End(t.Context(), session.Ending{Reason: "done"}); err != nil {

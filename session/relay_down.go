@@ -199,8 +199,8 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 			return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
 		}
 	}
-	if e.Code == alreadyActive {
-		c.turn.wanted = true
+	if e.Code == alreadyActive && k != nil && c.turn.begun <= k.behind {
+		c.turn.wanted = true // the active one knows nothing of the item that is to be answered
 	}
 	return true
 }
@@ -221,7 +221,7 @@ func (c *Controller) observeItem(typ string, raw []byte, first bool) {
 	c.saveItem(it, after)
 	if typ == "conversation.item.done" && it.Type == "function_call" && it.whole() && !it.noticed {
 		it.noticed = true
-		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments}})
+		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, item: it.ID}})
 	}
 	c.acks.done("conversation.item.added", it.ID, raw)
 }
@@ -253,8 +253,9 @@ func (c *Controller) observeCreated(raw []byte) {
 	if rate := bytesPerSecond(r.format); r.format.Exists() && rate != c.up.rate {
 		c.turn.pace(r.id, rate)
 	}
-	if !r.apart {
-		c.turn.active, c.turn.produced = cmp.Or(r.id, unnamed), false
+	if id := cmp.Or(r.id, unnamed); !r.apart && id != c.turn.active {
+		c.turn.active, c.turn.produced = id, false
+		c.turn.begun++
 	}
 	c.status = StatusActive
 	c.acks.done("response.created", "", raw)

@@ -5,22 +5,25 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"hash/maphash"
 	"math/bits"
 )
 
-// Bounds of a client's event; tool schemas stay well below. Keys are compared with each
-// other, so their number is what a hostile event would cost.
+// Bounds of a client's event and of a REST body; tool schemas stay well below. Keys are
+// compared with each other, so their number is what a hostile event would cost.
 const (
-	maxDepth = 64
-	maxKeys  = 256 // in one object
+	maxDepth = 128
+	maxKeys  = 1024  // in one object
+	anyDepth = 10000 // of the upstream's events: what encoding/json takes
 )
 
 var (
 	errNotObject = errors.New("event is not a JSON object")
 	errSyntax    = errors.New("event is not valid JSON")
-	errDepth     = errors.New("event is nested too deeply")
+	errDepth     = fmt.Errorf("event is nested more than %d levels deep", maxDepth)
 	errNoType    = errors.New("event has no type")
-	errKeys      = errors.New("event has an object with more than 256 keys")
+	errKeys      = fmt.Errorf("event has an object with more than %d keys", maxKeys)
 	errDuplicate = errors.New("event has the same key twice in one object")
 )
 
@@ -44,6 +47,27 @@ type scanner struct {
 	i     int
 	trust bool
 	keys  [][]byte // of all objects that are open, innermost last
+	sums  []uint64 // their hashes
+}
+
+// keySeed is of the hashes of keys: who sends them does not know it.
+var keySeed = maphash.MakeSeed()
+
+// CheckBody refuses a REST body that is nested more deeply, or has more keys in an object, than
+// an event may. *InvalidError names the limit.
+func CheckBody(body []byte) error {
+	s := scanner{b: body}
+	switch err := s.value(0); {
+	case errors.Is(err, errDepth):
+		return &InvalidError{Field: "body", Detail: fmt.Sprintf("is nested more than %d levels deep", maxDepth)}
+	case errors.Is(err, errKeys):
+		return &InvalidError{Field: "body", Detail: fmt.Sprintf("has an object with more than %d keys", maxKeys)}
+	}
+	return nil
+}
+
+func (s *scanner) tooDeep(depth int) bool {
+	return depth > maxDepth && !s.trust || depth > anyDepth
 }
 
 // check reads an event of a client's and accepts just what any other JSON parser
@@ -54,7 +78,7 @@ func (s *scanner) check(b []byte) (head, error) {
 }
 
 func (s *scanner) event(b []byte) (head, error) {
-	s.b, s.i, s.keys = b, 0, s.keys[:0]
+	s.b, s.i, s.keys, s.sums = b, 0, s.keys[:0], s.sums[:0]
 	s.space()
 	if s.peek() != '{' {
 		if json.Valid(b) {
@@ -123,7 +147,7 @@ func (s *scanner) value(depth int) error {
 
 // object walks an object and fills h, if there is one, from its fields.
 func (s *scanner) object(depth int, h *head) error {
-	if depth > maxDepth {
+	if s.tooDeep(depth) {
 		return errDepth
 	}
 	s.i++
@@ -149,7 +173,7 @@ func (s *scanner) object(depth int, h *head) error {
 			return err
 		}
 		if s.take('}') {
-			s.keys = s.keys[:first]
+			s.keys, s.sums = s.keys[:first], s.sums[:first]
 			return nil
 		}
 		if !s.take(',') {
@@ -164,12 +188,13 @@ func (s *scanner) unique(key []byte, first int) ([]byte, error) {
 	if len(s.keys)-first == maxKeys {
 		return nil, errKeys
 	}
-	for _, k := range s.keys[first:] {
-		if bytes.Equal(k, key) {
+	sum := maphash.Bytes(keySeed, key)
+	for i, other := range s.sums[first:] {
+		if other == sum && bytes.Equal(s.keys[first+i], key) {
 			return nil, errDuplicate
 		}
 	}
-	s.keys = append(s.keys, key)
+	s.keys, s.sums = append(s.keys, key), append(s.sums, sum)
 	return key, nil
 }
 
@@ -198,7 +223,7 @@ func (s *scanner) field(key []byte, depth int, h *head) error {
 }
 
 func (s *scanner) array(depth int) error {
-	if depth > maxDepth {
+	if s.tooDeep(depth) {
 		return errDepth
 	}
 	s.i++

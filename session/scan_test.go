@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -34,10 +35,33 @@ func TestCheckRefuses(t *testing.T) {
 		{`{"s":"\x"}`, errSyntax},
 		{`{"s":"\u12g4"}`, errSyntax},
 		{"{\"s\":\"a\nb\"}", errSyntax},
-		{`{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`, errDepth},
+		{`{"a":` + strings.Repeat("[", 127) + strings.Repeat("]", 127) + `}`, nil},
+		{`{"a":` + strings.Repeat("[", 128) + strings.Repeat("]", 128) + `}`, errDepth},
+		{keys(1024), nil},
+		{keys(1025), errKeys},
+		{`{"a":` + keys(1024) + `,"b":` + keys(1024) + `}`, nil},
 	} {
 		if _, err := check([]byte(c.in)); !errors.Is(err, c.want) {
 			t.Errorf("check(%.60q) = %v, want %v", c.in, err, c.want)
+		}
+	}
+}
+
+// keys is an object with so many.
+func keys(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"k%d":0`, i)
+	}
+	return "{" + b.String()[1:] + "}"
+}
+
+// What the upstream says is read however deep it nests, as far as anything else can read it.
+func TestUpstreamMayNest(t *testing.T) {
+	for depth, deep := range map[int]bool{60: false, 200: false, 9000: false, 20000: true} {
+		event := `{"type":"session.updated","event_id":"e","session":` + strings.Repeat(`{"a":[`, depth/2) + strings.Repeat(`]}`, depth/2) + `}`
+		if h, err := peek([]byte(event)); deep != (err != nil) || !deep && string(h.eventID) != "e" {
+			t.Errorf("%d levels: %s, %v", depth, h.eventID, err)
 		}
 	}
 }

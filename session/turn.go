@@ -11,6 +11,7 @@ import (
 // "none") do not count.
 type turn struct {
 	active    string    // ID of the active response, "" for none
+	begun     int64     // responses of the conversation that have begun
 	wanted    bool      // the application asked for a response; it is due when the active one ends
 	answered  bool      // a function call of the active one was answered; one is due when it ends, if all are
 	requested time.Time // when a response was last asked for that has not begun; zero: none

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,12 +150,12 @@ func (s *Office) work(ctx context.Context) {
 func (s *Office) Drain() { s.changes.Close() }
 
 // Publish passes an event of this gateway's own, such as a session's life, on to subscribers. It returns once the event
-// is kept; if nobody wants it, at once.
-func (s *Office) Publish(ctx context.Context, eventType string, data any) error {
+// is kept; if nobody wants it, at once. An event of the same id is kept once; "" is an id of its own.
+func (s *Office) Publish(ctx context.Context, id, eventType string, data any) error {
 	if !s.fanout.Wanted(eventType) {
 		return nil
 	}
-	_, err := s.intake.put(ctx, fanout.NewEvent(eventType, data))
+	_, err := s.intake.put(ctx, fanout.NewEvent(cmp.Or(id, fanout.NewID()), eventType, data))
 	return err
 }
 

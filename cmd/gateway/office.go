@@ -36,7 +36,7 @@ func (c *config) openAI() openai.Client {
 // tell passes what happens in sessions on to subscribers.
 func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, session.Notice) {
 	return func(ctx context.Context, n session.Notice) {
-		if err := office.Publish(context.WithoutCancel(ctx), n.Type, n); err != nil {
+		if err := office.Publish(context.WithoutCancel(ctx), n.ID, n.Type, n); err != nil {
 			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "err", err)
 		}
 	}

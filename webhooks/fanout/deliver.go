@@ -154,7 +154,7 @@ func (f *Fanout) Test(ctx context.Context, id string) (Tried, error) {
 		return Tried{}, err
 	}
 	start := time.Now()
-	event := NewEvent(testType, map[string]string{"subscription_id": id})
+	event := NewEvent(NewID(), testType, map[string]string{"subscription_id": id})
 	status, err := f.send(ctx, s, event.ID, event.Body)
 	tried := Tried{Delivered: err == nil, StatusCode: status, Ms: time.Since(start).Milliseconds()}
 	if err != nil {
@@ -163,14 +163,17 @@ func (f *Fanout) Test(ctx context.Context, id string) (Tried, error) {
 	return tried, nil
 }
 
+// NewID is that of an event that nobody else tells of.
+func NewID() string { return "msg_" + strings.ToLower(rand.Text()) }
+
 // NewEvent makes an event of this gateway's own, in the form that Standard Webhooks recommends. Data must be something
 // that encodes to JSON.
-func NewEvent(eventType string, data any) queue.Item {
+func NewEvent(id, eventType string, data any) queue.Item {
 	body, err := json.Marshal(map[string]any{
 		"type": eventType, "timestamp": time.Now().UTC().Format(time.RFC3339Nano), "data": data,
 	})
 	if err != nil {
 		panic("fanout: event data does not encode: " + err.Error())
 	}
-	return queue.Item{ID: "msg_" + strings.ToLower(rand.Text()), Topic: eventType, Origin: queue.FromGateway, Body: body}
+	return queue.Item{ID: id, Topic: eventType, Origin: queue.FromGateway, Body: body}
 }
