@@ -25,7 +25,9 @@ func TestShapeOfBodies(t *testing.T) {
 		return `{"type":"function","name":"f","description":"d","parameters":{"type":"object","properties":{` + strings.Join(keys[:n], ",") + `}}}`
 	}
 	create := func(tool string) string { return `{"config":{"tools":[` + tool + `]}}` }
-	secret := func(tool string) string { return `{"session":{"type":"realtime","model":"gpt-realtime","tools":[` + tool + `]}}` }
+	secret := func(tool string) string {
+		return `{"session":{"type":"realtime","model":"gpt-realtime","tools":[` + tool + `]}}`
+	}
 	for path, body := range map[string]func(string) string{"/realtime/sessions": create, "/v1/realtime/client_secrets": secret} {
 		for name, c := range map[string]struct {
 			tool string
