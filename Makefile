@@ -124,6 +124,17 @@ test-browser: bin/switchboard bin/tally ## The pages in Chromium
 	@echo "== the pages in Chromium"
 	@cd web && $(SPEC) $(NPM) run test:browser | ../$(TALLY) ../$(COUNTS)/browser
 
+# A folder or a .tgz in the form of https://vuln.go.dev; empty asks there.
+VULNDB ?=
+
+.PHONY: vuln
+vuln: ## Known vulnerabilities, by govulncheck (VULNDB=folder or .tgz of a database; without it, that of vuln.go.dev)
+	@echo "== govulncheck"
+	@db="$(VULNDB)"; case "$$db" in \
+	  *.tgz | *.tar.gz) rm -rf .cache/vulndb; mkdir -p .cache/vulndb; tar -xzf "$$db" -C .cache/vulndb; db=.cache/vulndb;; esac; \
+	[ -z "$$db" ] || [ -d "$$db" ] || { echo "VULNDB: there is no folder $$db" >&2; exit 1; }; \
+	$(TOOL) govulncheck $$([ -z "$$db" ] || echo "-db=file://$$(cd "$$db" && pwd)") $(TAGS) ./...
+
 .PHONY: bench
 bench: build ## Measure against nginx, and the intake of webhooks; write docs/benchmarks.md (11 minutes, an idle machine)
 	@.ci/needs redis-server=redis-server nginx=nginx
