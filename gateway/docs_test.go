@@ -91,7 +91,7 @@ func TestDocsShowHowToCallEveryOperation(t *testing.T) {
 	}
 	for _, article := range articles {
 		id, _, _ := strings.Cut(strings.TrimPrefix(article, `"`), `"`)
-		socket := strings.Contains(article, "(WebSocket)")
+		socket := strings.Contains(article, "<b>101</b>")
 		if strings.Contains(article, "<code>curl ") == socket {
 			t.Errorf("%s: socket %v, but its example says otherwise", id, socket)
 		}
