@@ -62,6 +62,9 @@ type config struct {
 	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Largest request body."`
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Largest message of a client."`
 
+	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
+	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
+
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
 	demoKey              string            // made by --demo
@@ -115,6 +118,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
 	case c.BodyBytes < 1024 || c.FrameBytes < 1024:
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
+	case c.SessionClients < 1 || c.TokenClients < 1:
+		return errors.New("--session-clients and --token-clients: must be at least 1")
 	case min(c.MaxSeconds, c.IdleSeconds, c.MaxTokens, c.KeyTokens, c.KeySeconds, int64(c.KeySessions)) < 0:
 		return errors.New("limits must not be negative; 0 is no limit")
 	case max(c.MaxSeconds, c.IdleSeconds) > 365*24*60*60:
