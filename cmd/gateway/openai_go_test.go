@@ -163,7 +163,7 @@ func (s *sdk) interruption() {
 	delta := s.until("response.output_audio.delta").AsResponseAudioDeltaEvent()
 	s.speak()
 	s.until("input_audio_buffer.speech_started")
-	// StatusDetails has the type of a string in openai-go 3.96; it holds the object's JSON.
+	// StatusDetails has the type of a string in openai-go 3.99; it holds the object's JSON.
 	if r := s.done("cancelled"); !strings.Contains(r.RawJSON(), `"turn_detected"`) {
 		s.t.Errorf("cancelled: %s", r.RawJSON())
 	}
