@@ -53,6 +53,7 @@ func explain(doc *huma.OpenAPI) {
 	texts := map[string]string{
 		"create-session":       "Opens a session with the upstream and answers when it is ready: after session.created and, with a config, session.updated. The client secret is for the browser; it may attach to this session and nothing else.",
 		"list-sessions":        "An app key sees its own sessions, an operator key all of them, on whichever node they run. Ended sessions stay listed for a day. Filters select through an index: a page is empty only if no session matches.",
+		"get-usage":            "Of responses and transcriptions, counted within seconds. An operator key sees all API keys, an app key itself.",
 		"get-session":          "Also of a session that has ended.",
 		"update-session":       "Answers with the effective session once the upstream has acknowledged the change; 422 with the upstream's own error when it refused, and then nothing has changed.",
 		"end-session":          "Clients are closed with 1000. The record says who ended it (ended_by, reason). Ending a session that has ended answers the same.",

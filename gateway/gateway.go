@@ -67,6 +67,10 @@ type Options struct {
 
 	Broadcasts Broadcasts // nil: there are no routes for them
 
+	// Spending has what sessions used by day, also by the values of the labels CostLabels; nil: there is no route for it.
+	Spending   Spending
+	CostLabels []string
+
 	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
 	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
 	// ask for no key but by auth, which lets keys of at least a role through. Who says whose

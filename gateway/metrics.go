@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"runtime"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -60,6 +61,7 @@ func newStats(hub Hub) *stats {
 	one("journal_pending", "Changes not yet written to the store.", gauge, func(v session.Stats) float64 { return float64(v.JournalPending) })
 	one("journal_dropped_total", "Log events let go while the store was away.", counter, func(v session.Stats) float64 { return float64(v.JournalDropped) })
 	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v session.Stats) float64 { return v.StoreAway.Seconds() })
+	one("cost_unknown_total", "Responses and transcriptions of models without a price.", counter, func(v session.Stats) float64 { return float64(v.Costs.Unknown) })
 	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v session.Stats) float64 { return v.LeaseAge.Seconds() })
 	return s
 }
@@ -74,11 +76,42 @@ func buildInfo(version string) prometheus.Collector {
 	return g
 }
 
+// What this node's sessions have cost. There are as many values as models with a price, API keys
+// and, of the labels that the configuration names, 1,000 each.
+var (
+	costOfModel = prometheus.NewDesc("switchboard_cost_usd_total", "What responses and transcriptions cost, by model.", []string{"model"}, nil)
+	costOfKey   = prometheus.NewDesc("switchboard_key_cost_usd_total", "What responses and transcriptions cost, by API key.", []string{"key"}, nil)
+	costOfLabel = prometheus.NewDesc("switchboard_label_cost_usd_total", "What responses and transcriptions cost, by the labels of --cost-labels.", []string{"label", "value"}, nil)
+)
+
+func collectCosts(out chan<- prometheus.Metric, costs session.Costs) {
+	put := func(d *prometheus.Desc, usd float64, with ...string) {
+		for i := range with {
+			with[i] = strings.ToValidUTF8(with[i], "\uFFFD")
+		}
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, usd, with...)
+	}
+	for model, usd := range costs.Models {
+		put(costOfModel, usd, model)
+	}
+	for key, usd := range costs.Keys {
+		put(costOfKey, usd, key)
+	}
+	for label, values := range costs.Labels {
+		for value, usd := range values {
+			put(costOfLabel, usd, label, value)
+		}
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (s *stats) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range s.numbers {
 		out <- n.desc
 	}
+	out <- costOfModel
+	out <- costOfKey
+	out <- costOfLabel
 }
 
 // Collect implements prometheus.Collector.
@@ -87,4 +120,5 @@ func (s *stats) Collect(out chan<- prometheus.Metric) {
 	for _, n := range s.numbers {
 		out <- prometheus.MustNewConstMetric(n.desc, n.kind, n.of(v), n.with...)
 	}
+	collectCosts(out, v.Costs)
 }

@@ -134,6 +134,9 @@ func (g *Gateway) route() error {
 	api.GET(sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
 
+	if g.Spending != nil {
+		g.routeUsage()
+	}
 	if g.Broadcasts != nil {
 		g.routeBroadcasts(e)
 	}
@@ -266,7 +269,7 @@ func tagOf(path string) string {
 		return "Broadcasts"
 	case strings.HasPrefix(path, apiKeys):
 		return "API keys"
-	case path == sessions, path == sessions+"/{id}":
+	case path == sessions, path == sessions+"/{id}", path == usagePath:
 		return "Sessions"
 	case strings.HasSuffix(path, "/items"), strings.HasSuffix(path, "/events"), strings.HasSuffix(path, "/relay"):
 		return "Conversation"

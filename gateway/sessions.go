@@ -25,7 +25,7 @@ type CreateBody struct {
 type LimitsBody struct {
 	MaxSeconds  int64 `json:"max_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds from creation to the end"`
 	IdleSeconds int64 `json:"idle_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds without an event from a client or the application"`
-	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"Sum of the responses' total tokens"`
+	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"Tokens of responses and transcriptions"`
 }
 
 // Created answers a session's creation.

@@ -77,12 +77,9 @@ func (h *Hub) bury(ctx context.Context, r Record, lease Lease, why string) error
 	if err := h.node.journal.flush(ctx); err != nil {
 		return fmt.Errorf("claim: %w", err)
 	}
-	err := h.node.Directory.Release(ctx, lease)
 	h.endGrants(ctx, r.ID)
-	if h.node.Meter != nil {
-		err = errors.Join(err, h.node.Meter.Close(ctx, r.Key, r.ID))
-	}
-	return errors.Join(ErrEnded, err)
+	h.meterEnd(ctx, r.Key, spentOf(r, h.node.CostLabels))
+	return errors.Join(ErrEnded, h.node.Directory.Release(ctx, lease))
 }
 
 // kept reads a session out of the store.
@@ -147,7 +144,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		ID: r.ID, Key: r.Key, Labels: r.Labels, Limits: r.Limits, Policy: r.Policy,
 		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
 	}, lease)
-	c.created, c.usage, c.status, c.state = r.CreatedAt, r.Usage, r.Status, stateOpen
+	c.created, c.usage, c.cost, c.status, c.state = r.CreatedAt, r.Usage, r.Cost, r.Status, stateOpen
 	c.joined = r.Status == StatusActive
 	c.overlay = r.Overlay
 	c.logID.follow(s.LogID)

@@ -17,17 +17,18 @@ import (
 // no hand-over between goroutines (docs/decisions/0003-one-lock-a-session.md).
 type Controller struct {
 	// Set by newController, never changed.
-	id      ID
-	spec    Spec
-	lease   Lease
-	node    *node
-	created time.Time
-	leased  int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
-	life    context.Context // done when reason is set
-	over    context.CancelFunc
-	hungUp  chan struct{} // closed when run has closed all connections
-	gone    chan struct{} // closed when all of run is done
-	update  chan struct{} // holds one: an update of the application's is under way
+	id       ID
+	spec     Spec
+	lease    Lease
+	node     *node
+	created  time.Time
+	admitted bool            // the meter was told that it runs; the starter's, before run
+	leased   int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
+	life     context.Context // done when reason is set
+	over     context.CancelFunc
+	hungUp   chan struct{} // closed when run has closed all connections
+	gone     chan struct{} // closed when all of run is done
+	update   chan struct{} // holds one: an update of the application's is under way
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -43,10 +44,9 @@ type Controller struct {
 	renewAt    time.Time // from when the leg is replaced at a quiet moment
 	renewBy    time.Time // and by when at any
 	clients    []*client
-	allowances map[string]*allowance // of tokens whose clients are here, or were a moment ago
-	speaker    *client               // the one whose audio goes in
-	spoke      time.Time             // when it last sent audio
-	controlled time.Time             // last event of a client that was no audio
+	speaker    *client   // the one whose audio goes in
+	spoke      time.Time // when it last sent audio
+	controlled time.Time // last event of a client that was no audio
 	conv       conversation
 	turn       turn
 	facts      facts
@@ -54,6 +54,9 @@ type Controller struct {
 	acks       acks
 	requests   requests
 	usage      Usage
+	cost       Cost
+	unmetered  []expense // that are not in the node's sums
+	metered    metered
 	history    history
 	withheld   withholding
 	tail       history // input audio that the upstream has not made an item of
@@ -159,21 +162,6 @@ func (c *Controller) checkTime(now time.Time) time.Duration {
 // span is a number of seconds, or as many of them as a Duration holds.
 func span(seconds int64) time.Duration {
 	return time.Duration(min(seconds, int64(math.MaxInt64/time.Second))) * time.Second
-}
-
-// limits are the session's own where set, else the node's.
-func (c *Controller) limits() Limits {
-	l, d := c.spec.Limits, c.node.Defaults
-	if l.MaxSeconds == 0 {
-		l.MaxSeconds = d.MaxSeconds
-	}
-	if l.IdleSeconds == 0 {
-		l.IdleSeconds = d.IdleSeconds
-	}
-	if l.MaxTokens == 0 {
-		l.MaxTokens = d.MaxTokens
-	}
-	return l
 }
 
 // End ends the session and waits until it is over and recorded. ErrMoved, ErrLeaseLost: it goes
@@ -283,7 +271,7 @@ func (c *Controller) recordLocked() Record {
 		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
 		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session,
-		Usage: c.usage, Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
+		Usage: c.usage, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}
 	if c.status == StatusEnded {

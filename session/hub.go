@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchboard/session/contain"
+	"switchboard/session/price"
 )
 
 // HubOptions says what a node's sessions work with. Dialer, Store and Directory are
@@ -36,21 +37,22 @@ type HubOptions struct {
 	Notify func(ctx context.Context, n Notice)
 
 	Defaults  Limits                     // for sessions that set none
-	KeyLimits func(key string) KeyLimits // nil: none
+	Caps      Limits                     // that no session may exceed; a zero field is none
+	KeyLimits func(key string) KeyLimits // asked anew each time; nil: none
 
-	Lease       time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
-	OpenTimeout time.Duration // until a new session must be ready; 15 s
-	AckTimeout  time.Duration // until the upstream must have answered a command; 10 s
-	StallLimit  time.Duration // how long a peer may refuse to take what waits; 15 s
-	ClientQueue int           // bytes that may wait for one client; 4 MiB
+	Prices     price.Table // what models cost
+	CostLabels []string    // names of the labels by whose values usage is summed
 
-	SessionClients int           // clients of one session at once; 64
-	TokenClients   int           // and of those, with the same token; 8
-	UpstreamQueue  int           // bytes that may wait for the upstream; 2 MiB
-	ResumeBytes    int           // memory of one session's history; 2 MiB
-	ResumeWindow   time.Duration // age of one session's history; 60 s
-	JournalBytes   int           // log events that may wait while the store is away; 64 MiB
-	DrainLimit     time.Duration // for handing over all sessions when the node stops; 20 s
+	Lease         time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
+	OpenTimeout   time.Duration // until a new session must be ready; 15 s
+	AckTimeout    time.Duration // until the upstream must have answered a command; 10 s
+	StallLimit    time.Duration // how long a peer may refuse to take what waits; 15 s
+	ClientQueue   int           // bytes that may wait for one client; 4 MiB
+	UpstreamQueue int           // bytes that may wait for the upstream; 2 MiB
+	ResumeBytes   int           // memory of one session's history; 2 MiB
+	ResumeWindow  time.Duration // age of one session's history; 60 s
+	JournalBytes  int           // log events that may wait while the store is away; 64 MiB
+	DrainLimit    time.Duration // for handing over all sessions when the node stops; 20 s
 }
 
 // KeyLimits bound what one API key may use. Zero fields are no limit.
@@ -78,8 +80,6 @@ func (o *HubOptions) setDefaults() {
 	duration(&o.ResumeWindow, time.Minute)
 	duration(&o.DrainLimit, 20*time.Second)
 	size(&o.ClientQueue, 4<<20)
-	size(&o.SessionClients, 64)
-	size(&o.TokenClients, 8)
 	size(&o.UpstreamQueue, 2<<20)
 	size(&o.ResumeBytes, 2<<20)
 	size(&o.JournalBytes, 64<<20)
@@ -98,6 +98,7 @@ type node struct {
 	stats   counters
 	renewed renewal
 	notices chan Notice
+	spent   chan struct{}     // holds one: something was used
 	left    func(*Controller) // called once by each controller at its very end
 }
 
@@ -115,13 +116,15 @@ type Hub struct {
 	draining bool
 	closed   bool
 	heard    standing // broadcasts so far
+	owed     []owed   // ended sessions that are not counted yet
+	costs    Costs
 }
 
 // NewHub returns a hub whose Run has to be called before sessions are created.
 func NewHub(o HubOptions) *Hub {
 	o.setDefaults()
-	h := &Hub{running: make(map[ID]*Controller), reserved: make(map[ID]bool), started: time.Now()}
-	h.node = &node{HubOptions: o, left: h.remove, notices: make(chan Notice, noticesWaiting)}
+	h := &Hub{running: make(map[ID]*Controller), reserved: make(map[ID]bool), started: time.Now(), costs: newCosts()}
+	h.node = &node{HubOptions: o, left: h.remove, notices: make(chan Notice, noticesWaiting), spent: make(chan struct{}, 1)}
 	h.node.journal = newJournal(o.Store, o.Logger, o.JournalBytes, h.lose)
 	h.node.renewed.at.Store(sinceStart())
 	return h
@@ -140,6 +143,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	keep(background, "journal", h.node.journal.run)
 	keep(renewing, "lease renewal", h.renew)
 	keep(renewing, "lease watch", h.watchLeases)
+	keep(renewing, "metering", h.meter)
 	keep(ctx, "broadcasts", h.follow)
 	keep(background, "notices", h.node.notify)
 	contain.Keep(ctx, h.node.Logger, "orphans", func() { h.sweep(ctx) })
@@ -173,6 +177,9 @@ func (h *Hub) Create(ctx context.Context, spec Spec) (*Controller, error) {
 	if !spec.ID.Valid() {
 		return nil, &InvalidError{Field: "session_id", Detail: "must be 1 to 64 characters of A–Z a–z 0–9 _ -"}
 	}
+	if err := h.node.Caps.check(spec.Limits); err != nil {
+		return nil, err
+	}
 	if err := h.reserve(spec.ID); err != nil {
 		return nil, err
 	}
@@ -197,7 +204,7 @@ func (h *Hub) Create(ctx context.Context, spec Spec) (*Controller, error) {
 }
 
 func (h *Hub) start(ctx context.Context, c *Controller) error {
-	if err := h.admit(ctx, &c.spec); err != nil {
+	if err := h.admit(ctx, c); err != nil {
 		return err
 	}
 	err := errCrashed
@@ -257,46 +264,6 @@ func (h *Hub) unreserve(id ID) {
 	delete(h.reserved, id)
 }
 
-// admit checks the key's limits and narrows the session's to what is left of them.
-func (h *Hub) admit(ctx context.Context, s *Spec) error {
-	k := h.node.KeyLimits(s.Key)
-	if h.node.Meter == nil || k == (KeyLimits{}) {
-		return nil
-	}
-	tokens, seconds, err := h.node.Meter.Used(ctx, s.Key)
-	if err != nil {
-		return fmt.Errorf("read usage of key: %w", err)
-	}
-	if s.Limits.MaxTokens, err = left("key_tokens", k.Tokens, tokens, s.Limits.MaxTokens); err != nil {
-		return err
-	}
-	if s.Limits.MaxSeconds, err = left("key_seconds", k.Seconds, int64(seconds), s.Limits.MaxSeconds); err != nil {
-		return err
-	}
-	if err := h.node.Meter.Open(ctx, s.Key, s.ID, k.Sessions, meterTTL); err != nil {
-		return fmt.Errorf("count session of key: %w", err)
-	}
-	return nil
-}
-
-// meterTTL is how long a session counts that was never closed; none lasts longer
-// without being opened anew.
-const meterTTL = 24 * time.Hour
-
-func left(name string, max, used, own int64) (int64, error) {
-	if max == 0 {
-		return own, nil
-	}
-	rest := max - used
-	if rest <= 0 {
-		return 0, &LimitError{Limit: name, Max: max}
-	}
-	if own == 0 {
-		return rest, nil
-	}
-	return min(own, rest), nil
-}
-
 // Controller returns the controller of a session that runs here.
 func (h *Hub) Controller(id ID) (*Controller, bool) {
 	h.mu.Lock()
@@ -332,22 +299,10 @@ func (h *Hub) release(c *Controller) {
 	if err := h.node.Directory.Release(ctx, c.lease); err != nil {
 		h.node.Logger.Warn("lease not released; it expires by itself", "session", c.id, "err", err)
 	}
-	if c.elsewhere() {
-		return
+	if !c.elsewhere() {
+		h.endGrants(ctx, c.id)
 	}
-	h.endGrants(ctx, c.id)
-	if h.node.Meter == nil {
-		return
-	}
-	if err := h.node.Meter.Close(ctx, c.spec.Key, c.id); err != nil {
-		h.node.Logger.Warn("session of key not closed in the meter", "session", c.id, "err", err)
-	}
-	if c.state == stateNew {
-		return
-	}
-	if err := h.node.Meter.Add(ctx, c.spec.Key, c.usage.TotalTokens, time.Since(c.created).Seconds()); err != nil {
-		h.node.Logger.Warn("usage of key not counted", "session", c.id, "tokens", c.usage.TotalTokens, "err", err)
-	}
+	h.settle(ctx, c)
 }
 
 // grantsAfterEnd is how long clients that come back with a token are told why their session ended.

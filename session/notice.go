@@ -26,6 +26,7 @@ type Notice struct {
 	Reason  string            `json:"reason,omitempty"`   // of an end
 	EndedBy string            `json:"ended_by,omitempty"` // of an end
 	Usage   *Usage            `json:"usage,omitempty"`    // of an end
+	CostUSD any               `json:"cost_usd,omitempty"` // of an end, see Cost.Shown
 	Call    *Call             `json:"call,omitempty"`     // of a tool call
 	At      time.Time         `json:"at"`
 }
@@ -69,7 +70,7 @@ func (c *Controller) noticeID(n Notice) string {
 // noticeEndLocked tells that the session is over and how.
 func (c *Controller) noticeEndLocked() {
 	r := c.recordLocked()
-	n := Notice{Type: NoticeEnded, Reason: r.Reason, EndedBy: r.EndedBy, Usage: &r.Usage}
+	n := Notice{Type: NoticeEnded, Reason: r.Reason, EndedBy: r.EndedBy, Usage: &r.Usage, CostUSD: r.Cost.Shown()}
 	if code, _ := closeCode(c.reason); code == CloseUpstream || code >= 3000 && code < CloseLimit {
 		n.Type = NoticeFailed
 	}

@@ -151,7 +151,7 @@ func (c *Controller) observe(h head, raw []byte) {
 	case "conversation.item.truncated":
 		c.saveItem(c.conv.truncate(string(h.itemID), countOf(gjson.GetBytes(raw, "audio_end_ms"))), nil)
 	case "conversation.item.input_audio_transcription.completed":
-		c.observeTranscript(string(h.itemID), raw)
+		c.observeTranscript(h, raw)
 		c.transcribed(string(h.itemID))
 	case "conversation.item.input_audio_transcription.failed":
 		c.untranscribed(string(h.itemID))
@@ -226,11 +226,16 @@ func (c *Controller) observeItem(typ string, raw []byte, first bool) {
 	c.acks.done("conversation.item.added", it.ID, raw)
 }
 
-func (c *Controller) observeTranscript(itemID string, raw []byte) {
+func (c *Controller) observeTranscript(h head, raw []byte) {
 	words := gjson.GetBytes(raw, "transcript")
-	if it := c.conv.find(itemID); it != nil && words.Type == gjson.String {
+	if it := c.conv.find(string(h.itemID)); it != nil && words.Type == gjson.String {
 		it.Text = words.Str
 		c.saveItem(it, nil)
+	}
+	part := cmp.Or(string(h.itemID), string(h.eventID)) + "/" + gjson.GetBytes(raw, "content_index").Raw
+	if c.facts.first("transcription", part) {
+		c.spendLocked(c.transcriberLocked(), c.usage.addTranscription(gjson.GetBytes(raw, "usage")))
+		c.saveLocked()
 	}
 }
 
@@ -267,7 +272,7 @@ func (c *Controller) observeDone(h head, raw []byte) {
 	if !c.facts.first("response.done", cmp.Or(r.id, string(h.eventID))) {
 		return
 	}
-	c.usage.add(r.usage)
+	use := c.usage.addResponse(r.usage)
 	delete(c.turn.rates, r.id)
 	if r.status == "cancelled" {
 		for _, cl := range c.clients {
@@ -282,9 +287,7 @@ func (c *Controller) observeDone(h head, raw []byte) {
 	} else {
 		c.conv.forget(r.id) // out of band: it is not part of the conversation
 	}
-	if limit := c.limits().MaxTokens; limit > 0 && c.usage.TotalTokens >= limit {
-		c.endLocked(&LimitError{Limit: "max_tokens", Max: limit})
-	}
+	c.spendLocked(c.modelLocked(), use)
 	c.saveLocked()
 }
 

@@ -40,19 +40,7 @@ const (
 type Limits struct {
 	MaxSeconds  int64 `json:"max_seconds,omitempty"`  // seconds from creation to the end
 	IdleSeconds int64 `json:"idle_seconds,omitempty"` // seconds with no event from a client or the application
-	MaxTokens   int64 `json:"max_tokens,omitempty"`   // sum of the responses' total_tokens
-}
-
-// Usage is the sum of what a session's responses reported, and its time.
-type Usage struct {
-	Responses    int64   `json:"responses"`
-	TotalTokens  int64   `json:"total_tokens"`
-	InputTokens  int64   `json:"input_tokens"`
-	OutputTokens int64   `json:"output_tokens"`
-	CachedTokens int64   `json:"cached_tokens"`
-	InputAudio   int64   `json:"input_audio_tokens"`
-	OutputAudio  int64   `json:"output_audio_tokens"`
-	Seconds      float64 `json:"seconds"`
+	MaxTokens   int64 `json:"max_tokens,omitempty"`   // of responses and transcriptions, see Usage.Spent
 }
 
 // Spec is what a session is opened with.
@@ -91,6 +79,7 @@ type Record struct {
 	SafetyID   string            `json:"safety_id,omitempty"`
 	Session    json.RawMessage   `json:"session,omitempty"` // effective API session, as the upstream last reported it
 	Usage      Usage             `json:"usage"`
+	Cost       Cost              `json:"cost,omitzero"` // of Usage
 	Clients    int               `json:"clients"`
 	Responding bool              `json:"responding"`
 	Response   string            `json:"response_id,omitempty"` // the active one

@@ -47,6 +47,7 @@ type Stats struct {
 	JournalDropped int64         // log events let go while the store was away
 	StoreAway      time.Duration // since when the store has refused writes; 0: it works
 	LeaseAge       time.Duration // since the leases were last renewed
+	Costs          Costs
 }
 
 // Stats returns the numbers as they are now.
@@ -64,6 +65,7 @@ func (h *Hub) Stats() Stats {
 	}
 	h.mu.Lock()
 	s.Sessions = len(h.running)
+	s.Costs = h.costs.clone()
 	h.mu.Unlock()
 	h.node.journal.stats(&s)
 	return s

@@ -158,14 +158,54 @@ func TokenID(token string) string {
 	return "tok_" + hex.EncodeToString(sum[:12])
 }
 
-// Meter counts what API keys use, for all nodes.
+// Meter counts what API keys use, for all nodes. Days are UTC.
 type Meter interface {
-	// Open notes that a session of key runs until it is closed or ttl has passed, and
-	// refuses with *LimitError when more than max (0: no limit) would run.
-	Open(ctx context.Context, key string, id ID, max int, ttl time.Duration) error
-	// Close ends what Open noted.
-	Close(ctx context.Context, key string, id ID) error
-	// Add sums usage of a key for the day (UTC); Used reads it.
-	Add(ctx context.Context, key string, tokens int64, seconds float64) error
-	Used(ctx context.Context, key string) (tokens int64, seconds float64, err error)
+	// Open notes that a session of key runs until it has ended or ttl has passed. It
+	// refuses with *LimitError when more than max.Sessions would run, or when the key has
+	// used, or its sessions hold back, what it may use today.
+	Open(ctx context.Context, key string, id ID, max KeyLimits, ttl time.Duration) error
+
+	// Count adds to today's sums what sessions of key have used since they were counted
+	// last, so that counting the same again is harmless, and notes that they run on for
+	// ttl, or have ended. It returns the sums of today, also without any session.
+	Count(ctx context.Context, key string, sessions []Spent, ttl time.Duration) (Sums, error)
+
+	// Spending returns the sums of a day by API key or, with a label, by its values, of all
+	// keys or one. They are kept for 35 days.
+	Spending(ctx context.Context, day time.Time, key, label string) (map[string]Sums, error)
 }
+
+// HeldBack is how many tokens each session that runs holds back of its key's budget, for the
+// turn it is in: sessions that begin at the same time do not all spend the same rest.
+const HeldBack = 1000
+
+// Spent is all that a session has used since it began.
+type Spent struct {
+	ID      ID
+	Tokens  int64
+	Seconds float64
+	Cost    Cost
+	Labels  map[string]string // those by which usage is summed
+	Ended   bool
+}
+
+// Sums are what sessions have used in a day.
+type Sums struct {
+	Sessions int64 // that began to be counted
+	Tokens   int64 // as Usage.Spent
+	Seconds  float64
+	CostUSD  float64 // as far as it is known
+	Unpriced int64   // sessions whose cost is not, or not in whole
+}
+
+// Add sums up two.
+func (s Sums) Add(o Sums) Sums {
+	return Sums{s.Sessions + o.Sessions, s.Tokens + o.Tokens, s.Seconds + o.Seconds, s.CostUSD + o.CostUSD, s.Unpriced + o.Unpriced}
+}
+
+// OtherLabels is the value under which those of a label are summed that come after the first
+// LabelValues of a day.
+const (
+	OtherLabels = "(other)"
+	LabelValues = 1000
+)

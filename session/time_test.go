@@ -80,14 +80,19 @@ func TestKeyLimits(t *testing.T) {
 		o.KeyLimits = func(string) session.KeyLimits { return session.KeyLimits{Sessions: 1, Tokens: 100} }
 	})
 	c, up := fx.open(session.Spec{Key: "k"})
-	cl, _ := fx.attach(c, session.Voice())
+	cl, left := fx.attach(c, session.Voice())
 	var limit *session.LimitError
 	if _, err := fx.hub.Create(context.Background(), session.Spec{ID: "two", Key: "k"}); !errors.As(err, &limit) || limit.Limit != "key_sessions" {
 		t.Fatalf("second session: %v", err)
 	}
 	up.Send(`{"type":"response.done","event_id":"e","response":{"id":"r","status":"completed","usage":{"total_tokens":120}}}`)
 	want(t, cl, "response.done")
-	if err := c.End(context.Background(), session.Ending{}); err != nil {
+	var closed *session.CloseError
+	if _, err := cl.Read(); !errors.As(err, &closed) || closed.Code != session.CloseLimit || !strings.Contains(closed.Reason, "key_tokens of 100") {
+		t.Fatalf("client saw %v", err)
+	}
+	<-left
+	if err := c.End(context.Background(), session.Ending{}); err != nil && !errors.Is(err, session.ErrEnded) { // until it is counted
 		t.Fatal(err)
 	}
 	if _, err := fx.hub.Create(context.Background(), session.Spec{ID: "three", Key: "k"}); !errors.As(err, &limit) || limit.Limit != "key_tokens" {
@@ -255,6 +260,13 @@ func (a *away) Apply(ctx context.Context, changes []session.Change) ([]session.I
 		return nil, err
 	}
 	return a.Memory.Apply(ctx, changes)
+}
+
+func (a *away) Count(ctx context.Context, key string, spent []session.Spent, ttl time.Duration) (session.Sums, error) {
+	if err := a.err(); err != nil {
+		return session.Sums{}, err
+	}
+	return a.Memory.Count(ctx, key, spent, ttl)
 }
 
 func (a *away) Record(ctx context.Context, id session.ID) (session.Record, error) {

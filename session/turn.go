@@ -1,10 +1,6 @@
 package session
 
-import (
-	"time"
-
-	"github.com/tidwall/gjson"
-)
+import "time"
 
 // turn is the state of the session's responses, guarded by the controller's lock. One
 // response of the conversation is active at most; out-of-band ones (conversation
@@ -74,15 +70,4 @@ func (t *turn) transcribing(now time.Time) bool {
 // quiet reports whether nothing is under way that would suffer from a change of the upstream.
 func (t *turn) quiet(now time.Time) bool {
 	return t.active == "" && !t.wanted && !t.speaking && !t.due(now) && !t.transcribing(now)
-}
-
-// add sums what a response reported.
-func (u *Usage) add(usage gjson.Result) {
-	u.Responses++
-	u.TotalTokens += countOf(usage.Get("total_tokens"))
-	u.InputTokens += countOf(usage.Get("input_tokens"))
-	u.OutputTokens += countOf(usage.Get("output_tokens"))
-	u.CachedTokens += countOf(usage.Get("input_token_details.cached_tokens"))
-	u.InputAudio += countOf(usage.Get("input_token_details.audio_tokens"))
-	u.OutputAudio += countOf(usage.Get("output_token_details.audio_tokens"))
 }

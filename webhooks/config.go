@@ -8,9 +8,8 @@ import (
 
 // Config is what an operator can set; embed it in a kong command line.
 type Config struct {
-	Secrets     []Secret `name:"openai-webhook-secret" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; all of them are accepted."`
-	SealKey     string   `name:"webhook-seal-key" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets that are kept in Redis; the same on all nodes. Without it they are kept as they are."`
-	SealMigrate bool     `name:"webhook-seal-migrate" env:"SWITCHBOARD_WEBHOOK_SEAL_MIGRATE" help:"Also reads the webhook secrets that were kept before there was a key, until they are rotated; otherwise they are refused, because anybody who can write to Redis can make them."`
+	Secrets []Secret `name:"openai-webhook-secret" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; all of them are accepted."`
+	SealKey string   `name:"webhook-seal-key" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets that are kept in Redis; the same on all nodes. Without it they are kept as they are."`
 
 	Notify      []string      `name:"notify" env:"SWITCHBOARD_NOTIFY" sep:"," default:"log://" help:"Where notifications go: log://, or any shoutrrr URL (slack://, discord://, smtp://, ntfy://, generic+https://…)."`
 	NotifyEvery time.Duration `name:"notify-every" env:"SWITCHBOARD_NOTIFY_EVERY" default:"2s" help:"Shortest time between two notifications of a node; a burst of 10 is let through."`

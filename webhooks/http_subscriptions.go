@@ -9,8 +9,7 @@ import (
 
 type (
 	subscriptionOutput struct {
-		Cache string `header:"Cache-Control"` // no-store where the secret is told
-		Body  struct {
+		Body struct {
 			fanout.Subscription
 			Secret string `json:"secret,omitempty" doc:"Signs deliveries; shown when it is made, never again"`
 		}
@@ -52,9 +51,6 @@ type (
 	}
 )
 
-// noStore keeps caches from holding an answer with a secret.
-const noStore = "no-store"
-
 // validSecret accepts none, or one that every library of Standard Webhooks takes.
 func validSecret(secret string) error {
 	if secret == "" {
@@ -67,8 +63,8 @@ func (s *Office) createSubscription(ctx context.Context, in *createSubscriptionI
 	if err := validSecret(in.Body.Secret); err != nil {
 		return nil, err
 	}
-	sub := fanout.Subscription{URL: in.Body.URL, Types: in.Body.Types, Description: in.Body.Description, CreatedBy: viewer(ctx).Key}
-	out := subscriptionOutput{Cache: noStore}
+	sub := fanout.Subscription{URL: in.Body.URL, Types: in.Body.Types, Description: in.Body.Description}
+	var out subscriptionOutput
 	var err error
 	out.Body.Subscription, out.Body.Secret, err = s.fanout.Create(ctx, sub, in.Body.Secret)
 	return &out, err
@@ -91,7 +87,7 @@ func (s *Office) getSubscription(ctx context.Context, in *idInput) (*subscriptio
 func (s *Office) updateSubscription(ctx context.Context, in *updateSubscriptionInput) (*subscriptionOutput, error) {
 	var out subscriptionOutput
 	var err error
-	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body, viewer(ctx).Key)
+	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body)
 	return &out, err
 }
 
@@ -107,13 +103,13 @@ func (s *Office) rotateSubscription(ctx context.Context, in *rotateSubscriptionI
 	if err := validSecret(given); err != nil {
 		return nil, err
 	}
-	secret, err := s.fanout.Rotate(ctx, in.ID, given, viewer(ctx).Key)
+	secret, err := s.fanout.Rotate(ctx, in.ID, given)
 	if err != nil {
 		return nil, err
 	}
 	out, err := s.getSubscription(ctx, &idInput{in.ID})
 	if err == nil {
-		out.Body.Secret, out.Cache = secret, noStore
+		out.Body.Secret = secret
 	}
 	return out, err
 }

@@ -58,12 +58,14 @@ type config struct {
 	Policies           string        `group:"Sessions" env:"SWITCHBOARD_POLICIES" placeholder:"FILE" help:"Client policies by name (JSON); voice and open are built in and can be replaced."`
 	MaxSeconds         int64         `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"End sessions at this age unless they ask otherwise; 0 is no limit."`
 	IdleSeconds        int64         `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"End sessions without an event from a client or the application for this long; 0 is no limit."`
-	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"End sessions at this many tokens; 0 is no limit."`
+	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"End sessions at this many tokens of responses and transcriptions, unless they ask otherwise; 0 is no limit."`
+	CapMaxSeconds      int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_SECONDS" default:"0" help:"Oldest age that a session may ask for, and get; 0 is no cap."`
+	CapIdleSeconds     int64         `group:"Sessions" env:"SWITCHBOARD_CAP_IDLE_SECONDS" default:"0" help:"The same of its idle time."`
+	CapMaxTokens       int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_TOKENS" default:"0" help:"The same of its tokens."`
+	Prices             string        `group:"Sessions" env:"SWITCHBOARD_PRICES" placeholder:"FILE|JSON" help:"What models cost, beside or in place of the built-in prices; see Prices below."`
+	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by whose values usage and cost are summed, in /realtime/usage and the metrics; comma-separated, at most 5."`
 	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Largest request body."`
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Largest message of a client."`
-
-	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
-	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
 
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
@@ -118,8 +120,12 @@ func (c *config) checkNumbers() error {
 		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
 	case c.BodyBytes < 1024 || c.FrameBytes < 1024:
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
-	case c.SessionClients < 1 || c.TokenClients < 1:
-		return errors.New("--session-clients and --token-clients: must be at least 1")
+	case len(c.CostLabels) > 5:
+		return errors.New("--cost-labels: must be at most 5")
+	case min(c.CapMaxSeconds, c.CapIdleSeconds, c.CapMaxTokens) < 0:
+		return errors.New("caps must not be negative; 0 is no cap")
+	case above(c.MaxSeconds, c.CapMaxSeconds), above(c.IdleSeconds, c.CapIdleSeconds), above(c.MaxTokens, c.CapMaxTokens):
+		return errors.New("--max-seconds, --idle-seconds and --max-tokens: must not exceed their caps")
 	case min(c.MaxSeconds, c.IdleSeconds, c.MaxTokens, c.KeyTokens, c.KeySeconds, int64(c.KeySessions)) < 0:
 		return errors.New("limits must not be negative; 0 is no limit")
 	case max(c.MaxSeconds, c.IdleSeconds) > 365*24*60*60:
@@ -127,6 +133,9 @@ func (c *config) checkNumbers() error {
 	}
 	return nil
 }
+
+// above reports whether a default exceeds its cap, if there is one.
+func above(value, most int64) bool { return most > 0 && value > most }
 
 // webURL reads an address of the gateway; "" is none.
 func webURL(raw string) (*url.URL, error) {

@@ -132,6 +132,10 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--redis-url: %w", err)
 	}
+	prices, err := c.prices()
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
 	name := c.NodeURL
 	office, err := newOffice(c, client, name)
 	if err != nil {
@@ -143,13 +147,15 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	caps := session.Limits{MaxSeconds: c.CapMaxSeconds, IdleSeconds: c.CapIdleSeconds, MaxTokens: c.CapMaxTokens}
 	limits := session.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
 	hub := session.NewHub(session.HubOptions{
 		Node: name, Notify: tell(office, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
-		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
-		Defaults:  session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
+		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
+		Defaults: session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
+		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
 		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },
 	})
 	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, log)
@@ -170,6 +176,7 @@ func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redi
 	}
 	return gateway.New(gateway.Options{
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
+		Spending: store, CostLabels: c.CostLabels,
 		Hub: hub, Store: store, Grants: store, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,

@@ -31,8 +31,11 @@ func tokenHash(token string) string {
 
 func grantKey(hash string) string { return "gw:{t:" + hash + "}" }
 
-// meterKey names a key of one API key; part is open or a day.
+// meterKey names a key of one API key; part is open, counted, known, a day, or <day>:labels.
 func meterKey(key, part string) string { return "gw:{k:" + url.QueryEscape(key) + "}:" + part }
+
+// metersKey names the set of API keys that used something in a day.
+func metersKey(day string) string { return "gw:{u}:" + day }
 
 // Keys of the fleet: nodes and until are of one script, due is on its own.
 const (

@@ -46,10 +46,8 @@ func TestRefusedSessionsLeaveNothing(t *testing.T) {
 				Node: "http://a", Dialer: row.dialer, Store: s, Directory: s, Fleet: s, Meter: s,
 				KeyLimits: func(string) session.KeyLimits { return row.limits },
 			})
-			if err := s.Add(t.Context(), "shop", 10, 1); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Open(t.Context(), "shop", "another", 0, time.Hour); err != nil {
+			another := []session.Spent{{ID: "another", Tokens: 10, Seconds: 1}}
+			if _, err := s.Count(t.Context(), "shop", another, time.Hour); err != nil {
 				t.Fatal(err)
 			}
 			before := len(server.Keys())

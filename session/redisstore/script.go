@@ -23,6 +23,8 @@ var (
 	releaseSource string
 	//go:embed lua/open.lua
 	openSource string
+	//go:embed lua/count.lua
+	countSource string
 	//go:embed lua/note.lua
 	noteSource string
 	//go:embed lua/take.lua
@@ -47,6 +49,7 @@ var (
 	renewScript     = redis.NewScript(renewSource)
 	releaseScript   = redis.NewScript(releaseSource)
 	openScript      = redis.NewScript(openSource)
+	countScript     = redis.NewScript(countSource)
 	noteScript      = redis.NewScript(noteSource)
 	takeScript      = redis.NewScript(takeSource)
 	settleScript    = redis.NewScript(settleSource)

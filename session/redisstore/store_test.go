@@ -77,7 +77,7 @@ func TestEveryKeyExpires(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
-	if err := s.Open(t.Context(), "shop", "s-1", 1, time.Minute); err != nil {
+	if err := s.Open(t.Context(), "shop", "s-1", session.KeyLimits{Sessions: 1}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	form := regexp.MustCompile(`^gw:\{[a-z]+(:[\w-]+)?\}(:[\w-]+)*$`)
@@ -124,7 +124,7 @@ func TestListForgetsWhatIsGone(t *testing.T) {
 		t.Fatalf("%d listed after the first tidying, want 51", n)
 	}
 	apply(t, s, changes("new-2", session.StatusActive)...)
-	for _, key := range []string{"gw:{i}:list", "gw:{i}:expiry", "gw:{i:shop}:list", "gw:{i:shop}:expiry"} {
+	for _, key := range []string{"gw:{i}:list", "gw:{i}:until", "gw:{i:shop}:list", "gw:{i:shop}:until"} {
 		if n := listed(key); n != 2 {
 			t.Errorf("%s has %d entries, want 2", key, n)
 		}
@@ -137,21 +137,29 @@ func TestUsageIsOfTheDay(t *testing.T) {
 	s.SetClock(func() time.Time { return now })
 	used := func() int64 {
 		t.Helper()
-		tokens, _, err := s.Used(t.Context(), "shop")
+		sums, err := s.Count(t.Context(), "shop", nil, time.Hour)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return tokens
+		return sums.Tokens
 	}
-	if err := s.Add(t.Context(), "shop", 5, 1); err != nil {
-		t.Fatal(err)
+	count := func(tokens int64) {
+		t.Helper()
+		if _, err := s.Count(t.Context(), "shop", []session.Spent{{ID: "s-1", Tokens: tokens, Seconds: 1}}, time.Hour); err != nil {
+			t.Fatal(err)
+		}
 	}
+	count(5)
 	if got := used(); got != 5 {
 		t.Fatalf("used %d", got)
 	}
 	now = now.Add(time.Second).In(time.FixedZone("west", -8*3600))
 	if got := used(); got != 0 {
 		t.Fatalf("used %d on the next day", got)
+	}
+	count(7) // the session goes on
+	if got := used(); got != 2 {
+		t.Fatalf("used %d on the next day, want what was used on it", got)
 	}
 }
 
@@ -210,10 +218,15 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 		func(ctx context.Context) error { _, err := s.Owner(ctx, l.ID); return err },
 		func(ctx context.Context) error { return s.PutGrant(ctx, "ek_1", session.Grant{}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Grant(ctx, "ek_1"); return err },
-		func(ctx context.Context) error { return s.Open(ctx, "shop", "s-1", 1, time.Hour) },
-		func(ctx context.Context) error { return s.Close(ctx, "shop", "s-1") },
-		func(ctx context.Context) error { return s.Add(ctx, "shop", 1, 1) },
-		func(ctx context.Context) error { _, _, err := s.Used(ctx, "shop"); return err },
+		func(ctx context.Context) error {
+			return s.Open(ctx, "shop", "s-1", session.KeyLimits{Sessions: 1}, time.Hour)
+		},
+		func(ctx context.Context) error {
+			spent := session.Spent{ID: "s-1", Tokens: 1, Seconds: 1, Labels: map[string]string{"team": "a"}}
+			_, err := s.Count(ctx, "shop", []session.Spent{spent}, time.Hour)
+			return err
+		},
+		func(ctx context.Context) error { _, err := s.Spending(ctx, time.Now(), "", "team"); return err },
 		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
 		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },

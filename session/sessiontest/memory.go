@@ -17,8 +17,7 @@ type Memory struct {
 	sessions map[session.ID]*kept
 	grants   map[[sha256.Size]byte]grant
 	ring     ring
-	open     map[string]map[session.ID]time.Time // key to session to the end of its ttl
-	used     map[usageDay]usage
+	meters   map[string]*meterKey // by API key
 	nodes    map[string]announced // by URL
 	secret   []byte
 	down     error // returned by every call, see Fail
@@ -57,9 +56,8 @@ func NewMemory() *Memory {
 	m := &Memory{
 		sessions: map[session.ID]*kept{},
 		grants:   map[[sha256.Size]byte]grant{},
-		open:     map[string]map[session.ID]time.Time{},
 		ring:     ring{keys: map[string]session.APIKey{}, revoked: map[string]int64{}, tokens: map[string]time.Time{}},
-		used:     map[usageDay]usage{},
+		meters:   map[string]*meterKey{},
 		nodes:    map[string]announced{},
 		secret:   make([]byte, 32),
 		reports:  map[entryKey]*reported{},

@@ -7,70 +7,128 @@ import (
 	"switchboard/session"
 )
 
-type usageDay struct{ key, day string }
+// meterDay is the sums of an API key on one day: its own, and by label and value.
+type meterDay struct {
+	sums   session.Sums
+	labels map[string]map[string]session.Sums
+}
 
-type usage struct {
-	tokens  int64
-	seconds float64
+// meterKey is what Memory knows of an API key.
+type meterKey struct {
+	open    map[session.ID]time.Time // until when they count
+	counted map[session.ID]session.Spent
+	days    map[string]*meterDay
+}
+
+func (m *Memory) meterLocked(key string) *meterKey {
+	k := m.meters[key]
+	if k == nil {
+		k = &meterKey{map[session.ID]time.Time{}, map[session.ID]session.Spent{}, map[string]*meterDay{}}
+		m.meters[key] = k
+	}
+	return k
+}
+
+func (k *meterKey) day(at time.Time) *meterDay {
+	name := at.UTC().Format(time.DateOnly)
+	if k.days[name] == nil {
+		k.days[name] = &meterDay{labels: map[string]map[string]session.Sums{}}
+	}
+	return k.days[name]
 }
 
 // Open implements [session.Meter].
-func (m *Memory) Open(_ context.Context, key string, id session.ID, limit int, ttl time.Duration) error {
+func (m *Memory) Open(_ context.Context, key string, id session.ID, limits session.KeyLimits, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
 		return m.down
 	}
-	now := time.Now()
+	now, k := time.Now(), m.meterLocked(key)
 	others := 0
-	for other, until := range m.open[key] {
+	for other, until := range k.open {
 		switch {
 		case !now.Before(until):
-			delete(m.open[key], other)
+			delete(k.open, other)
 		case other != id:
 			others++
 		}
 	}
-	if limit > 0 && others >= limit {
-		return &session.LimitError{Limit: "key_sessions", Max: int64(limit)}
+	if err := limits.Admits(k.day(now).sums, others); err != nil {
+		return err
 	}
-	if m.open[key] == nil {
-		m.open[key] = map[session.ID]time.Time{}
-	}
-	m.open[key][id] = now.Add(ttl)
+	k.open[id] = now.Add(ttl)
 	return nil
 }
 
-// Close implements [session.Meter].
-func (m *Memory) Close(_ context.Context, key string, id session.ID) error {
+// Count implements [session.Meter].
+func (m *Memory) Count(_ context.Context, key string, sessions []session.Spent, ttl time.Duration) (session.Sums, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
-		return m.down
+		return session.Sums{}, m.down
 	}
-	delete(m.open[key], id)
-	return nil
+	now, k := time.Now(), m.meterLocked(key)
+	today := k.day(now)
+	for _, s := range sessions {
+		was, known := k.counted[s.ID]
+		used := session.Sums{
+			Tokens: max(0, s.Tokens-was.Tokens), Seconds: max(0, s.Seconds-was.Seconds),
+			CostUSD: max(0, s.Cost.USD-was.Cost.USD),
+		}
+		if !known && (s.Tokens > 0 || s.Seconds > 0) {
+			used.Sessions = 1
+		}
+		if s.Cost.Unknown && !was.Cost.Unknown {
+			used.Unpriced = 1
+		}
+		k.counted[s.ID] = session.Spent{
+			Tokens: max(s.Tokens, was.Tokens), Seconds: max(s.Seconds, was.Seconds),
+			Cost: session.Cost{USD: max(s.Cost.USD, was.Cost.USD), Unknown: s.Cost.Unknown || was.Cost.Unknown},
+		}
+		today.add(s.Labels, used)
+		k.open[s.ID] = now.Add(ttl)
+		if s.Ended {
+			delete(k.open, s.ID)
+		}
+	}
+	return today.sums, nil
 }
 
-// Add implements [session.Meter].
-func (m *Memory) Add(_ context.Context, key string, tokens int64, seconds float64) error {
+func (d *meterDay) add(labels map[string]string, used session.Sums) {
+	d.sums = d.sums.Add(used)
+	for name, value := range labels {
+		values := d.labels[name]
+		if values == nil {
+			values = map[string]session.Sums{}
+			d.labels[name] = values
+		}
+		if _, known := values[value]; !known && len(values) >= session.LabelValues {
+			value = session.OtherLabels
+		}
+		values[value] = values[value].Add(used)
+	}
+}
+
+// Spending implements [session.Meter].
+func (m *Memory) Spending(_ context.Context, day time.Time, key, label string) (map[string]session.Sums, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.down != nil {
-		return m.down
+	rows := map[string]session.Sums{}
+	for name, k := range m.meters {
+		if key != "" && name != key {
+			continue
+		}
+		d := k.day(day)
+		if label == "" {
+			if d.sums != (session.Sums{}) {
+				rows[name] = d.sums
+			}
+			continue
+		}
+		for value, sums := range d.labels[label] {
+			rows[value] = rows[value].Add(sums)
+		}
 	}
-	day := today(key)
-	was := m.used[day]
-	m.used[day] = usage{was.tokens + tokens, was.seconds + seconds}
-	return nil
+	return rows, m.down
 }
-
-// Used implements [session.Meter].
-func (m *Memory) Used(_ context.Context, key string) (tokens int64, seconds float64, err error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	u := m.used[today(key)]
-	return u.tokens, u.seconds, m.down
-}
-
-func today(key string) usageDay { return usageDay{key, time.Now().UTC().Format(time.DateOnly)} }

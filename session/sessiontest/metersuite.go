@@ -3,6 +3,7 @@ package sessiontest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -17,36 +18,51 @@ func TestMeter(t *testing.T, open func(t *testing.T) session.Meter) {
 		"limit under race":  testLimitRace,
 		"lost sessions end": testOpenExpiry,
 		"usage":             testUsage,
+		"counted once":      testCountedOnce,
+		"budget":            testBudget,
+		"by label":          testByLabel,
+		"many sessions":     testCountMany,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
 }
 
-func wantLimit(t *testing.T, err error, limit int64) {
+func wantLimit(t *testing.T, err error, name string, limit int64) {
 	t.Helper()
-	if met, ok := errors.AsType[*session.LimitError](err); !ok || met.Limit != "key_sessions" || met.Max != limit {
-		t.Fatalf("error is %v, want the limit of %d sessions", err, limit)
+	if met, ok := errors.AsType[*session.LimitError](err); !ok || met.Limit != name || met.Max != limit {
+		t.Fatalf("error is %v, want %s of %d", err, name, limit)
 	}
 }
 
+// atOnce is a limit of sessions that run at once.
+func atOnce(n int) session.KeyLimits { return session.KeyLimits{Sessions: n} }
+
+func count(t *testing.T, m session.Meter, key string, s ...session.Spent) session.Sums {
+	t.Helper()
+	sums, err := m.Count(t.Context(), key, s, time.Hour)
+	must(t, err)
+	return sums
+}
+
 func testLimit(t *testing.T, m session.Meter) {
-	must(t, m.Open(t.Context(), "k}", "s-1", 2, time.Hour))
-	must(t, m.Open(t.Context(), "k}", "s-2", 2, time.Hour))
-	wantLimit(t, m.Open(t.Context(), "k}", "s-3", 2, time.Hour), 2)
-	must(t, m.Open(t.Context(), "k}", "s-1", 2, time.Hour)) // is one of the two
-	must(t, m.Open(t.Context(), "{", "s-3", 2, time.Hour))
-	must(t, m.Close(t.Context(), "k}", "s-1"))
-	must(t, m.Close(t.Context(), "k}", "s-1"))
-	must(t, m.Open(t.Context(), "k}", "s-3", 2, time.Hour))
-	wantLimit(t, m.Open(t.Context(), "k}", "s-4", 1, time.Hour), 1)
-	must(t, m.Open(t.Context(), "k}", "s-4", 0, time.Hour))
+	must(t, m.Open(t.Context(), "k}", "s-1", atOnce(2), time.Hour))
+	must(t, m.Open(t.Context(), "k}", "s-2", atOnce(2), time.Hour))
+	wantLimit(t, m.Open(t.Context(), "k}", "s-3", atOnce(2), time.Hour), "key_sessions", 2)
+	must(t, m.Open(t.Context(), "k}", "s-1", atOnce(2), time.Hour)) // is one of the two
+	must(t, m.Open(t.Context(), "{", "s-3", atOnce(2), time.Hour))
+	ended := session.Spent{ID: "s-1", Ended: true}
+	count(t, m, "k}", ended)
+	count(t, m, "k}", ended)
+	must(t, m.Open(t.Context(), "k}", "s-3", atOnce(2), time.Hour))
+	wantLimit(t, m.Open(t.Context(), "k}", "s-4", atOnce(1), time.Hour), "key_sessions", 1)
+	must(t, m.Open(t.Context(), "k}", "s-4", session.KeyLimits{}, time.Hour))
 }
 
 func testLimitRace(t *testing.T, m session.Meter) {
 	var wg sync.WaitGroup
 	results := make(chan error, 24)
 	for i := range cap(results) {
-		wg.Go(func() { results <- m.Open(t.Context(), "k", session.ID(fmt.Sprint("s-", i)), 5, time.Hour) })
+		wg.Go(func() { results <- m.Open(t.Context(), "k", session.ID(fmt.Sprint("s-", i)), atOnce(5), time.Hour) })
 	}
 	wg.Wait()
 	close(results)
@@ -56,7 +72,7 @@ func testLimitRace(t *testing.T, m session.Meter) {
 			opened++
 			continue
 		}
-		wantLimit(t, err, 5)
+		wantLimit(t, err, "key_sessions", 5)
 	}
 	if opened != 5 {
 		t.Fatalf("%d sessions were let in", opened)
@@ -64,26 +80,114 @@ func testLimitRace(t *testing.T, m session.Meter) {
 }
 
 func testOpenExpiry(t *testing.T, m session.Meter) {
-	must(t, m.Open(t.Context(), "k", "s-1", 1, 20*time.Millisecond))
+	must(t, m.Open(t.Context(), "k", "s-1", atOnce(1), 20*time.Millisecond))
 	Eventually(t, "a session that was not closed counts no more", func() bool {
-		return m.Open(t.Context(), "k", "s-2", 1, time.Hour) == nil
+		return m.Open(t.Context(), "k", "s-2", atOnce(1), time.Hour) == nil
 	})
-	wantLimit(t, m.Open(t.Context(), "k", "s-1", 1, time.Hour), 1)
+	wantLimit(t, m.Open(t.Context(), "k", "s-1", atOnce(1), time.Hour), "key_sessions", 1)
+	// One that is counted runs on, and for longer than it was opened for.
+	must(t, m.Open(t.Context(), "other", "s-1", atOnce(1), 20*time.Millisecond))
+	count(t, m, "other", session.Spent{ID: "s-1"})
+	must(t, m.Open(t.Context(), "third", "s-1", atOnce(1), 20*time.Millisecond))
+	Eventually(t, "the time of both has passed", func() bool {
+		return m.Open(t.Context(), "third", "s-2", atOnce(1), time.Hour) == nil
+	})
+	wantLimit(t, m.Open(t.Context(), "other", "s-2", atOnce(1), time.Hour), "key_sessions", 1)
+}
+
+// wantSums compares sums; costs are sums of decimals.
+func wantSums(t *testing.T, got, want session.Sums) {
+	t.Helper()
+	if math.Abs(got.CostUSD-want.CostUSD) < 1e-6 {
+		got.CostUSD = want.CostUSD
+	}
+	if got != want {
+		t.Fatalf("the sums are %+v, want %+v", got, want)
+	}
 }
 
 func testUsage(t *testing.T, m session.Meter) {
-	wantUsed(t, m, "k}", 0, 0)
-	must(t, m.Add(t.Context(), "k}", 1<<40, 1.5))
-	must(t, m.Add(t.Context(), "k}", 7, 0.25))
-	must(t, m.Add(t.Context(), "other", 1, 1))
-	wantUsed(t, m, "k}", 1<<40+7, 1.75)
+	wantSums(t, count(t, m, "k}"), session.Sums{})
+	one := session.Spent{ID: "s-1", Tokens: 1 << 40, Seconds: 1.5, Cost: session.Cost{USD: 0.000125}}
+	two := session.Spent{ID: "s-2", Tokens: 7, Seconds: 0.25, Cost: session.Cost{Unknown: true}}
+	count(t, m, "k}", one)
+	count(t, m, "other", session.Spent{ID: "s-3", Tokens: 1, Seconds: 1})
+	want := session.Sums{Sessions: 2, Tokens: 1<<40 + 7, Seconds: 1.75, CostUSD: 0.000125, Unpriced: 1}
+	wantSums(t, count(t, m, "k}", two), want)
+	wantSums(t, count(t, m, "k}"), want)
+	rows, err := m.Spending(t.Context(), time.Now(), "", "")
+	must(t, err)
+	wantSums(t, rows["k}"], want)
+	wantSums(t, rows["other"], session.Sums{Sessions: 1, Tokens: 1, Seconds: 1})
+	if rows, err = m.Spending(t.Context(), time.Now(), "other", ""); err != nil || len(rows) != 1 {
+		t.Fatalf("one key has the sums %v, %v", rows, err)
+	}
+	if rows, err = m.Spending(t.Context(), time.Now().AddDate(0, 0, -2), "", ""); err != nil || len(rows) != 0 {
+		t.Fatalf("the day before yesterday has %v, %v", rows, err)
+	}
 }
 
-func wantUsed(t *testing.T, m session.Meter, key string, tokens int64, seconds float64) {
-	t.Helper()
-	gotTokens, gotSeconds, err := m.Used(t.Context(), key)
-	must(t, err)
-	if gotTokens != tokens || gotSeconds != seconds {
-		t.Fatalf("used %d tokens, %v s, want %d, %v", gotTokens, gotSeconds, tokens, seconds)
+// testCountedOnce counts a session from two nodes, again, late, and after its end.
+func testCountedOnce(t *testing.T, m session.Meter) {
+	s := session.Spent{ID: "s-1", Tokens: 100, Seconds: 10, Cost: session.Cost{USD: 1}}
+	count(t, m, "k", s)
+	count(t, m, "k", s)
+	later := session.Spent{ID: "s-1", Tokens: 150, Seconds: 20, Cost: session.Cost{USD: 1.5, Unknown: true}}
+	count(t, m, "k", later)
+	count(t, m, "k", s)
+	later.Ended = true
+	count(t, m, "k", later)
+	want := session.Sums{Sessions: 1, Tokens: 150, Seconds: 20, CostUSD: 1.5, Unpriced: 1}
+	wantSums(t, count(t, m, "k", later), want)
+	wantSums(t, count(t, m, "k", session.Spent{ID: "s-2", Ended: true}), want) // never began
+}
+
+func testBudget(t *testing.T, m session.Meter) {
+	tokens := session.KeyLimits{Tokens: 2500, Seconds: 100}
+	for _, id := range []session.ID{"s-1", "s-2", "s-3"} { // each holds back 1000
+		must(t, m.Open(t.Context(), "k", id, tokens, time.Hour))
 	}
+	wantLimit(t, m.Open(t.Context(), "k", "s-4", tokens, time.Hour), "key_tokens", 2500)
+	count(t, m, "k", session.Spent{ID: "s-1", Tokens: 400, Seconds: 60, Ended: true})
+	must(t, m.Open(t.Context(), "k", "s-4", session.KeyLimits{Tokens: 2500}, time.Hour))
+	count(t, m, "k", session.Spent{ID: "s-2", Tokens: 100, Seconds: 40, Ended: true}, session.Spent{ID: "s-4", Ended: true})
+	wantLimit(t, m.Open(t.Context(), "k", "s-5", tokens, time.Hour), "key_seconds", 100)
+	count(t, m, "k", session.Spent{ID: "s-3", Tokens: 2000, Ended: true})
+	wantLimit(t, m.Open(t.Context(), "k", "s-5", session.KeyLimits{Tokens: 2500}, time.Hour), "key_tokens", 2500)
+	must(t, m.Open(t.Context(), "k", "s-5", session.KeyLimits{Tokens: 2501}, time.Hour))
+}
+
+func testByLabel(t *testing.T, m session.Meter) {
+	team := func(name string) map[string]string { return map[string]string{"te am": name, "tier": "1"} }
+	count(t, m, "k", session.Spent{ID: "s-1", Tokens: 5, Labels: team("red }")}, session.Spent{ID: "s-2", Tokens: 7, Labels: team("blue")})
+	count(t, m, "other", session.Spent{ID: "s-3", Tokens: 11, Cost: session.Cost{USD: 2}, Labels: team("blue")})
+	rows, err := m.Spending(t.Context(), time.Now(), "", "te am")
+	must(t, err)
+	if len(rows) != 2 {
+		t.Fatalf("by label: %v", rows)
+	}
+	wantSums(t, rows["red }"], session.Sums{Sessions: 1, Tokens: 5})
+	wantSums(t, rows["blue"], session.Sums{Sessions: 2, Tokens: 18, CostUSD: 2})
+	rows, err = m.Spending(t.Context(), time.Now(), "k", "te am")
+	must(t, err)
+	wantSums(t, rows["blue"], session.Sums{Sessions: 1, Tokens: 7})
+	var many []session.Spent
+	for i := range session.LabelValues + 20 {
+		many = append(many, session.Spent{ID: session.ID(fmt.Sprint("m-", i)), Tokens: 1, Labels: map[string]string{"user": fmt.Sprint(i)}})
+	}
+	count(t, m, "many", many...)
+	rows, err = m.Spending(t.Context(), time.Now(), "many", "user")
+	must(t, err)
+	if len(rows) != session.LabelValues+1 || rows[session.OtherLabels].Tokens != 20 {
+		t.Fatalf("%d values are summed, %+v the others", len(rows), rows[session.OtherLabels])
+	}
+}
+
+func testCountMany(t *testing.T, m session.Meter) {
+	var all []session.Spent
+	for i := range 450 {
+		all = append(all, session.Spent{ID: session.ID(fmt.Sprint("s-", i)), Tokens: 2, Seconds: 0.5})
+	}
+	count(t, m, "k", all...)
+	wantSums(t, count(t, m, "k", all...), session.Sums{Sessions: 450, Tokens: 900, Seconds: 225})
 }

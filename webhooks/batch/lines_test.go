@@ -103,13 +103,15 @@ func TestPrices(t *testing.T) {
 		s.o.Prices = append(s.o.Prices, p)
 	}
 	u := &TokenUsage{InputTokens: 1_000_000, OutputTokens: 2_000_000}
-	for model, want := range map[string]float64{"gpt-4o-2024-08-06": 22.5, "gpt-4o-mini-2024-07-18": 0.675} {
+	for model, want := range map[string]float64{"gpt-4o-2024-08-06": 22.5, "gpt-4o-mini-2024-07-18": 0.675, "gpt-4o-mini": 0.675} {
 		if got := s.cost(model, u); got == nil || *got != want {
 			t.Errorf("%s: %v", model, got)
 		}
 	}
-	if s.cost("gpt-5", u) != nil {
-		t.Error("a price out of nowhere")
+	for _, model := range []string{"gpt-5", "gpt-4o-audio", "gpt-4o-nano-2024-07-18"} {
+		if s.cost(model, u) != nil {
+			t.Errorf("%s has the price of another model", model)
+		}
 	}
 	for _, bad := range []string{"", "x", "x=1", "x=1:y", "=1:2", "x=-1:2"} {
 		if (&Price{}).UnmarshalText([]byte(bad)) == nil {

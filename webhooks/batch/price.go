@@ -4,12 +4,14 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+
+	"switchboard/session/price"
 )
 
-// Price is what a model costs in batches, in US dollars per million tokens; as text MODEL=IN:OUT.
+// Price is what a model costs in batches; as text MODEL=IN:OUT, in US dollars per million tokens.
 type Price struct {
-	Model         string
-	Input, Output float64
+	Model string
+	price.Rates
 }
 
 var errPrice = errors.New("a price is MODEL=IN:OUT in dollars per million tokens, for example gpt-6-luna=0.05:0.25")
@@ -24,6 +26,7 @@ func (p *Price) UnmarshalText(text []byte) error {
 	var err1, err2 error
 	p.Model = model
 	p.Input, err1 = strconv.ParseFloat(in, 64)
+	p.Cached = p.Input
 	p.Output, err2 = strconv.ParseFloat(out, 64)
 	if err1 != nil || err2 != nil || p.Input < 0 || p.Output < 0 {
 		return errPrice

@@ -1,9 +1,9 @@
 package batch
 
 import (
-	"strings"
-
 	"github.com/openai/openai-go/v3"
+
+	"switchboard/session/price"
 )
 
 // Batch is a batch as this gateway shows it. Times are unix seconds.
@@ -99,18 +99,14 @@ func (s *Batches) view(b *openai.Batch) *Batch {
 	return v
 }
 
-// cost prices usage; nil if the model has no price. The longest configured name that begins the model's wins, so
-// that a price holds for dated snapshots too.
+// cost prices usage; nil if the model has no price. The first of a model, or of the model that it is a dated
+// snapshot of, holds.
 func (s *Batches) cost(model string, u *TokenUsage) *float64 {
-	var best *Price
-	for i, p := range s.o.Prices {
-		if strings.HasPrefix(model, p.Model) && (best == nil || len(p.Model) > len(best.Model)) {
-			best = &s.o.Prices[i]
+	for _, p := range s.o.Prices {
+		if price.Covers(p.Model, model) {
+			usd := p.Cost(price.Count{Input: u.InputTokens, Cached: u.CachedTokens, Output: u.OutputTokens})
+			return &usd
 		}
 	}
-	if best == nil {
-		return nil
-	}
-	usd := (float64(u.InputTokens)*best.Input + float64(u.OutputTokens)*best.Output) / 1e6
-	return &usd
+	return nil
 }

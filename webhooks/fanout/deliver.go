@@ -68,11 +68,7 @@ func (f *Fanout) send(ctx context.Context, s stored, id string, body []byte) (st
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", userAgent)
-	client := f.client
-	if r.URL.Scheme == "http" {
-		client = f.plain
-	}
-	resp, err := client.Do(r)
+	resp, err := f.client.Do(r)
 	if err != nil {
 		return 0, fmt.Errorf("deliver: %w", err)
 	}

@@ -83,9 +83,7 @@ export class Conversation {
       case "conversation.item.truncated":
         return this.change(event.item_id, (e) => (e.heard === 1 ? undefined : { state: "cut", cutMs: event.audio_end_ms }));
       case "switchboard.session.reset":
-        return this.restore(event.items, true);
-      case "switchboard.session.items":
-        return this.restore(event.items, false);
+        return this.restore(event.items);
       case "switchboard.session.renewed":
         return this.endUnfinished();
       case "switchboard.session.command":
@@ -189,10 +187,9 @@ export class Conversation {
     if (said) this.note(`${by} ${said}.`);
   }
 
-  private restore(items: StoredItem[], anew: boolean): void {
+  private restore(items: StoredItem[]): void {
     const waiting = this.list.filter((e) => e.state === "queued");
-    if (anew) this.clear();
-    else this.remove((e) => e.state === "queued");
+    this.clear();
     for (const item of items) {
       this.putItem({ ...item, status: "completed", content: [{ type: "text", text: wholeText(item) }] });
       const ms = item.heard_ms;
