@@ -37,7 +37,8 @@ export function Shell<S extends string>({ page, store, route, tallies, locked, s
   const phase = store.phase.value;
   const place = route.place.value;
   useEffect(() => {
-    document.title = `${route.sections.find((s) => s.id === place.section)?.name} · Switchboard`;
+    const section = route.sections.find((s) => s.id === place.section)?.name;
+    document.title = [place.id, section, "Switchboard"].filter(Boolean).join(" · ");
     document.getElementById("stage")?.scrollTo(0, 0);
     scrollTo(0, 0); // where the page is one column
   }, [place]);
