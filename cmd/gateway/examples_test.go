@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -15,15 +17,17 @@ import (
 // examples are the programs below examples/ that run beside a demo, and what each prints. Those
 // that need a browser are in web/test/examples.test.mjs, the manifests in .ci/manifests.
 var examples = map[string]struct {
-	command []string
-	prints  []string
+	command  []string
+	prints   []string
+	notifies []string // what the gateway's log tells people
 }{
-	"curl/session.sh":     {[]string{"bash"}, []string{`"session_id":"hello-`, `"status":"sent"`, "Answer in French.", `"status":"ended"`}},
-	"curl/batch.sh":       {[]string{"bash"}, []string{"submitted batch_", "completed 1", `"custom_id":"q1"`, `"custom_id":"q100"`}},
-	"curl/fine-tuning.sh": {[]string{"bash"}, []string{"submitted ftjob-", `"smoke_test":{"ok":true`, `"train_loss":`}},
-	"python/hello.py":     {[]string{python()}, []string{" "}},
-	"go/main.go":          {[]string{"go", "run"}, []string{" "}},
-	"node/hello.mjs":      {[]string{"node"}, []string{" "}},
+	"curl/session.sh": {[]string{"bash"}, []string{`"session_id":"hello-`, `"status":"sent"`, "Answer in French.", `"status":"ended"`}, nil},
+	"curl/batch.sh": {[]string{"bash"}, []string{"submitted batch_", "completed 1", `"custom_id":"q1"`, `"custom_id":"q100"`, "You said: Question 7"},
+		[]string{"is completed: 100 of 100 requests answered."}},
+	"curl/fine-tuning.sh": {[]string{"bash"}, []string{"submitted ftjob-", `"smoke_test":{"ok":true`, `"train_loss":`}, []string{"Fine-tuning ftjob-", "it answered:"}},
+	"python/hello.py":     {[]string{python()}, []string{" "}, nil},
+	"go/main.go":          {[]string{"go", "run"}, []string{" "}, nil},
+	"node/hello.mjs":      {[]string{"node"}, []string{" "}, nil},
 }
 
 // elsewhere are the files below examples/ that no row runs, and what holds them instead.
@@ -44,7 +48,17 @@ func python() string {
 // TestExamples runs every example as a person would, beside a demo that serves TLS as the
 // JavaScript SDK needs it, and one that does not.
 func TestExamples(t *testing.T) {
-	plain, plainKey := exampleGateway(t)
+	var log logBook
+	before := slog.Default() // notifications go there, as main sets it
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	var plain, plainKey string
+	t.Cleanup(func() { // behind the end of the gateways
+		slog.SetDefault(before)
+		if strings.Contains(log.text(), plainKey) || strings.Contains(log.text(), "whsec_") {
+			t.Error("a secret was logged")
+		}
+	})
+	plain, plainKey = exampleGateway(t, io.MultiWriter(&log, t.Output()))
 	secure, secureKey, certFile := secureExampleGateway(t)
 	for _, file := range exampleFiles(t) {
 		row, ok := examples[file]
@@ -67,6 +81,9 @@ func TestExamples(t *testing.T) {
 					t.Errorf("%q was not printed, but\n%s", want, printed)
 				}
 			}
+			for _, want := range row.notifies {
+				log.await(t, want)
+			}
 		})
 	}
 }
@@ -86,21 +103,21 @@ func runExample(t *testing.T, command, env []string) string {
 }
 
 // exampleGateway starts a demo whose jobs take moments.
-func exampleGateway(t *testing.T, args ...string) (url, key string) {
+func exampleGateway(t *testing.T, log io.Writer, args ...string) (url, key string) {
 	t.Helper()
 	c, err := parse(t, nil, append([]string{"--demo", "--listen", "127.0.0.1:0", "--job-poll", "100ms"}, args...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.demoBatch, c.demoTuned = 2*time.Second, 2*time.Second
-	url, key, _ = start(t, c)
+	url, key, _ = startLogging(t, c, log)
 	return url, key
 }
 
 func secureExampleGateway(t *testing.T) (url, key, certFile string) {
 	t.Helper()
 	certFile, keyFile, _ := certificate(t)
-	url, key = exampleGateway(t, "--tls-cert", certFile, "--tls-key", keyFile)
+	url, key = exampleGateway(t, t.Output(), "--tls-cert", certFile, "--tls-key", keyFile)
 	return url, key, certFile
 }
 
@@ -149,7 +166,7 @@ func exampleFiles(t *testing.T) (files []string) {
 
 // TestNginxExample runs a session through the proxy of examples/nginx in front of two nodes.
 func TestNginxExample(t *testing.T) {
-	first, key := exampleGateway(t)
+	first, key := exampleGateway(t, t.Output())
 	raw, err := os.ReadFile("../../examples/nginx/nginx.conf")
 	if err != nil {
 		t.Fatal(err)
