@@ -199,10 +199,32 @@ func (s *Office) discard(ctx context.Context, note string, ids ...string) (disca
 	if err != nil {
 		return 0, 0, err
 	}
-	if err := s.changes.Publish(ctx, "inbox.updated", "", map[string]any{"ids": ids, "state": queue.Discarded, "by": viewer(ctx).Key, "note": note}); err != nil {
-		slog.Warn("webhooks: a change was not shown", "err", err)
-	}
+	s.showDiscarded(ctx, ids)
 	return discarded, others, nil
+}
+
+// mostShown is how many discarded events are shown one by one; of more, pages read all anew.
+const mostShown = 20
+
+func (s *Office) showDiscarded(ctx context.Context, ids []string) {
+	if len(ids) > mostShown {
+		if err := s.changes.Publish(ctx, "resync", "", struct{}{}); err != nil {
+			slog.Warn("webhooks: a change was not shown", "err", err)
+		}
+		return
+	}
+	for _, id := range ids {
+		r, err := s.inbox.Get(ctx, id)
+		if err != nil || r.State != queue.Discarded {
+			continue // it is shown by whoever changed it
+		}
+		err = s.changes.Publish(ctx, "inbox.updated", "", map[string]any{
+			"id": r.ID, "type": r.Topic, "origin": r.Origin, "state": r.State, "note": r.Note, "received_at": r.At,
+		})
+		if err != nil {
+			slog.Warn("webhooks: a change was not shown", "id", id, "err", err)
+		}
+	}
 }
 
 // eachPart calls do with the IDs of selected events, some at a time.

@@ -2,6 +2,7 @@
 // SWITCHBOARD_BIN names the binary (default bin/switchboard), CHROMIUM the browser (default /usr/bin/chromium).
 
 import assert from "node:assert/strict";
+import { createHmac, randomBytes } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import http from "node:http";
 import { after, before, describe, test } from "node:test";
@@ -10,6 +11,7 @@ import { hold, settle, startBrowser } from "./browser.mjs";
 import { startGateway, startNetwork } from "./gateway.mjs";
 
 const patience = { timeout: 40_000 };
+const webhookSecret = `whsec_${randomBytes(32).toString("base64")}`;
 
 let chromium;
 
@@ -21,7 +23,7 @@ after(() => chromium?.close());
 
 /** A gateway of this test's own, and a network to it that can fail. */
 async function startSite() {
-  const gateway = await startGateway({ SWITCHBOARD_API_KEYS: "shop:app:sk-shop" });
+  const gateway = await startGateway({ SWITCHBOARD_API_KEYS: "shop:app:sk-shop", OPENAI_WEBHOOK_SECRET: webhookSecret });
   const network = await startNetwork(gateway.host);
   return {
     gateway,
@@ -45,6 +47,19 @@ async function siteOf(t) {
   const site = await startSite();
   t.after(() => site.stop());
   return site;
+}
+
+/** Delivers a signed event that names no object: nothing can be done about it, so that it is given up at once. */
+async function deliverDead(site) {
+  const id = `wh_${randomBytes(8).toString("hex")}`;
+  const at = Math.floor(Date.now() / 1000);
+  const body = JSON.stringify({ type: "batch.completed", data: {} });
+  const signature = createHmac("sha256", Buffer.from(webhookSecret.slice("whsec_".length), "base64"))
+    .update(`${id}.${at}.${body}`)
+    .digest("base64");
+  const headers = { "content-type": "application/json", "webhook-id": id, "webhook-timestamp": String(at), "webhook-signature": `v1,${signature}` };
+  const answer = await fetch(`${site.gateway.origin}/webhooks/openai`, { method: "POST", headers, body });
+  assert.equal(answer.status, 200);
 }
 
 /** Asks until the answer is as wanted. */
@@ -272,11 +287,7 @@ test("the inbox: a dead letter is seen, understood and replayed; many at once to
   const site = await siteOf(t);
   const page = await openPage(t, site, { at: "#/deliveries" });
   const attemptsOf = async (id) => (await site.ask("GET", `/webhooks/events/${id}`)).attempts.length;
-  const endpoint = page.getByTestId("endpoints").locator("li").first();
-  for (let i = 0; i < 2; i++) {
-    await endpoint.getByRole("button", { name: "Send a sample" }).click();
-    await endpoint.getByText("The sample arrived").waitFor();
-  }
+  for (let i = 0; i < 2; i++) await deliverDead(site);
   await page.getByRole("link", { name: /Inbox 2 given up/ }).click();
   await page.getByTestId("dead").getByRole("button", { name: "Show them" }).click();
   const rows = page.getByTestId("events").locator("> li");
@@ -289,7 +300,7 @@ test("the inbox: a dead letter is seen, understood and replayed; many at once to
     assert.match(await page.getByRole("region", { name: "JSON of the event" }).innerText(), /"type": "batch.completed"/);
     await page.locator('[data-testid="event"][data-attempts="1"]').waitFor();
     await page.getByRole("button", { name: "Replay" }).click();
-    await page.locator('[data-testid="event"][data-attempts="2"]').waitFor();
+    await page.locator('[data-testid="event"][data-attempts="3"]').waitFor(); // that somebody replayed it is one of them
     await page.getByRole("link", { name: "← Inbox" }).click();
   });
 
@@ -303,10 +314,27 @@ test("the inbox: a dead letter is seen, understood and replayed; many at once to
     for (const [i, id] of ids.entries()) {
       await until(
         () => attemptsOf(id),
-        (n) => n === before[i] + 1,
+        (n) => n === before[i] + 2,
       );
     }
     await rows.nth(1).waitFor(); // given up again
+  });
+
+  await t.test("discarded, one with a note and then the others", async () => {
+    await rows.first().getByRole("link").click();
+    await page.getByLabel("Nothing to be done?").fill("a test of ours");
+    await page.getByRole("button", { name: "Discard", exact: true }).click();
+    await page.locator('[data-testid="event"][data-state="discarded"]').waitFor();
+    assert.match(await page.getByTestId("attempts").innerText(), /Discarded[\s\S]*a test of ours/);
+    await page.getByRole("link", { name: "← Inbox" }).click();
+    await page.getByTestId("dead").getByRole("button", { name: "Discard all" }).click();
+    await page.getByTestId("dead").getByRole("button", { name: "Discard all" }).click(); // it asks first
+    await page.getByTestId("dead").waitFor({ state: "detached" });
+    await page.getByRole("radio", { name: "Discarded" }).check({ force: true });
+    await rows.nth(1).waitFor();
+    for (const id of await rows.evaluateAll((rows) => rows.map((row) => row.dataset.id))) await site.ask("POST", `/webhooks/events/${id}/replay`);
+    await page.getByRole("radio", { name: "Given up" }).check({ force: true });
+    await rows.nth(1).waitFor();
   });
 
   await t.test("the filter", async () => {
@@ -558,8 +586,7 @@ describe("the inbox while answers overtake each other", () => {
 
   test("an event is shown as it was told last", async (t) => {
     const page = await openPage(t, site, { at: "#/deliveries" });
-    await page.getByRole("button", { name: "Send a sample" }).click();
-    await page.getByText("The sample arrived").waitFor();
+    await deliverDead(site);
     const { events } = await until(
       () => site.ask("GET", "/webhooks/events?state=dead"),
       ({ events }) => events.length > 0,
@@ -580,11 +607,11 @@ describe("the inbox while answers overtake each other", () => {
       await answer;
     });
     await page.getByRole("button", { name: "Replay" }).click();
-    await view(2).waitFor();
+    await view(3).waitFor();
     free();
     await answer;
     await settle(page);
-    assert.ok(await view(2).isVisible());
+    assert.ok(await view(3).isVisible());
   });
 
   test("a page that missed changes that are not kept any more reads all anew", async (t) => {

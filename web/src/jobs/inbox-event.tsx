@@ -35,17 +35,52 @@ export function EventView({ store, id }: { store: Store; id: string }) {
       store.said.value = "The event will be handled again";
       await read();
     });
+  const discard = (note: string) =>
+    store.attempt("It could not be discarded", async () => {
+      await store.send("POST", `${path}/discard`, { note });
+      store.said.value = "The event is discarded";
+      store.recount();
+      await read();
+    });
   const e = event.value;
   return (
     <article class="detail" data-testid="event" data-state={e?.state} data-attempts={e?.attempts?.length ?? 0}>
       <Title back={back}>{e?.type ?? "Event"}</Title>
-      {e && <Standing event={e} replay={replay} />}
+      {e && <Standing event={e} replay={replay} discard={discard} />}
     </article>
   );
 }
 
+/** What people did to it, among the attempts. */
+const actions = {
+  replayed: { text: "Replayed", tone: "quiet" },
+  discarded: { text: "Discarded", tone: "quiet" },
+} as const;
+
+/** Takes the event off the list of those that somebody should look at. */
+function Discard({ discard }: { discard(note: string): unknown }) {
+  const note = useSignal("");
+  return (
+    <form
+      class="group"
+      onSubmit={(e) => {
+        e.preventDefault();
+        discard(note.value.trim());
+      }}
+    >
+      <label class="label" for="discard-note">
+        Nothing to be done? Discard it, with a note
+      </label>
+      <input class="field" id="discard-note" maxLength={500} placeholder="Why" value={note.value} onInput={(e) => (note.value = e.currentTarget.value)} />
+      <button class="button small" type="submit">
+        Discard
+      </button>
+    </form>
+  );
+}
+
 /** What became of it so far. */
-function Standing({ event: e, replay }: { event: InboxEvent; replay(): unknown }) {
+function Standing({ event: e, replay, discard }: { event: InboxEvent; replay(): unknown; discard(note: string): unknown }) {
   return (
     <>
       <div class="hero">
@@ -62,13 +97,17 @@ function Standing({ event: e, replay }: { event: InboxEvent; replay(): unknown }
           </button>
         </div>
       </div>
-      {e.error && e.state === "dead" && (
-        <p class="notice" data-tone="error">
-          <span>
-            <strong>It was given up.</strong> {e.error}
-          </span>
-        </p>
+      {e.state === "dead" && (
+        <>
+          <p class="notice" data-tone="error">
+            <span>
+              <strong>It was given up.</strong> {e.error}
+            </span>
+          </p>
+          <Discard discard={discard} />
+        </>
       )}
+      {e.note && <p class="help">{e.note}</p>}
       <section aria-labelledby="attempts-title">
         <h2 class="side-title" id="attempts-title">
           {plural(e.attempts?.length ?? 0, "attempt")}
@@ -76,12 +115,14 @@ function Standing({ event: e, replay }: { event: InboxEvent; replay(): unknown }
         <ol class="log" data-testid="attempts">
           {e.attempts?.toReversed().map((a, i) => (
             <li key={i}>
-              <Status text={a.error ? "Failed" : "Handled"} tone={a.error ? "bad" : "good"} />
+              {a.action ? <Status {...actions[a.action]} /> : <Status text={a.error ? "Failed" : "Handled"} tone={a.error ? "bad" : "good"} />}
               <span>
-                by <code>{a.by || "nobody"}</code> in {a.ms} ms
+                by <code>{a.by || "nobody"}</code>
+                {!a.action && ` in ${a.ms} ms`}
               </span>
               <Ago at={a.at} />
               {a.error && <span class="bad whole">{a.error}</span>}
+              {a.note && <span class="whole">{a.note}</span>}
             </li>
           ))}
         </ol>

@@ -95,7 +95,7 @@ function take(list: Listing, change: InboxChange): Listing {
   const known = list.events.find((e) => e.id === change.id);
   const events = list.events.filter((e) => e.id !== change.id);
   if (!fits) return { ...list, events };
-  const row: InboxEvent = { failures: 0, duplicates: 0, ...known, ...change };
+  const row: InboxEvent = { failures: 0, duplicates: 0, ...known, error: "", ...change };
   if (known) return { ...list, events: list.events.map((e) => (e.id === row.id ? row : e)) };
   const at = events.findIndex((e) => e.received_at < row.received_at);
   return { ...list, events: at < 0 ? [...events, row] : events.toSpliced(at, 0, row) };
@@ -105,6 +105,11 @@ function DeadLetters({ store, dead }: { store: Store; dead: number }) {
   const replay = () =>
     store.attempt("They could not be handled again", async () => {
       await store.send("POST", "/webhooks/events/replay", { state: "dead" });
+      store.recount();
+    });
+  const discard = () =>
+    store.attempt("They could not be discarded", async () => {
+      await store.send("POST", "/webhooks/events/discard", { all: true });
       store.recount();
     });
   return (
@@ -127,6 +132,7 @@ function DeadLetters({ store, dead }: { store: Store; dead: number }) {
           </button>
         )}
         <Confirm name="Replay all" question={`Handle ${plural(dead, "event")} again?`} action={replay} />
+        <Confirm name="Discard all" question={`Discard ${plural(dead, "event")}?`} action={discard} />
       </div>
     </div>
   );
@@ -188,7 +194,7 @@ function Rows({ events, chosen }: { events: readonly InboxEvent[]; chosen: Signa
             {e.duplicates > 0 && <span>delivered {e.duplicates + 1} times</span>}
             <Ago at={e.received_at} />
           </p>
-          {e.error && e.state !== "done" && <p class="row-error">{e.error}</p>}
+          {e.error && e.state !== "done" && e.state !== "discarded" && <p class="row-error">{e.error}</p>}
         </li>
       ))}
     </ol>
@@ -210,6 +216,7 @@ export function InboxFilter() {
           { value: "waiting", label: "Waiting" },
           { value: "done", label: "Done" },
           { value: "dead", label: "Given up" },
+          { value: "discarded", label: "Discarded" },
         ]}
       />
       <Segments

@@ -74,7 +74,7 @@ export interface JobEvent {
   message: string;
 }
 
-export type InboxState = "waiting" | "done" | "dead";
+export type InboxState = "waiting" | "done" | "dead" | "discarded";
 
 /** An event of the inbox, or a delivery to a subscriber. */
 export interface InboxEvent {
@@ -86,8 +86,9 @@ export interface InboxEvent {
   failures: number;
   duplicates: number;
   error?: string;
+  note?: string;
   payload?: unknown;
-  attempts?: { at: string; ms: number; node?: string; by?: string; error?: string }[];
+  attempts?: { at: string; ms: number; node?: string; by?: string; error?: string; note?: string; action?: "replayed" | "discarded" }[];
 }
 
 /** What GET /api/events tells of the inbox. */
@@ -96,8 +97,9 @@ export interface InboxChange {
   type: string;
   origin: InboxEvent["origin"];
   state: InboxState;
-  handler: string;
-  error: string;
+  handler?: string;
+  error?: string;
+  note?: string;
   received_at: string;
 }
 

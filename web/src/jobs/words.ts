@@ -28,6 +28,7 @@ const inboxWords: Record<InboxState, Word> = {
   waiting: { text: "Waiting", tone: "busy" },
   done: { text: "Done", tone: "good" },
   dead: { text: "Given up", tone: "bad" },
+  discarded: { text: "Discarded", tone: "quiet" },
 };
 
 const markWords: Record<Mark, Word> = {
