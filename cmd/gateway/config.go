@@ -21,51 +21,51 @@ import (
 
 // config is all that can be set; docs/configuration.md is made of it.
 type config struct {
-	Listen string `group:"Server" env:"SWITCHBOARD_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on; port 0 takes a free one."`
-	Demo   bool   `group:"Server" env:"SWITCHBOARD_DEMO" help:"Try it out: a stand-in for OpenAI and, without REDIS_URL, an embedded Redis that keeps nothing; prints a key."`
+	Listen string `group:"Server" env:"SWITCHBOARD_LISTEN" default:"127.0.0.1:8080" help:"Address to listen on, for clients and load balancer health checks (/healthz, /readyz). Port 0 takes a free port."`
+	Demo   bool   `group:"Server" env:"SWITCHBOARD_DEMO" help:"Try it out: a stand-in for OpenAI and, without REDIS_URL, an embedded Redis that persists nothing. Prints an API key."`
 
-	InternalListen string           `group:"Server" name:"internal-listen" env:"SWITCHBOARD_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Address on which the other nodes reach this one, in a network that clients have no part in; nodes are not served on the other address then. Else there is one address for all."`
-	PublicURL      string           `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"How clients reach the gateway, for relay_url and Origin; else the request's own host. Set it behind a proxy that ends TLS."`
-	NodeURL        string           `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"How the other nodes reach this one; else the address listened on for them."`
-	AllowedOrigins []string         `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Web pages of these origins may use the gateway, beside its own; * is any."`
+	InternalListen string           `group:"Server" name:"internal-listen" env:"SWITCHBOARD_INTERNAL_LISTEN" placeholder:"ADDRESS" help:"Separate address on which other nodes reach this node, in a network that clients cannot reach. The other address then serves no nodes. Default: one address for both."`
+	PublicURL      string           `group:"Server" name:"public-url" env:"SWITCHBOARD_PUBLIC_URL" placeholder:"URL" help:"Address at which clients reach the gateway, for relay_url and Origin checks. Default: the request's own host. Set it behind a load balancer or proxy that terminates TLS."`
+	NodeURL        string           `group:"Server" name:"node-url" env:"SWITCHBOARD_NODE_URL" placeholder:"URL" help:"Address at which other nodes reach this node. Default: the address that it listens on for them."`
+	AllowedOrigins []string         `group:"Server" env:"SWITCHBOARD_ALLOWED_ORIGINS" placeholder:"ORIGIN" help:"Origins whose web pages may use the gateway, in addition to its own; * allows any."`
 	TLSCert        string           `group:"Server" name:"tls-cert" env:"SWITCHBOARD_TLS_CERT" placeholder:"FILE" help:"Certificate chain (PEM), to serve https and wss."`
 	TLSKey         string           `group:"Server" name:"tls-key" env:"SWITCHBOARD_TLS_KEY" placeholder:"FILE" help:"Private key of the certificate (PEM)."`
-	StopTimeout    time.Duration    `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"How long requests under way may take to end after SIGINT or SIGTERM."`
-	Drain          time.Duration    `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"How long sessions may take to move to other nodes after SIGINT or SIGTERM; each goes at a quiet moment, or when three quarters of that have passed."`
-	LogLevel       slog.Level       `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"debug, info, warn or error."`
+	StopTimeout    time.Duration    `group:"Server" env:"SWITCHBOARD_STOP_TIMEOUT" default:"10s" help:"Graceful shutdown: how long pending requests may take to end after SIGINT or SIGTERM."`
+	Drain          time.Duration    `group:"Server" env:"SWITCHBOARD_DRAIN" default:"20s" help:"Graceful shutdown: how long sessions may take to move to other nodes after SIGINT or SIGTERM. Each moves between turns, or after three quarters of this time."`
+	LogLevel       slog.Level       `group:"Server" env:"SWITCHBOARD_LOG_LEVEL" default:"info" help:"Lowest level to log: debug, info, warn or error."`
 	Version        kong.VersionFlag `group:"Server" help:"Print the version and exit."`
-	LogFormat      string           `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"auto (text on a terminal, else json), text or json."`
+	LogFormat      string           `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"Log format: text, json, or auto (text on a terminal, else json)."`
 
-	APIKeys     string `group:"Keys" name:"api-keys" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"name:role:secret, comma-separated; roles app, operator, admin. Better given by the environment than as a flag, which ps shows."`
-	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"The same, one a line; # begins a comment."`
-	KeySessions int    `group:"Keys" env:"SWITCHBOARD_KEY_SESSIONS" default:"0" help:"Most sessions at once of one key; 0 is no limit."`
-	KeyTokens   int64  `group:"Keys" env:"SWITCHBOARD_KEY_TOKENS" default:"0" help:"Most tokens of one key in a day (UTC); 0 is no limit."`
-	KeySeconds  int64  `group:"Keys" env:"SWITCHBOARD_KEY_SECONDS" default:"0" help:"Most seconds of sessions of one key in a day (UTC); 0 is no limit."`
+	APIKeys     string `group:"Keys" name:"api-keys" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"API keys as name:role:secret, comma-separated; roles are app, operator and admin. Set it in the environment: ps shows flags."`
+	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"File with API keys in the same format, one per line; # begins a comment."`
+	KeySessions int    `group:"Keys" env:"SWITCHBOARD_KEY_SESSIONS" default:"0" help:"Maximum concurrent sessions per API key; 0 is unlimited."`
+	KeyTokens   int64  `group:"Keys" env:"SWITCHBOARD_KEY_TOKENS" default:"0" help:"Maximum tokens per API key and day (UTC); 0 is unlimited."`
+	KeySeconds  int64  `group:"Keys" env:"SWITCHBOARD_KEY_SECONDS" default:"0" help:"Maximum seconds of sessions per API key and day (UTC); 0 is unlimited."`
 
-	OpenAIKey          string `group:"OpenAI" name:"openai-api-key" env:"OPENAI_API_KEY" placeholder:"KEY" help:"Key of the Realtime API. Better given by the environment."`
-	OpenAIBaseURL      string `group:"OpenAI" name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"Where the API is; https://api.openai.com/v1 if empty. http works too."`
+	OpenAIKey          string `group:"OpenAI" name:"openai-api-key" env:"OPENAI_API_KEY" placeholder:"KEY" help:"API key for OpenAI. Set it in the environment: ps shows flags."`
+	OpenAIBaseURL      string `group:"OpenAI" name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"Base URL of the API, http or https. Default: https://api.openai.com/v1."`
 	OpenAIOrganization string `group:"OpenAI" name:"openai-organization" env:"OPENAI_ORG_ID" placeholder:"ID" help:"Organization to charge, if the key has several."`
 	OpenAIProject      string `group:"OpenAI" name:"openai-project" env:"OPENAI_PROJECT_ID" placeholder:"ID" help:"Project to charge, if the key has several."`
 
-	RedisURL string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Better given by the environment."`
-	Keep     time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long an ended session can be looked at."`
-	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"How long a session is this node's without renewal: Redis may be away for most of it. At least 5s."`
+	RedisURL string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis to persist state in: redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Set it in the environment: ps shows flags."`
+	Keep     time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long ended sessions remain readable."`
+	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"Lease duration, at least 5s: failover of a killed node's sessions takes about this long. If Redis is unreachable for 7/8 of it, the node gives up its sessions."`
 
-	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model of REST sessions whose config names none."`
-	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Transcribes the user's speech in REST sessions whose config does not speak of it; empty is none."`
-	TokenTTL           time.Duration `group:"Sessions" name:"token-ttl" env:"SWITCHBOARD_TOKEN_TTL" default:"10m" help:"Until when a client token must have been used first, 10s to 2h; a request may ask otherwise."`
-	ResumeTTL          time.Duration `group:"Sessions" name:"resume-ttl" env:"SWITCHBOARD_RESUME_TTL" default:"24h" help:"How long after its last use a used client token brings its client back to the session."`
+	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model for REST sessions whose config names none."`
+	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Model that transcribes the user's speech in REST sessions whose config does not mention transcription; empty turns it off."`
+	TokenTTL           time.Duration `group:"Sessions" name:"token-ttl" env:"SWITCHBOARD_TOKEN_TTL" default:"10m" help:"How long a client token is valid before its first use, 10s to 2h; a request may set another value."`
+	ResumeTTL          time.Duration `group:"Sessions" name:"resume-ttl" env:"SWITCHBOARD_RESUME_TTL" default:"24h" help:"How long after its last use a client token can reconnect and resume its session."`
 	Policies           string        `group:"Sessions" env:"SWITCHBOARD_POLICIES" placeholder:"FILE" help:"Client policies by name (JSON); voice and open are built in and can be replaced."`
-	MaxSeconds         int64         `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"End sessions at this age unless they ask otherwise; 0 is no limit."`
-	IdleSeconds        int64         `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"End sessions without an event from a client or the application for this long; 0 is no limit."`
-	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"End sessions at this many tokens of responses and transcriptions, unless they ask otherwise; 0 is no limit."`
-	CapMaxSeconds      int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_SECONDS" default:"0" help:"Oldest age that a session may ask for, and get; 0 is no cap."`
-	CapIdleSeconds     int64         `group:"Sessions" env:"SWITCHBOARD_CAP_IDLE_SECONDS" default:"0" help:"The same of its idle time."`
-	CapMaxTokens       int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_TOKENS" default:"0" help:"The same of its tokens."`
-	Prices             string        `group:"Sessions" env:"SWITCHBOARD_PRICES" placeholder:"FILE|JSON" help:"What models cost, beside or in place of the built-in prices; see Prices below."`
-	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by whose values usage and cost are summed, in /realtime/usage and the metrics; comma-separated, at most 5."`
-	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Largest request body."`
-	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Largest message of a client."`
+	MaxSeconds         int64         `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"Default maximum age of a session in seconds; a request may set another value; 0 is unlimited."`
+	IdleSeconds        int64         `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"Default idle time in seconds, without an event from a client or the application, after which a session ends; 0 is unlimited."`
+	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"Default maximum tokens of a session, responses and transcriptions; a request may set another value; 0 is unlimited."`
+	CapMaxSeconds      int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_SECONDS" default:"0" help:"Highest max_seconds that a request may set; 0 is no cap."`
+	CapIdleSeconds     int64         `group:"Sessions" env:"SWITCHBOARD_CAP_IDLE_SECONDS" default:"0" help:"Highest idle_seconds that a request may set; 0 is no cap."`
+	CapMaxTokens       int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_TOKENS" default:"0" help:"Highest max_tokens that a request may set; 0 is no cap."`
+	Prices             string        `group:"Sessions" env:"SWITCHBOARD_PRICES" placeholder:"FILE|JSON" help:"Prices of models, added to the built-in ones or replacing them; see Prices in docs/configuration.md."`
+	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by which /realtime/usage and the metrics sum usage and cost; comma-separated, at most 5."`
+	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
+	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
 
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
