@@ -53,6 +53,13 @@ func (h *history) add(payload []byte, now time.Time) {
 	h.forget(now)
 }
 
+// skip counts an event that nobody will ask for again, and forgets those before it.
+func (h *history) skip() {
+	h.clear()
+	h.seq++
+	h.cut = true
+}
+
 func (h *history) fresh(size int) *chunk {
 	var c *chunk
 	switch {

@@ -92,7 +92,17 @@ func (c *Controller) fromUpstream(f Frame, more bool) error {
 // pass sends an event to all clients and keeps it for those who come back.
 func (c *Controller) pass(f Frame, h head, audio, more bool) {
 	c.toClients(f, audio, h.responseID, more)
-	c.history.add(f.Payload(), time.Now())
+	c.remember(f.Payload())
+}
+
+// remember keeps an event for clients that reconnect. A session that ends with its client has none
+// once that is there: what it was sent before is kept for it until then.
+func (c *Controller) remember(payload []byte) {
+	if c.spec.EndWithClient && c.joined {
+		c.history.skip()
+		return
+	}
+	c.history.add(payload, time.Now())
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.

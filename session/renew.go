@@ -144,7 +144,7 @@ func (c *Controller) emitLocked(event object) {
 	event["event_id"] = NewID("event_")
 	f := NewFrame(marshal(event))
 	c.logEvent(event["type"].(string), f.Payload())
-	c.history.add(f.Payload(), time.Now())
+	c.remember(f.Payload())
 	c.toClients(f, false, nil, false)
 }
 

@@ -232,6 +232,30 @@ func TestFirstClientGetsWhatItMissed(t *testing.T) {
 	want(t, cl, "switchboard.session.reset", "too_far_back")
 }
 
+// TestSessionThatEndsWithItsClientKeepsNoHistory: nobody can resume it, so that its events cost
+// no memory once its client is there. Until then they are kept for that client.
+func TestSessionThatEndsWithItsClientKeepsNoHistory(t *testing.T) {
+	fx := start(t)
+	c, up := fx.open(session.Spec{EndWithClient: true})
+	feed := c.Subscribe()
+	send(t, up, `{"type":"one","event_id":"e1"}`)
+	if _, err := feed.Next(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	feed.Close()
+	cl, _ := fx.attach(c, session.Open())
+	want(t, cl, `"e1"`)
+	send(t, up, `{"type":"two","event_id":"e2"}`)
+	send(t, up, `{"type":"three","event_id":"e3"}`)
+	want(t, cl, `"e2"`)
+	want(t, cl, `"e3"`)
+	other, _ := fx.attachAt(c, session.Attachment{Policy: session.Open(), LastEventID: "e2"})
+	want(t, other, "switchboard.session.reset", "too_far_back")
+	send(t, up, `{"type":"four","event_id":"e4"}`)
+	want(t, cl, `"e4"`)
+	want(t, other, `"e4"`)
+}
+
 // away is a store that can be made to fail.
 type away struct {
 	*sessiontest.Memory
