@@ -179,7 +179,7 @@ func (g *Gateway) sayAndClose(c *gin.Context, e *session.UpstreamError, code int
 		g.fail(c, err)
 		return
 	}
-	conn, err := g.upgrade(c)
+	conn, err := g.upgrade(c, g.FrameBytes)
 	if err != nil {
 		return
 	}

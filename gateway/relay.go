@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -14,6 +15,10 @@ import (
 	"switchboard/session/wire"
 )
 
+// skippedFrames times the largest message that a client may send is the largest that only
+// costs it that message.
+const skippedFrames = 4
+
 // relay attaches a client to a session that runs. What is wrong before the upgrade is
 // an HTTP problem; afterwards the session closes the socket with its own codes.
 func (g *Gateway) relay(c *gin.Context) {
@@ -23,13 +28,13 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	policy := g.Policies["open"]
+	a := session.Attachment{Policy: g.Policies["open"], LastEventID: c.Query("last_event_id")}
 	if who.Grant != nil {
 		if who.Grant.Session != id {
 			g.fail(c, errWrongToken)
 			return
 		}
-		policy = who.Grant.Policy
+		a.Policy, a.Token = who.Grant.Policy, tokenMark(who.token)
 	}
 	if g.owned(c); c.IsAborted() {
 		return
@@ -45,7 +50,12 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	g.attach(c, ctl, session.Attachment{Policy: policy, LastEventID: c.Query("last_event_id")}, p, leave)
+	if err := ctl.Room(a); err != nil {
+		leave()
+		g.fail(c, err)
+		return
+	}
+	g.attach(c, ctl, a, p, leave)
 }
 
 // admit lets a caller into a session that runs here, unless its token is for another one of the
@@ -67,7 +77,8 @@ func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) er
 // net/http gives its buffers back; the client's goroutine is waited for by Wait, and calls leave.
 func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Attachment, p *presence, leave func()) bool {
 	g.clients.Add(1) // before the server loses sight of the connection
-	conn, err := g.upgrade(c)
+	a.Policy.EventBytes = smaller(a.Policy.EventBytes, g.FrameBytes)
+	conn, err := g.upgrade(c, a.Policy.EventBytes)
 	if err != nil {
 		g.clients.Done()
 		leave()
@@ -99,11 +110,27 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// upgrade answers the handshake; when it cannot, it has answered with an error.
-func (g *Gateway) upgrade(c *gin.Context) (session.Conn, error) {
+// smaller is the smaller of a limit, which 0 is none, and another.
+func smaller(limit, other int) int {
+	if limit == 0 {
+		return other
+	}
+	return min(limit, other)
+}
+
+// tokenMark stands for a client token where the token itself should not be.
+func tokenMark(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return string(sum[:16])
+}
+
+// upgrade answers the handshake; when it cannot, it has answered with an error. What is
+// larger than an event may be is skipped as it arrives, and the socket goes on.
+func (g *Gateway) upgrade(c *gin.Context, eventBytes int) (session.Conn, error) {
 	c.Status(http.StatusSwitchingProtocols) // for the log; Accept writes it
 	conn, err := wire.Accept(c.Writer, c.Request, wire.Options{
-		ReadLimit:    int64(g.FrameBytes),
+		ReadLimit:    int64(eventBytes),
+		SkipLimit:    skippedFrames * int64(g.FrameBytes),
 		Subprotocols: []string{subprotocol},
 	})
 	if err != nil {

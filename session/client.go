@@ -12,19 +12,20 @@ import (
 // Attachment is how a client joins.
 type Attachment struct {
 	Policy Policy
+	// Token tells apart who shares a policy's rates and the number of sockets: a client token,
+	// or what stands for it. "" is a client that shares with none.
+	Token string
 	// LastEventID is the event_id of the last event the client saw, when it comes back.
 	LastEventID string
 }
 
 // client is one attached browser, phone or service.
 type client struct {
-	c        *Controller
-	conn     Conn
-	policy   Policy
-	events   bucket    // owned by the client's reader
-	bytes    bucket    // owned by the client's reader
-	answered time.Time // when a message was last refused unseen; the reader's
-	scan     scanner
+	c       *Controller
+	conn    Conn
+	policy  Policy
+	allowed *allowance
+	scan    scanner
 
 	out outbox // guarded by the controller's lock
 }
@@ -33,11 +34,8 @@ type client struct {
 // conn itself. The error says why it ended: *CloseError for a client that left.
 func (c *Controller) Attach(_ context.Context, conn Conn, a Attachment) error {
 	cl := &client{c: c, conn: conn, policy: a.Policy}
-	now := time.Now()
-	cl.events = newBucket(a.Policy.EventsPerSecond, now)
-	cl.bytes = newBucket(a.Policy.BytesPerSecond, now)
 	err := errCrashed
-	c.contain(func() { err = cl.join(a.LastEventID) })
+	c.contain(func() { err = cl.join(a) })
 	if err != nil {
 		code, text := closeCode(err)
 		conn.Close(code, text)
@@ -58,12 +56,16 @@ func (c *Controller) Attach(_ context.Context, conn Conn, a Attachment) error {
 // join puts the client among those that are sent to, behind a session.created of its own
 // and what it missed: everything since the session began for the first client ever, what
 // followed the last event it saw for one that comes back.
-func (cl *client) join(last string) error {
-	c := cl.c
+func (cl *client) join(a Attachment) error {
+	c, last := cl.c, a.LastEventID
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.refusesLocked(); err != nil {
 		return cmp.Or(c.reason, err)
+	}
+	allowed, err := c.allowLocked(a)
+	if err != nil {
+		return err
 	}
 	cl.out = c.outbox(cl.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
 	if c.withheld.limit != nil {
@@ -77,7 +79,7 @@ func (cl *client) join(last string) error {
 		n = unknown
 	}
 	created := marshal(object{"type": "session.created", "event_id": c.history.markAt(n), "session": c.up.session})
-	err := cl.out.send(NewFrame(created), false, nil, false)
+	err = cl.out.send(NewFrame(created), false, nil, false)
 	if known {
 		c.history.since(n, func(payload []byte) {
 			if cl.out.bytes > cl.out.limit/2 {
@@ -88,13 +90,15 @@ func (cl *client) join(last string) error {
 			}
 		})
 	} else if last != "" && err == nil {
-		err = cl.reset()
+		cl.reset()
 	}
 	if err != nil {
 		cl.out.close()
 		c.leftLocked()
 		return fmt.Errorf("write what was missed: %w", err)
 	}
+	cl.allowed = allowed
+	c.shareLocked(a.Token, allowed)
 	c.clients = append(c.clients, cl)
 	c.joined, c.status, c.touched = true, StatusActive, time.Now()
 	c.node.stats.Clients.Add(1)
@@ -103,20 +107,10 @@ func (cl *client) join(last string) error {
 	return nil
 }
 
-// reset tells a client how things are that cannot be told what it missed.
-func (cl *client) reset() error {
-	c := cl.c
-	reset := marshal(object{
-		"type": typeReset, "event_id": c.history.mark(), "reason": "too_far_back",
-		"session": c.up.session, "items": c.itemsLocked(),
-	})
-	return cl.out.send(NewFrame(reset), false, nil, false)
-}
-
 // read takes the client's events until its connection ends.
 func (cl *client) read() error {
 	return cl.conn.Each(func(f Frame, err error) error {
-		no := cl.admit(len(f.Payload()))
+		no := cl.allowed.admit(&cl.policy, len(f.Payload()))
 		switch {
 		case no != nil && err == nil && !no.silent:
 			no.eventID = eventID(f.Payload())
@@ -126,7 +120,7 @@ func (cl *client) read() error {
 		case errors.Is(err, ErrNotText):
 			no = &refusal{code: "invalid_event", message: "Expected a text WebSocket message; binary frames are not supported."}
 		case errors.Is(err, ErrTooBig):
-			no = &refusal{code: "event_too_large", message: "The message is larger than the gateway's limit for one message."}
+			no = cl.policy.tooLarge()
 		default:
 			no = &refusal{code: "invalid_utf8", message: "The message is not valid UTF-8."}
 		}
@@ -157,6 +151,8 @@ func (cl *client) leaveLocked(reason error) {
 	c.settleUpstream()                                                                              // its frames may be kept back there, by reference
 	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
 	cl.out.close()
+	cl.allowed.clients--
+	cl.allowed.left = time.Now()
 	if c.speaker == cl {
 		c.speaker = nil
 	}

@@ -44,9 +44,10 @@ type Controller struct {
 	renewAt    time.Time // from when the leg is replaced at a quiet moment
 	renewBy    time.Time // and by when at any
 	clients    []*client
-	speaker    *client   // the one whose audio goes in
-	spoke      time.Time // when it last sent audio
-	controlled time.Time // last event of a client that was no audio
+	allowances map[string]*allowance // of tokens whose clients are here, or were a moment ago
+	speaker    *client               // the one whose audio goes in
+	spoke      time.Time             // when it last sent audio
+	controlled time.Time             // last event of a client that was no audio
 	conv       conversation
 	turn       turn
 	facts      facts

@@ -15,12 +15,12 @@ import (
 )
 
 // pair is two nodes over one memory; a reaches it through a wire that can be cut.
-func pair(t *testing.T) (a, b *fixture, cut *away) {
+func pair(t *testing.T, change ...func(*session.HubOptions)) (a, b *fixture, cut *away) {
 	t.Helper()
 	mem := sessiontest.NewMemory()
 	cut = &away{Memory: mem}
 	var second *fixture
-	a = start(t, func(o *session.HubOptions) {
+	a = start(t, append(change, func(o *session.HubOptions) {
 		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://a", cut, cut, cut, mem
 		o.Meter = cut
 		o.HandOver = func(ctx context.Context, to session.Node, s session.Snapshot) error {
@@ -41,11 +41,11 @@ func pair(t *testing.T) (a, b *fixture, cut *away) {
 			}
 			return second.hub.Adopt(ctx, arrived)
 		}
-	})
-	b = start(t, func(o *session.HubOptions) {
+	})...)
+	b = start(t, append(change, func(o *session.HubOptions) {
 		o.Node, o.Store, o.Directory, o.Fleet, o.Broadcasts = "http://b", mem, mem, mem, mem
 		o.Meter = mem
-	})
+	})...)
 	second = b
 	a.mem, b.mem = mem, mem
 	return a, b, cut

@@ -43,16 +43,19 @@ type HubOptions struct {
 	Prices     price.Table // what models cost
 	CostLabels []string    // names of the labels by whose values usage is summed
 
-	Lease         time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
-	OpenTimeout   time.Duration // until a new session must be ready; 15 s
-	AckTimeout    time.Duration // until the upstream must have answered a command; 10 s
-	StallLimit    time.Duration // how long a peer may refuse to take what waits; 15 s
-	ClientQueue   int           // bytes that may wait for one client; 4 MiB
-	UpstreamQueue int           // bytes that may wait for the upstream; 2 MiB
-	ResumeBytes   int           // memory of one session's history; 2 MiB
-	ResumeWindow  time.Duration // age of one session's history; 60 s
-	JournalBytes  int           // log events that may wait while the store is away; 64 MiB
-	DrainLimit    time.Duration // for handing over all sessions when the node stops; 20 s
+	Lease       time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
+	OpenTimeout time.Duration // until a new session must be ready; 15 s
+	AckTimeout  time.Duration // until the upstream must have answered a command; 10 s
+	StallLimit  time.Duration // how long a peer may refuse to take what waits; 15 s
+	ClientQueue int           // bytes that may wait for one client; 4 MiB
+
+	SessionClients int           // clients of one session at once; 64
+	TokenClients   int           // and of those, with the same token; 8
+	UpstreamQueue  int           // bytes that may wait for the upstream; 2 MiB
+	ResumeBytes    int           // memory of one session's history; 2 MiB
+	ResumeWindow   time.Duration // age of one session's history; 60 s
+	JournalBytes   int           // log events that may wait while the store is away; 64 MiB
+	DrainLimit     time.Duration // for handing over all sessions when the node stops; 20 s
 }
 
 // KeyLimits bound what one API key may use. Zero fields are no limit.
@@ -80,6 +83,8 @@ func (o *HubOptions) setDefaults() {
 	duration(&o.ResumeWindow, time.Minute)
 	duration(&o.DrainLimit, 20*time.Second)
 	size(&o.ClientQueue, 4<<20)
+	size(&o.SessionClients, 64)
+	size(&o.TokenClients, 8)
 	size(&o.UpstreamQueue, 2<<20)
 	size(&o.ResumeBytes, 2<<20)
 	size(&o.JournalBytes, 64<<20)

@@ -19,28 +19,6 @@ func isBuffer(typ []byte) bool {
 	return isInputBuffer(typ) || bytes.HasPrefix(typ, []byte("output_audio_buffer."))
 }
 
-// admit says why a message is not even looked at: it is too large, or comes too soon.
-// The latter is said once a second, so that a flood is not answered with another.
-func (cl *client) admit(size int) *refusal {
-	p := &cl.policy
-	now := time.Now()
-	var no *refusal
-	switch {
-	case !cl.events.take(1, now):
-		no = &refusal{code: "rate_limit_exceeded", message: fmt.Sprintf("More than events_per_second = %d events a second.", p.EventsPerSecond), param: "events_per_second"}
-	case p.EventBytes > 0 && size > p.EventBytes: // costs its sender more than the answer costs us
-		return &refusal{code: "event_too_large", message: fmt.Sprintf("The event has %d bytes; policy %q allows %d.", size, p.Name, p.EventBytes)}
-	case !cl.bytes.take(size, now):
-		no = &refusal{code: "rate_limit_exceeded", message: fmt.Sprintf("More than bytes_per_second = %d bytes a second.", p.BytesPerSecond), param: "bytes_per_second"}
-	default:
-		return nil
-	}
-	if no.silent = now.Sub(cl.answered) < time.Second; !no.silent {
-		cl.answered = now
-	}
-	return no
-}
-
 // judge says why an event may not go on; nil lets it pass.
 func (cl *client) judge(h head, payload []byte) *refusal {
 	p := &cl.policy

@@ -25,6 +25,7 @@ type outbox struct {
 	guard func(func())  // runs the flusher, and contains its panics
 
 	queue   []queued
+	source  func() []byte // makes what is sent once all before it was taken; nil: there is nothing
 	bytes   int
 	kept    bool      // the connection holds frames back for one write
 	stalled time.Time // since when the socket has refused; zero: it takes
@@ -110,7 +111,7 @@ func (o *outbox) flushed(err error) bool {
 
 // next writes from the queue until the socket refuses (false) or nothing is left (true).
 func (o *outbox) next() bool {
-	for len(o.queue) > 0 {
+	for o.refill() {
 		q := o.queue[0]
 		o.queue[0] = queued{}
 		o.queue = o.queue[1:]
@@ -127,6 +128,26 @@ func (o *outbox) next() bool {
 	}
 	o.queue, o.stalled = nil, time.Time{}
 	return true
+}
+
+// refill reports whether there is something to write: what waits, or what the source makes.
+func (o *outbox) refill() bool {
+	if len(o.queue) == 0 && o.source != nil {
+		if event := o.source(); event != nil {
+			o.push(queued{frame: NewFrame(event)})
+		} else {
+			o.source = nil
+		}
+	}
+	return len(o.queue) > 0
+}
+
+// follow sends what source makes until that is nil, each once the one before was taken.
+func (o *outbox) follow(source func() []byte) {
+	o.source = source
+	if o.stalled.IsZero() && !o.next() {
+		o.startFlush()
+	}
 }
 
 // drop lets go of waiting audio that nobody will hear: that of response, or with an
@@ -208,5 +229,5 @@ func (o *outbox) takeOver(first []queued, old *outbox) error {
 // close lets nothing more be sent and drops what waits. The connection is closed by its owner.
 func (o *outbox) close() {
 	o.closed = true
-	o.queue, o.bytes = nil, 0
+	o.queue, o.bytes, o.source = nil, 0, nil
 }

@@ -12,6 +12,7 @@ import (
 const (
 	typeRenewed = "switchboard.session.renewed" // another upstream took the place of the one before
 	typeReset   = "switchboard.session.reset"   // what was missed is not kept: this is the present state
+	typeItems   = "switchboard.session.items"   // more of it
 )
 
 // Why an upstream was replaced.

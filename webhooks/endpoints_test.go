@@ -46,7 +46,7 @@ func TestEndpointSecretsReachAllNodesAtOnce(t *testing.T) {
 			t.Errorf("types %s", types.Raw)
 		}
 		stored, err := rdb.HGet(t.Context(), "gw:{wh:secrets}:endpoints", id).Result()
-		if err != nil || !strings.HasPrefix(stored, "v1:") {
+		if err != nil || !strings.HasPrefix(stored, "v2:") {
 			t.Errorf("stored as %.6s, %v", stored, err)
 		}
 		if log := a.logged.text() + b.logged.text(); strings.Count(log, "whsec_") != strings.Count(log, "whsec_…") {

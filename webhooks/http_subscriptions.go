@@ -9,7 +9,8 @@ import (
 
 type (
 	subscriptionOutput struct {
-		Body struct {
+		Cache string `header:"Cache-Control"` // no-store where the secret is told
+		Body  struct {
 			fanout.Subscription
 			Secret string `json:"secret,omitempty" doc:"Signs deliveries; shown when it is made, never again"`
 		}
@@ -51,6 +52,9 @@ type (
 	}
 )
 
+// noStore keeps caches from holding an answer with a secret.
+const noStore = "no-store"
+
 // validSecret accepts none, or one that every library of Standard Webhooks takes.
 func validSecret(secret string) error {
 	if secret == "" {
@@ -63,8 +67,8 @@ func (s *Office) createSubscription(ctx context.Context, in *createSubscriptionI
 	if err := validSecret(in.Body.Secret); err != nil {
 		return nil, err
 	}
-	sub := fanout.Subscription{URL: in.Body.URL, Types: in.Body.Types, Description: in.Body.Description}
-	var out subscriptionOutput
+	sub := fanout.Subscription{URL: in.Body.URL, Types: in.Body.Types, Description: in.Body.Description, CreatedBy: viewer(ctx).Key}
+	out := subscriptionOutput{Cache: noStore}
 	var err error
 	out.Body.Subscription, out.Body.Secret, err = s.fanout.Create(ctx, sub, in.Body.Secret)
 	return &out, err
@@ -87,7 +91,7 @@ func (s *Office) getSubscription(ctx context.Context, in *idInput) (*subscriptio
 func (s *Office) updateSubscription(ctx context.Context, in *updateSubscriptionInput) (*subscriptionOutput, error) {
 	var out subscriptionOutput
 	var err error
-	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body)
+	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body, viewer(ctx).Key)
 	return &out, err
 }
 
@@ -103,13 +107,13 @@ func (s *Office) rotateSubscription(ctx context.Context, in *rotateSubscriptionI
 	if err := validSecret(given); err != nil {
 		return nil, err
 	}
-	secret, err := s.fanout.Rotate(ctx, in.ID, given)
+	secret, err := s.fanout.Rotate(ctx, in.ID, given, viewer(ctx).Key)
 	if err != nil {
 		return nil, err
 	}
 	out, err := s.getSubscription(ctx, &idInput{in.ID})
 	if err == nil {
-		out.Body.Secret = secret
+		out.Body.Secret, out.Cache = secret, noStore
 	}
 	return out, err
 }

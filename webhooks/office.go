@@ -67,7 +67,7 @@ func New(o Options) (*Office, error) {
 			return nil, fmt.Errorf("OPENAI_WEBHOOK_SECRET, number %d: %w", i+1, err)
 		}
 	}
-	box, err := seal.New(o.SealKey)
+	box, err := seal.New(o.SealKey, o.SealMigrate)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 const (
 	secretsKey     = "gw:{wh:secrets}:endpoints" // hash: endpoint's ID -> its secrets, sealed
 	secretsBell    = "secrets"
+	sealedFor      = "endpoint:" // and its ID: what is sealed for one opens for no other
 	secretsEvery   = 5 * time.Second
 	refreshGap     = 100 * time.Millisecond        // between two reads that refused deliveries ask for
 	rotationWindow = 24*time.Hour + 10*time.Minute // OpenAI's 24 h, and what clocks and retries need
@@ -83,7 +84,7 @@ func (s *secretSet) load(ctx context.Context) error {
 	}
 	var kept []timedSecret
 	for endpoint, sealed := range all {
-		secrets, err := s.unseal(sealed)
+		secrets, err := s.unseal(endpoint, sealed)
 		if err != nil {
 			slog.Error("webhooks: an endpoint's secret cannot be read; is the seal key the same on all nodes?", "endpoint", endpoint, "err", err)
 			continue
@@ -94,8 +95,8 @@ func (s *secretSet) load(ctx context.Context) error {
 	return nil
 }
 
-func (s *secretSet) unseal(sealed string) (secrets []timedSecret, err error) {
-	plain, err := s.box.Open(sealed)
+func (s *secretSet) unseal(endpoint, sealed string) (secrets []timedSecret, err error) {
+	plain, err := s.box.Open(sealedFor+endpoint, sealed)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +126,7 @@ func (s *secretSet) put(ctx context.Context, endpoint, value string, overlap boo
 	now := time.Now().UTC()
 	secrets := []timedSecret{{Value: value}}
 	if sealed, err := s.rdb.HGet(ctx, secretsKey, endpoint).Result(); err == nil && overlap {
-		before, err := s.unseal(sealed)
+		before, err := s.unseal(endpoint, sealed)
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func (s *secretSet) put(ctx context.Context, endpoint, value string, overlap boo
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, s.rdb.HSet(ctx, secretsKey, endpoint, s.box.Seal(plain)).Err())
+	return s.write(ctx, s.rdb.HSet(ctx, secretsKey, endpoint, s.box.Seal(sealedFor+endpoint, plain)).Err())
 }
 
 // remove forgets an endpoint's secrets on all nodes.

@@ -67,6 +67,9 @@ type config struct {
 	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
 
+	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
+	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
+
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
 	demoKey              string            // made by --demo
@@ -120,6 +123,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
 	case c.BodyBytes < 1024 || c.FrameBytes < 1024:
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
+	case c.SessionClients < 1 || c.TokenClients < 1:
+		return errors.New("--session-clients and --token-clients: must be at least 1")
 	case len(c.CostLabels) > 5:
 		return errors.New("--cost-labels: must be at most 5")
 	case min(c.CapMaxSeconds, c.CapIdleSeconds, c.CapMaxTokens) < 0:

@@ -57,7 +57,7 @@ func startDemo(ctx context.Context, c *config, base string, certificate *tls.Cer
 		return nil, fmt.Errorf("start the stand-in: %w", err)
 	}
 	c.OpenAIKey, c.OpenAIBaseURL = "sk-standin-"+rand.Text(), "http://"+l.Addr().String()+"/v1"
-	d.openai = standin.New(standin.Options{Keys: []string{c.OpenAIKey}, Jobs: standin.JobOptions{
+	d.openai = standin.New(standin.Options{Keys: []string{c.OpenAIKey}, PrivateControls: true, Jobs: standin.JobOptions{
 		BatchTime: cmp.Or(c.demoBatch, 12*time.Second), TuneTime: cmp.Or(c.demoTuned, 20*time.Second), TLS: trust(certificate),
 	}})
 	d.server = &http.Server{Handler: d.openai, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}

@@ -153,7 +153,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Node: name, Notify: tell(office, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
-		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain,
+		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
 		Defaults: session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
 		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },

@@ -16,9 +16,10 @@ import (
 
 // Options are how a connection behaves once it is open. The zero value works.
 type Options struct {
-	// ReadLimit bounds a message in bytes; 16 MiB if 0. A message up to four times as
-	// long is skipped, a longer one ends the connection with 1009.
+	// ReadLimit bounds a message in bytes; 16 MiB if 0. A longer one is skipped as it
+	// arrives, up to SkipLimit; one that is longer than that ends the connection with 1009.
 	ReadLimit int64
+	SkipLimit int64 // four times ReadLimit if 0
 
 	// PingEvery is how long nothing may have been read before a ping is sent; 20 s if 0,
 	// never if negative. A reader that is kept from reading counts as silence too.
@@ -44,6 +45,9 @@ func (o Options) withDefaults() Options {
 	if o.ReadLimit <= 0 {
 		o.ReadLimit = 16 << 20
 	}
+	if o.SkipLimit <= 0 {
+		o.SkipLimit = skipFactor * o.ReadLimit
+	}
 	if o.PingEvery == 0 {
 		o.PingEvery = 20 * time.Second
 	}
@@ -66,6 +70,7 @@ type Conn struct {
 	role        ws.State      // which end this is
 	subprotocol string
 	readLimit   int64
+	skipLimit   int64
 	pingEvery   time.Duration
 	pongWait    time.Duration
 	closeWait   time.Duration
@@ -95,7 +100,7 @@ func wrap(nc net.Conn, early []byte, role ws.State, o Options) *Conn {
 	sock.goAsync()
 	c := &Conn{
 		sock: sock, rw: rw, role: role,
-		readLimit: o.ReadLimit, pingEvery: o.PingEvery, pongWait: o.PongWait,
+		readLimit: o.ReadLimit, skipLimit: o.SkipLimit, pingEvery: o.PingEvery, pongWait: o.PongWait,
 		closeWait: o.CloseWait, trustUTF8: o.TrustUTF8,
 	}
 	c.in.onRead, c.in.onPump = c.readOnce, c.pump

@@ -11,8 +11,8 @@ import (
 	"switchboard/session"
 )
 
-// skipFactor times the read limit is the longest message that is skipped; one that is
-// longer ends the connection.
+// skipFactor times the read limit is the longest message that is skipped, unless the options
+// say otherwise; one that is longer ends the connection.
 const skipFactor = 4
 
 // errShort means that the next message is not all here yet.
@@ -293,7 +293,7 @@ func (c *Conn) frame(h ws.Header, size int) (session.Frame, error) {
 // unwanted tells why the message that h begins or goes on with is not delivered; once
 // per message, but for errTooLong.
 func (c *Conn) unwanted(h ws.Header) error {
-	total, longest := h.Length, skipFactor*c.readLimit
+	total, longest := h.Length, c.skipLimit
 	if h.OpCode == ws.OpContinuation {
 		total = min(total, longest+1) + c.in.total
 	}

@@ -68,7 +68,11 @@ func (f *Fanout) send(ctx context.Context, s stored, id string, body []byte) (st
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", userAgent)
-	resp, err := f.client.Do(r)
+	client := f.client
+	if r.URL.Scheme == "http" {
+		client = f.plain
+	}
+	resp, err := client.Do(r)
 	if err != nil {
 		return 0, fmt.Errorf("deliver: %w", err)
 	}

@@ -24,6 +24,7 @@ const (
 	key         = "gw:{wh:subscriptions}:all" // hash: ID -> sealed subscription
 	failingKey  = "gw:{wh:subscriptions}:failing"
 	bell        = "subscriptions"
+	sealedFor   = "subscription:" // and its ID: what is sealed for one opens for no other
 	reloadEvery = 5 * time.Second
 	sendTime    = 15 * time.Second
 	perNode     = 4 // deliveries to one subscriber at once
@@ -43,7 +44,8 @@ type Fanout struct {
 	rdb    redis.UniversalClient
 	box    seal.Box
 	bell   *wake.Bell
-	client *http.Client
+	client *http.Client // of https
+	plain  *http.Client // of http, to allowed networks only
 	o      Options
 	read   chan struct{} // closed once the subscriptions were read for the first time
 
@@ -66,8 +68,10 @@ func New(rdb redis.UniversalClient, box seal.Box, b *wake.Bell, o Options) *Fano
 	if o.Backoff == nil {
 		o.Backoff = queue.Exponential(5*time.Second, 3, 4*time.Hour)
 	}
-	return &Fanout{rdb: rdb, box: box, bell: b, client: newClient(o.Allowed, sendTime), o: o,
-		read: make(chan struct{}), subs: map[string]*subscriber{}}
+	return &Fanout{rdb: rdb, box: box, bell: b, o: o,
+		client: newClient(func(a netip.Addr) bool { return permitted(a, o.Allowed) }, sendTime),
+		plain:  newClient(func(a netip.Addr) bool { return within(o.Allowed, a.Unmap().WithZone("")) }, sendTime),
+		read:   make(chan struct{}), subs: map[string]*subscriber{}}
 }
 
 // Publish keeps an event for every subscription that wants it. An event of a known ID is kept once. On a node that has
@@ -112,6 +116,7 @@ func (f *Fanout) wanting(eventType string) []*queue.Queue {
 func (f *Fanout) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	defer f.client.CloseIdleConnections()
+	defer f.plain.CloseIdleConnections()
 	defer workers.Wait()
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
@@ -202,7 +207,7 @@ func (f *Fanout) all(ctx context.Context) (map[string]stored, error) {
 	}
 	all := make(map[string]stored, len(sealed))
 	for id, text := range sealed {
-		s, err := f.unseal(text)
+		s, err := f.unseal(id, text)
 		if err != nil {
 			slog.Error("fanout: a subscription cannot be read; is the seal key the same on all nodes?", "id", id, "err", err)
 			continue
@@ -212,8 +217,8 @@ func (f *Fanout) all(ctx context.Context) (map[string]stored, error) {
 	return all, nil
 }
 
-func (f *Fanout) unseal(text string) (s stored, err error) {
-	plain, err := f.box.Open(text)
+func (f *Fanout) unseal(id, text string) (s stored, err error) {
+	plain, err := f.box.Open(sealedFor+id, text)
 	if err != nil {
 		return s, err
 	}

@@ -14,11 +14,23 @@ import (
 // ErrAddress says that a subscriber's address is not one that may be called.
 var ErrAddress = errors.New("this address is not public")
 
-// notPublic are networks that the methods of netip.Addr do not name: this host's, carrier-grade NAT, protocol
-// assignments, benchmarks, documentation, and those by which IPv6 reaches IPv4 (RFC 6890, 6598, 6052, 3056).
-var notPublic = prefixes("0.0.0.0/8", "100.64.0.0/10", "192.0.0.0/24", "192.0.2.0/24", "198.18.0.0/15",
-	"198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23",
-	"2001:db8::/32", "2002::/16", "fec0::/10")
+// unicast6 is all that IPv6 has given out to be routed; the rest is reserved, or not routed.
+var unicast6 = netip.MustParsePrefix("2000::/3")
+
+// notPublic are networks that must not be called although they look like others: this host's, private, carrier-grade NAT,
+// link-local, protocol assignments, benchmarks, documentation, relays and multicast (RFC 6890, 6598, 7526, 9637, 9602), and
+// those of 2000::/3 by which IPv6 reaches IPv4 (RFC 4380, 3056).
+var notPublic = prefixes("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.0.2.0/24", "192.31.196.0/24", "192.52.193.0/24", "192.88.99.0/24", "192.168.0.0/16", "192.175.48.0/24", "198.18.0.0/15",
+	"198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/4", "240.0.0.0/4",
+	"2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20", "5f00::/16")
+
+// clouds are the addresses at which a cloud answers its machines with credentials, or the host does: those among them that
+// are not private anyway.
+var clouds = prefixes("168.63.129.16/32", "169.254.169.254/32", "100.100.100.200/32", "fd00:ec2::254/128")
+
+// nat64 hold an IPv4 address in their last four bytes (RFC 6052): it is the one that is called.
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
 
 func prefixes(texts ...string) []netip.Prefix {
 	list := make([]netip.Prefix, len(texts))
@@ -50,24 +62,29 @@ func within(list []netip.Prefix, a netip.Addr) bool {
 	return false
 }
 
-// permitted reports whether an address may be called.
+// permitted reports whether an address may be called: one in an allowed network, or a public one.
 func permitted(a netip.Addr, allowed []netip.Prefix) bool {
 	a = a.Unmap().WithZone("")
 	if within(allowed, a) {
 		return true
 	}
-	special := a.IsLoopback() || a.IsPrivate() || a.IsLinkLocalUnicast() || a.IsMulticast() ||
-		a.IsInterfaceLocalMulticast() || a.IsUnspecified()
-	return !special && !within(notPublic, a)
+	if nat64.Contains(a) {
+		bytes := a.As16()
+		a = netip.AddrFrom4([4]byte(bytes[12:]))
+	}
+	if within(notPublic, a) || within(clouds, a) {
+		return false
+	}
+	return a.Is4() || unicast6.Contains(a)
 }
 
 // newClient makes a client that connects only to permitted addresses, whatever a name resolves to, and follows nothing.
-func newClient(allowed []netip.Prefix, timeout time.Duration) *http.Client {
+func newClient(permitted func(netip.Addr) bool, timeout time.Duration) *http.Client {
 	dialer := &net.Dialer{
 		Timeout: 5 * time.Second,
 		ControlContext: func(_ context.Context, _, address string, _ syscall.RawConn) error {
 			at, err := netip.ParseAddrPort(address)
-			if err != nil || !permitted(at.Addr(), allowed) {
+			if err != nil || !permitted(at.Addr()) {
 				return ErrAddress
 			}
 			return nil

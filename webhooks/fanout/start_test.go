@@ -16,8 +16,8 @@ import (
 func TestAnEventBeforeTheSubscriptionsAreReadIsNotLost(t *testing.T) {
 	rdb := redistest.Mini(t)
 	f := fanout.New(rdb, seal.Box{}, wake.New(rdb), fanout.Options{})
-	// A public address that refuses: what is looked at is what is kept, not what arrives.
-	sub, _, err := f.Create(t.Context(), fanout.Subscription{URL: "https://192.0.2.1/hook", Types: []string{"response.completed"}}, "")
+	// An address that leads nowhere: what is looked at is what is kept, not what arrives.
+	sub, _, err := f.Create(t.Context(), fanout.Subscription{URL: "https://subscriber.invalid/hook", Types: []string{"response.completed"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}

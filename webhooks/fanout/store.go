@@ -18,7 +18,7 @@ import (
 
 // Create keeps a new subscription. The secret may be given; it is returned here and at rotation, never again.
 func (f *Fanout) Create(ctx context.Context, s Subscription, secret string) (Subscription, string, error) {
-	if err := s.check(len(f.o.Allowed) > 0); err != nil {
+	if err := s.check(f.o.Allowed); err != nil {
 		return Subscription{}, "", err
 	}
 	n, err := f.rdb.HLen(ctx, key).Result()
@@ -87,15 +87,16 @@ func (f *Fanout) get(ctx context.Context, id string) (stored, error) {
 	if err != nil {
 		return stored{}, fmt.Errorf("read subscription: %w", err)
 	}
-	return f.unseal(text)
+	return f.unseal(id, text)
 }
 
-// Update changes a subscription. Enabling it forgets that it failed.
-func (f *Fanout) Update(ctx context.Context, id string, c Change) (Subscription, error) {
+// Update changes a subscription, for by. Enabling it forgets that it failed.
+func (f *Fanout) Update(ctx context.Context, id string, c Change, by string) (Subscription, error) {
 	s, err := f.get(ctx, id)
 	if err != nil {
 		return Subscription{}, err
 	}
+	s.changed(by, time.Now())
 	if c.URL != nil {
 		s.URL = *c.URL
 	}
@@ -113,14 +114,14 @@ func (f *Fanout) Update(ctx context.Context, id string, c Change) (Subscription,
 			}
 		}
 	}
-	if err := s.check(len(f.o.Allowed) > 0); err != nil {
+	if err := s.check(f.o.Allowed); err != nil {
 		return Subscription{}, err
 	}
 	return s.Subscription, f.write(ctx, s)
 }
 
 // Rotate gives a subscription a new secret; the old one signs on beside it for a day.
-func (f *Fanout) Rotate(ctx context.Context, id, secret string) (string, error) {
+func (f *Fanout) Rotate(ctx context.Context, id, secret, by string) (string, error) {
 	s, err := f.get(ctx, id)
 	if err != nil {
 		return "", err
@@ -129,6 +130,7 @@ func (f *Fanout) Rotate(ctx context.Context, id, secret string) (string, error) 
 		secret = seal.NewSecret()
 	}
 	s.rotate(secret, time.Now().UTC())
+	s.changed(by, time.Now())
 	return secret, f.write(ctx, s)
 }
 
@@ -153,7 +155,7 @@ func (f *Fanout) write(ctx context.Context, s stored) error {
 	if err != nil {
 		return err
 	}
-	if err := f.rdb.HSet(ctx, key, s.ID, f.box.Seal(plain)).Err(); err != nil {
+	if err := f.rdb.HSet(ctx, key, s.ID, f.box.Seal(sealedFor+s.ID, plain)).Err(); err != nil {
 		return fmt.Errorf("keep subscription: %w", err)
 	}
 	f.mu.Lock()

@@ -3,6 +3,7 @@ package fanout
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,6 +20,9 @@ type Subscription struct {
 	Reason      string    `json:"disabled_reason,omitempty"`
 	FailingFrom time.Time `json:"failing_since,omitzero"`
 	CreatedAt   time.Time `json:"created_at"`
+	CreatedBy   string    `json:"created_by,omitempty" doc:"Name of the API key"`
+	UpdatedAt   time.Time `json:"updated_at,omitzero"`
+	UpdatedBy   string    `json:"updated_by,omitempty" doc:"Name of the API key that last changed it, or gave it a new secret"`
 	SecretHint  string    `json:"secret_hint"`
 }
 
@@ -83,6 +87,8 @@ func (s *stored) rotate(secret string, now time.Time) {
 	s.SecretHint = "…" + secret[len(secret)-4:]
 }
 
+func (s *Subscription) changed(by string, now time.Time) { s.UpdatedBy, s.UpdatedAt = by, now.UTC() }
+
 // wants reports whether the subscription is for events of that type.
 func (s *Subscription) wants(eventType string) bool {
 	return s.Enabled && slices.ContainsFunc(s.Types, func(pattern string) bool {
@@ -91,23 +97,32 @@ func (s *Subscription) wants(eventType string) bool {
 	})
 }
 
-// check finds what is wrong with a subscription. Plain http is for networks that the operator allowed.
-func (s *Subscription) check(allowHTTP bool) error {
+// check finds what is wrong with a subscription. Plain http is for networks that the operator allowed. Of names it is seen
+// when they are called where they lead.
+func (s *Subscription) check(allowed []netip.Prefix) error {
 	u, err := url.Parse(s.URL)
+	var literal netip.Addr
+	if err == nil {
+		literal, _ = netip.ParseAddr(u.Hostname())
+	}
 	switch {
 	case err != nil || u.Host == "" || len(s.URL) > 2048:
 		return &InvalidError{"url", "must be an https address"}
 	case u.User != nil:
 		return &InvalidError{"url", "must not hold a user or password; deliveries are signed"}
-	case u.Scheme != "https" && !(u.Scheme == "http" && allowHTTP):
+	case u.Scheme != "https" && !(u.Scheme == "http" && len(allowed) > 0):
 		return &InvalidError{"url", "must begin with https://"}
+	case literal.IsValid() && !permitted(literal, allowed):
+		return &InvalidError{"url", ErrAddress.Error()}
+	case literal.IsValid() && u.Scheme == "http" && !within(allowed, literal.Unmap().WithZone("")):
+		return &InvalidError{"url", "must begin with https:// outside of the allowed networks"}
 	case len(s.Types) == 0 || len(s.Types) > 50:
 		return &InvalidError{"event_types", "name 1 to 50 types"}
 	}
 	for _, t := range s.Types {
 		star := strings.IndexByte(t, '*')
 		if t == "" || len(t) > 128 || star >= 0 && star != len(t)-1 || star > 0 && t[star-1] != '.' {
-			return &InvalidError{"event_types", fmt.Sprintf("%q is no type; a category ends in .*, and * is all", t)}
+			return &InvalidError{"event_types", fmt.Sprintf("%.100q is no type; a category ends in .*, and * is all", t)}
 		}
 	}
 	return nil

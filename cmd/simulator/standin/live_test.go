@@ -189,3 +189,19 @@ func ask(t *testing.T, url string) gjson.Result {
 	_, answer := do(t, req)
 	return answer
 }
+
+// On a machine with other users, the demo's stand-in is not theirs to command.
+func TestPrivateControlsWantAKey(t *testing.T) {
+	for _, private := range []bool{false, true} {
+		_, url := start(t, standin.Options{PrivateControls: private})
+		for _, path := range []string{"/_simulator/faults", "/_simulator/sessions", "/_simulator/webhooks/deliveries"} {
+			status, _ := get(t, url+path)
+			if want := map[bool]int{false: 200, true: 401}[private]; status != want {
+				t.Errorf("private %t, %s: %d", private, path, status)
+			}
+			if got := ask(t, url+path); got.Get("error").Exists() {
+				t.Errorf("private %t, %s with the key: %s", private, path, got.Raw)
+			}
+		}
+	}
+}

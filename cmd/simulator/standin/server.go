@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -26,6 +27,8 @@ type Options struct {
 	// It runs with the session locked: it must be quick, must not keep event, and must
 	// not call the Server.
 	Record func(dir string, event []byte)
+	// PrivateControls ask for an API key under /_simulator/ too.
+	PrivateControls bool
 	// Shutdowns are days (YYYY-MM-DD) on which models end, by name, beside those that are known.
 	Shutdowns map[string]string
 	// Jobs are batches, fine-tuning and webhooks.
@@ -83,15 +86,23 @@ func New(opts Options) *Server {
 		"GET /_simulator/health":           func(http.ResponseWriter, *http.Request) {},
 		"/":                                notFound,
 	} {
-		srv.routes.HandleFunc(pattern, handler)
+		srv.routes.HandleFunc(pattern, srv.control(pattern, handler))
 	}
 	for pattern, handler := range srv.account.routes() {
 		srv.routes.HandleFunc(pattern, srv.withKey(handler))
 	}
 	for pattern, handler := range srv.account.controls() {
-		srv.routes.HandleFunc(pattern, handler)
+		srv.routes.HandleFunc(pattern, srv.control(pattern, handler))
 	}
 	return srv
+}
+
+// control is the handler of a route; those under /_simulator/ are locked if that was asked for.
+func (srv *Server) control(pattern string, handler http.HandlerFunc) http.HandlerFunc {
+	if srv.opts.PrivateControls && strings.Contains(pattern, "/_simulator/") {
+		return srv.withKey(handler)
+	}
+	return handler
 }
 
 // ServeHTTP serves the API under /v1/ and the controls under /_simulator/.

@@ -4,6 +4,7 @@
 package embedded
 
 import (
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 // Server is a running engine. Close ends it.
 type Server struct {
 	redis *miniredis.Miniredis
+	key   string // who does not give it is turned away: the port is open to every user of the machine
 	done  chan struct{}
 	clock sync.WaitGroup
 	once  sync.Once
@@ -21,7 +23,8 @@ type Server struct {
 
 // Start runs an engine on a free port of 127.0.0.1.
 func Start() (*Server, error) {
-	s := &Server{redis: miniredis.NewMiniRedis(), done: make(chan struct{})}
+	s := &Server{redis: miniredis.NewMiniRedis(), key: rand.Text(), done: make(chan struct{})}
+	s.redis.RequireAuth(s.key)
 	if err := s.redis.StartAddr("127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start the embedded engine: %w", err)
 	}
@@ -45,8 +48,8 @@ func (s *Server) tick() {
 	}
 }
 
-// URL is the engine's address, for redisstore.Connect.
-func (s *Server) URL() string { return "redis://" + s.redis.Addr() }
+// URL is the engine's address and its password, for redisstore.Connect.
+func (s *Server) URL() string { return "redis://:" + s.key + "@" + s.redis.Addr() }
 
 // Close ends the engine and waits for it. What it held is gone.
 func (s *Server) Close() {

@@ -55,3 +55,21 @@ func TestCloseEndsIt(t *testing.T) {
 		t.Fatal("it still answers")
 	}
 }
+
+// The port is open to every user of the machine.
+func TestStrangersAreTurnedAway(t *testing.T) {
+	s, err := embedded.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	o, err := redis.ParseURL(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := redis.NewClient(&redis.Options{Addr: o.Addr})
+	defer client.Close()
+	if err := client.Get(t.Context(), "a").Err(); err == nil || errors.Is(err, redis.Nil) {
+		t.Fatalf("without the password: %v", err)
+	}
+}

@@ -13,6 +13,9 @@ const turns = new Set(["response.created", "response.done", "session.updated"]);
 /** Between two attempts to read the items. */
 const againMs = 3_000;
 
+/** Between two turns that are told of: the session's facts are read anew after each. */
+const restMs = 1_000;
+
 /** One answer has several items at most: they are measured together. */
 const measureMs = 300;
 
@@ -25,6 +28,8 @@ export class Watch {
   /** What happened while the items were on their way: it comes on top of them. */
   private meanwhile: ServerEvent[] | undefined;
   private seen = false;
+  private resting: ReturnType<typeof setTimeout> | undefined;
+  private again = false;
   private measuring: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -46,6 +51,7 @@ export class Watch {
     this.stream?.close();
     this.items?.stop();
     clearTimeout(this.measuring);
+    clearTimeout(this.resting);
   }
 
   private follow(): void {
@@ -70,8 +76,22 @@ export class Watch {
     if (!event) return;
     if (this.meanwhile) this.meanwhile.push(event);
     else this.conversation.apply(event);
-    if (turns.has(event.type)) this.onTurn();
+    if (turns.has(event.type)) this.turned();
     if (event.type === "conversation.item.truncated") this.measureSoon();
+  }
+
+  /** Tells of a turn at once, and of those that follow it closely together. */
+  private turned(): void {
+    if (this.resting) {
+      this.again = true;
+      return;
+    }
+    this.onTurn();
+    this.resting = setTimeout(() => {
+      this.resting = undefined;
+      if (this.again) this.turned();
+      this.again = false;
+    }, restMs);
   }
 
   /** The stream has no audio, so that only the gateway knows how much of an answer was heard. */

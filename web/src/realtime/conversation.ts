@@ -83,7 +83,9 @@ export class Conversation {
       case "conversation.item.truncated":
         return this.change(event.item_id, (e) => (e.heard === 1 ? undefined : { state: "cut", cutMs: event.audio_end_ms }));
       case "switchboard.session.reset":
-        return this.restore(event.items);
+        return this.restore(event.items, true);
+      case "switchboard.session.items":
+        return this.restore(event.items, false);
       case "switchboard.session.renewed":
         return this.endUnfinished();
       case "switchboard.session.command":
@@ -187,9 +189,10 @@ export class Conversation {
     if (said) this.note(`${by} ${said}.`);
   }
 
-  private restore(items: StoredItem[]): void {
+  private restore(items: StoredItem[], anew: boolean): void {
     const waiting = this.list.filter((e) => e.state === "queued");
-    this.clear();
+    if (anew) this.clear();
+    else this.remove((e) => e.state === "queued");
     for (const item of items) {
       this.putItem({ ...item, status: "completed", content: [{ type: "text", text: wholeText(item) }] });
       const ms = item.heard_ms;

@@ -58,8 +58,8 @@ type Body =
   | { type: "session.created" | "session.updated"; session: Record<string, unknown> }
   // The gateway's own: another upstream took the place of the one before; what was missed is not kept any more.
   | { type: "switchboard.session.renewed"; reason: string }
-  | { type: "switchboard.session.reset"; items: StoredItem[] }
   | { type: "switchboard.session.command"; command: string; by: string }
+  | { type: "switchboard.session.reset" | "switchboard.session.items"; items: StoredItem[] }
   | { type: "error"; error: ErrorDetails }
   | ({ type: "conversation.item.added" | "conversation.item.created" | "conversation.item.done" } & ItemPlaced)
   | { type: "conversation.item.deleted"; item_id: string }

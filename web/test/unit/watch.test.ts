@@ -126,15 +126,22 @@ test("a stream that is lost before anything happens: what is kept is read anew, 
   assert.deepEqual(said(), ["user done: Hello"]);
 });
 
-test("a turn is told, as the session's facts are others then", async (t) => {
+test("a turn is told, as the session's facts are others then; those that follow closely are told together", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const { watch, turns, happens, keep } = gateway(t);
   watch.open(false);
   await settle();
   keep([]);
   happens({ type: "response.created", response: { id: "r", status: "in_progress" } });
   happens({ type: "rate_limits.updated" });
-  happens({ type: "response.done", response: { id: "r", status: "completed" } });
   await settle();
+  assert.equal(turns(), 1);
+  for (let i = 0; i < 5; i++) happens({ type: "response.done", response: { id: "r", status: "completed" } });
+  await settle();
+  assert.equal(turns(), 1);
+  t.mock.timers.tick(1_000);
+  assert.equal(turns(), 2);
+  t.mock.timers.tick(5_000);
   assert.equal(turns(), 2);
 });
 
