@@ -35,6 +35,7 @@ const (
 var matrix = []struct{ call, body, want string }{
 	{"POST /realtime/sessions", `{}`, "401 403 403 201 201 201 201"},
 	{"GET /realtime/sessions", "", "401 403 403 200 200 200 200"},
+	{"GET /realtime/usage", "", "401 403 403 200 200 200 200"},
 	{"GET /realtime/sessions/{id}", "", "401 403 403 200 404 200 200"},
 	{"PATCH /realtime/sessions/{id}", `{"instructions":"x"}`, "401 403 403 200 404 200 200"},
 	{"GET /realtime/sessions/{id}/items", "", "401 403 403 200 404 200 200"},
