@@ -44,7 +44,7 @@ var table = map[string][]string{
 	"webhooks/conformance":  {},
 	"web":                   {"gateway/document"},
 	"cmd":                   {},
-	"cmd/gateway":           {"gateway", "session", "session/contain", "session/price", "session/redisstore", "session/redisstore/embedded", "session/upstream", "session/wire", "webhooks", "webhooks/batch", "web", "cmd/simulator/standin"},
+	"cmd/gateway":           {"gateway", "session", "session/contain", "session/price", "session/redisstore", "session/redisstore/embedded", "session/upstream", "session/wire", "webhooks", "webhooks/batch", "webhooks/seal", "web", "cmd/simulator/standin"},
 	"cmd/simulator":         {"cmd/simulator/standin"},
 	"cmd/simulator/standin": {},
 	"cmd/loadgen":           {},

@@ -154,10 +154,14 @@ func (g *Gateway) progress(c *gin.Context) {
 		g.fail(c, broadcastError(err))
 		return
 	}
+	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer)}
+	if c.Request.Method == http.MethodHead {
+		s.head()
+		return
+	}
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	defer cancel()
 	defer context.AfterFunc(g.streams, cancel)()
-	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer)}
 	s.open()
 	tick := time.NewTicker(progressPoll)
 	defer tick.Stop()

@@ -106,6 +106,26 @@ func (g *Gateway) clear(ctx context.Context, in *idInput) (*sentOutput, error) {
 	return done(ctx, ctl, "clear", "cleared", "", ctl.ClearAudio(ctx))
 }
 
+// renew has another upstream take the place of the present one.
+func (g *Gateway) renew(ctx context.Context, in *idInput) (*renewedOutput, error) {
+	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	r, err := ctl.Renew(ctx)
+	if err != nil {
+		return nil, err
+	}
+	note(ctx, ctl, session.Command{Name: "renew"})
+	rec := ctl.Record()
+	out := &renewedOutput{Status: http.StatusOK}
+	out.Body = Renewed{SessionID: rec.ID, Status: "renewed", Reason: r.Reason, Items: r.Items, Dropped: r.Dropped, Session: rec.Session, ExpiresAt: rec.ExpiresAt}
+	if r.Pending {
+		out.Status, out.Body.Status = http.StatusAccepted, "pending"
+	}
+	return out, nil
+}
+
 func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*clientSecretOutput, error) {
 	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
 	if err != nil {

@@ -61,6 +61,7 @@ func explain(doc *huma.OpenAPI) {
 		"send-message":         "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it.",
 		"send-function-result": "Adds the output and asks for the next response once all calls of the last one are answered. 409 when the call was answered before.",
 		"cancel-response":      "Answers when the response has ended. 409 response_cancel_not_active when none was active: a normal race.",
+		"renew-session":        "For operators. At the next quiet moment, or after 5 s at any, another connection to the upstream takes the place of the present one: it is told the configuration and the conversation, and clients stay attached. 200 when it is in use; 202 when that takes more than 20 s, and it goes on. If it cannot be made, the error says why and the session goes on as before.",
 		"commit-audio":         "For sessions without turn detection. 409 input_audio_buffer_commit_empty when there is less than 100 ms of it.",
 		"create-broadcast":     "Accepted at once, and applied on every node in the same order. Each session keeps its own instructions beneath: withdrawing the broadcast brings them back. Responses under way are not disturbed.",
 		"get-broadcast":        "matched counts the sessions concerned so far, outcomes what became of them; those in neither outcome are yet to answer. nodes says who has read it.",
@@ -118,7 +119,7 @@ func untyped(r huma.Registry) []*huma.Operation {
 	page.Security = open
 	return []*huma.Operation{
 		get("follow-events", sessions+"/{id}/events", "Conversation", "Follow a session (server-sent events)",
-			"Every event but audio, with its type as the event's name. With Last-Event-ID first what was missed since then, without gap or double; 0 is the beginning. Without it, what happens from now on. A comment comes every 15 s. Of an ended session: what is kept, then 204.",
+			"Every event but audio, with its type as the event's name. With Last-Event-ID first what was missed since then, without gap or double; 0 is the beginning. Without it, what happens from now on. A client whose last event is not kept, or never was, first gets an event named resync: it should read the session anew. A comment comes every 15 s. Of an ended session: what is kept, then 204.",
 			map[string]string{"200": "text/event-stream", "204": "The session has ended and there is nothing more"},
 			id, parameter("header", "Last-Event-ID", "ID of the last event seen"), parameter("query", "last_event_id", "The same, for clients that cannot set the header")),
 		get("follow-broadcast", broadcasts+"/{id}/events", "Broadcasts", "Follow a broadcast (server-sent events)",

@@ -36,7 +36,11 @@ func (g *Gateway) events(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after}
+	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after, plain: !callerOf(ctx).Key.Role.atLeast(RoleOperator)}
+	if c.Request.Method == http.MethodHead {
+		s.head()
+		return
+	}
 	if f.ctl == nil {
 		g.replayEnded(ctx, c, s, f.rec.ID)
 		return
@@ -46,7 +50,8 @@ func (g *Gateway) events(c *gin.Context) {
 	var missed []session.LoggedEvent
 	if after != "" {
 		g.flush(ctx)
-		if missed, err = g.replay(ctx, f.rec.ID, after); err != nil {
+		newest := f.ctl.LastEvent()
+		if missed, err = g.missed(ctx, s, f.rec.ID, func() (string, error) { return newest, nil }); err != nil {
 			g.fail(c, err)
 			return
 		}
@@ -61,6 +66,38 @@ func (g *Gateway) events(c *gin.Context) {
 	defer cancel()
 	defer context.AfterFunc(g.streams, cancel)()
 	s.follow(ctx, feed)
+}
+
+// missed reads what followed the event that the client saw last. If that event never was, or is
+// not kept any more, the client is told so, and goes on behind the newest.
+func (g *Gateway) missed(ctx context.Context, s *stream, id session.ID, newest func() (string, error)) ([]session.LoggedEvent, error) {
+	page, err := g.replay(ctx, id, s.last)
+	if err != nil {
+		return nil, err
+	}
+	unknown := false
+	var last string
+	if len(page) == 0 {
+		if last, err = newest(); err != nil {
+			return nil, err
+		}
+		unknown = newer(s.last, last)
+	} else if ms, _ := splitID(s.last); ms > 0 {
+		oldest, err := g.Store.Events(ctx, id, "", 1)
+		if err != nil {
+			return nil, storeError{err}
+		}
+		if unknown = len(oldest) > 0 && newer(oldest[0].ID, s.last); unknown {
+			if last, err = newest(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if unknown {
+		s.last, s.resync = last, true
+		return nil, nil
+	}
+	return page, nil
 }
 
 func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
@@ -85,12 +122,12 @@ func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
 // replayEnded sends what is kept of an ended session. A client that has it all gets 204,
 // which tells an EventSource not to come back.
 func (g *Gateway) replayEnded(ctx context.Context, c *gin.Context, s *stream, id session.ID) {
-	page, err := g.replay(ctx, id, s.last)
+	page, err := g.missed(ctx, s, id, func() (string, error) { return g.newest(ctx, id) })
 	switch {
 	case err != nil:
 		g.fail(c, err)
 		return
-	case len(page) == 0:
+	case len(page) == 0 && !s.resync:
 		c.Status(http.StatusNoContent)
 		return
 	}
@@ -98,6 +135,18 @@ func (g *Gateway) replayEnded(ctx context.Context, c *gin.Context, s *stream, id
 		if page, err = g.replay(ctx, id, s.last); err != nil {
 			return
 		}
+	}
+}
+
+// newest is the ID of the last event that is kept of an ended session; "0-0" if there is none.
+func (g *Gateway) newest(ctx context.Context, id session.ID) (string, error) {
+	newest := "0-0"
+	for {
+		page, err := g.replay(ctx, id, newest)
+		if err != nil || len(page) == 0 {
+			return newest, err
+		}
+		newest = page[len(page)-1].ID
 	}
 }
 
@@ -115,15 +164,26 @@ type stream struct {
 	rc   *http.ResponseController
 	buf  bytes.Buffer
 	last string // ID of the newest event sent or known to the client
+
+	resync bool // the event with that ID is not the one that the client saw last
+	plain  bool // the client is not told what errors say of the operator's account
 }
 
-func (s *stream) open() {
+// head answers a HEAD as a GET would be answered, without the events.
+func (s *stream) head() {
 	h := s.w.Header()
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	s.w.WriteHeader(http.StatusOK)
+}
+
+func (s *stream) open() {
+	s.head()
 	s.buf.WriteString("retry: " + strconv.Itoa(streamRetry) + "\n\n")
+	if s.resync { // as /api/events says it: read the session anew
+		s.buf.WriteString("id: " + s.last + "\nevent: resync\ndata: {}\n\n")
+	}
 }
 
 // send writes events that are newer than the last one sent, in one go.
@@ -134,6 +194,9 @@ func (s *stream) send(events []session.LoggedEvent) error {
 		}
 		s.last = e.ID
 		s.buf.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
+		if s.plain {
+			e.Raw = session.PlainEvent([]byte(e.Type), e.Raw)
+		}
 		s.data(e.Raw)
 		s.buf.WriteString("\n\n")
 	}

@@ -80,6 +80,9 @@ type Options struct {
 	// Metrics are the numbers of what stands beside the sessions; nil: none.
 	Metrics prometheus.Collector
 
+	// Sealer encrypts the configurations of client tokens in the store; nil: they are kept as they are.
+	Sealer session.Sealer
+
 	Web    http.Handler // serves the pages at /; nil: 404
 	Logger *slog.Logger // nil: nothing is logged
 

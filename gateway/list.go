@@ -55,6 +55,7 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		if ctl, ok := g.Hub.Controller(rec.ID); ok {
 			rec = ctl.Record()
 		}
+		rec.Reason = callerOf(ctx).reason(rec.Reason)
 		out.Body.Sessions[i] = view(rec)
 		if in.Fields == "summary" {
 			out.Body.Sessions[i] = summary(out.Body.Sessions[i])

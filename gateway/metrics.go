@@ -46,6 +46,7 @@ func newStats(hub Hub) *stats {
 		func(v session.Stats) int64 { return v.DroppedUp }, func(v session.Stats) int64 { return v.DroppedDown })
 	one("events_refused_total", "Client events refused by policy, form or rate.", counter, func(v session.Stats) float64 { return float64(v.Refused) })
 	one("upstreams_replaced_total", "Upstreams that another took the place of while the session went on.", counter, func(v session.Stats) float64 { return float64(v.Renewals) })
+	one("config_fields_dropped_total", "Fields of a session's configuration that its next upstream refused.", counter, func(v session.Stats) float64 { return float64(v.Dropped) })
 	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v session.Stats) float64 { return float64(v.HandedOver) })
 	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v session.Stats) float64 { return float64(v.Claimed) })
 	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v session.Stats) float64 { return float64(v.NoticesLost) })

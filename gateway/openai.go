@@ -107,7 +107,7 @@ func (g *Gateway) realtimeSpec(c *gin.Context, who caller) (session.Spec, error)
 	if who.Grant.Session != "" {
 		return spec, errWrongToken
 	}
-	return grantSpec(spec, who.Grant)
+	return g.grantSpec(spec, who.Grant)
 }
 
 // asksForBeta tells who speaks the protocol that the live API gave up on 2026-05-12: servers
@@ -117,12 +117,16 @@ func asksForBeta(r *http.Request) bool {
 		strings.Contains(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), "openai-beta.")
 }
 
-func grantSpec(spec session.Spec, grant *session.Grant) (session.Spec, error) {
+func (g *Gateway) grantSpec(spec session.Spec, grant *session.Grant) (session.Spec, error) {
 	spec.Policy, spec.SafetyID = grant.Policy, orDefault(grant.SafetyID, spec.SafetyID)
 	if len(grant.Config) == 0 {
 		return spec, nil
 	}
-	model, config, err := session.NormalizeConfig(grant.Config)
+	bound, err := g.unsealed(grant)
+	if err != nil {
+		return spec, err
+	}
+	model, config, err := session.NormalizeConfig(bound)
 	if err != nil {
 		return spec, err
 	}
@@ -154,6 +158,8 @@ func (g *Gateway) refuseSocket(c *gin.Context, err error) {
 		g.fail(c, err)
 		return
 	}
+	g.Logger.Warn("socket refused by the upstream", "err", upstream)
+	upstream = upstream.Plain()
 	code := closeCode(upstream)
 	if errors.As(err, &closed) {
 		code = closed.Code

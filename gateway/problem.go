@@ -180,7 +180,7 @@ func refusal(e *session.UpstreamError) *Problem {
 	case class == session.Benign:
 		status = http.StatusConflict
 	}
-	p := refuse(status, "upstream-refused", e.Message)
+	p := refuse(status, "upstream-refused", e.Plain().Message)
 	p.Code, p.Param, p.UpstreamType = e.Code, e.Param, e.Type
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		p.retryAfter = 5
@@ -211,6 +211,11 @@ func (g *Gateway) problem(err error, where string) *Problem {
 	}
 	p := asProblem(err)
 	switch p.Type {
+	case problemPrefix + "upstream-refused":
+		var refused *session.UpstreamError
+		if errors.As(err, &refused) && refused.Message != p.Detail { // the caller was not told all of it
+			g.Logger.Warn("refused by the upstream", "at", where, "err", refused)
+		}
 	case problemPrefix + "internal-server-error":
 		g.Logger.Error("request failed", "at", where, "err", err)
 	case problemPrefix + "store-unavailable":

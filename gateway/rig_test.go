@@ -21,6 +21,7 @@ import (
 	"switchboard/session/price"
 	"switchboard/session/sessiontest"
 	"switchboard/session/upstream"
+	"switchboard/webhooks/seal"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -58,7 +59,11 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	}
 	r := &rig{t: t, store: sessiontest.NewMemory(), log: &bytes.Buffer{}}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	hub := session.NewHub(session.HubOptions{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Grants: r.store, Prices: price.Default(), CostLabels: []string{"team"}, Logger: log})
+	box, err := seal.ForSessions("k")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := session.NewHub(session.HubOptions{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Grants: r.store, Prices: price.Default(), CostLabels: []string{"team"}, Logger: log, Sealer: box})
 	r.hub = hub
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -67,7 +72,7 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := gateway.Options{Hub: hub, Store: r.store, Grants: r.store, Keys: keys, Logger: log, Model: "gpt-realtime-2.1", TranscriptionModel: "gpt-transcribe", Broadcasts: r.store, KeyRing: r.store, Spending: r.store, CostLabels: []string{"team"}}
+	o := gateway.Options{Hub: hub, Sealer: box, Store: r.store, Grants: r.store, Keys: keys, Logger: log, Model: "gpt-realtime-2.1", TranscriptionModel: "gpt-transcribe", Broadcasts: r.store, KeyRing: r.store, Spending: r.store, CostLabels: []string{"team"}}
 	if change != nil {
 		change(&o)
 	}

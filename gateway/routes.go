@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -80,7 +81,22 @@ type (
 	}
 	clientSecretOutput struct{ Body ClientSecret }
 	sentOutput         struct{ Body Sent }
+	renewedOutput      struct {
+		Status int
+		Body   Renewed
+	}
 )
+
+// Renewed answers a renewal.
+type Renewed struct {
+	SessionID session.ID      `json:"session_id"`
+	Status    string          `json:"status" enum:"renewed,pending" doc:"pending: it takes longer, and goes on; with 202"`
+	Reason    string          `json:"reason" doc:"Why the upstream was replaced: requested, or what came before that: expiring, upstream_lost, failing" example:"requested"`
+	Items     int             `json:"items" doc:"Items of the conversation; the new upstream was told all that have something to say"`
+	Dropped   []string        `json:"dropped,omitempty" nullable:"false" doc:"Fields of the configuration that the new upstream refused"`
+	Session   json.RawMessage `json:"session" doc:"Effective API session"`
+	ExpiresAt time.Time       `json:"expires_at,omitzero" doc:"When the connection to the upstream that is in use now must be renewed"`
+}
 
 // Sent answers a control that the upstream has acknowledged.
 type Sent struct {
@@ -131,7 +147,8 @@ func (g *Gateway) route() error {
 	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
 	add(g, http.MethodPost, sessions+"/{id}/client-secret/revoke", "revoke-client-secret", "Revoke client tokens", 200, g.revoke)
 	add(g, http.MethodGet, apiKeys+"/self", "identify-key", "See which key this is, and its role", 200, g.self)
-	api.GET(sessions+"/:id/events", g.events)
+	g.routeOperators(e)
+	api.Match(look, sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
 
 	if g.Spending != nil {
@@ -168,6 +185,14 @@ func (g *Gateway) nothing(c *gin.Context) {
 	g.fail(c, refuse(http.StatusNotFound, "", "there is nothing at this address"))
 }
 
+// routeOperators adds what operators do to one session.
+func (g *Gateway) routeOperators(e *gin.Engine) {
+	apps := g.api
+	defer func() { g.api = apps }()
+	g.api = typed(e, e.Group("", g.authenticate(RoleOperator), g.body, g.owned), sharedConfig(apps))
+	add(g, http.MethodPost, sessions+"/{id}/renew", "renew-session", "Replace the session's upstream", 200, g.renew)
+}
+
 // routeBroadcasts adds what operators do to all sessions at once.
 func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 	operators := e.Group("", g.authenticate(RoleOperator), g.body)
@@ -179,7 +204,7 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 	add(g, http.MethodGet, broadcasts+"/{id}", "get-broadcast", "See how far a broadcast has come", 200, g.getBroadcast)
 	add(g, http.MethodDelete, broadcasts+"/{id}", "withdraw-broadcast", "Take a broadcast back", 200, g.withdraw)
 	add(g, http.MethodGet, broadcasts+"/{id}/outcomes", "list-outcomes", "See what became of a broadcast in each session", 200, g.outcomes)
-	operators.GET(broadcasts+"/:id/events", g.progress)
+	operators.Match(look, broadcasts+"/:id/events", g.progress)
 }
 
 // routeKeys adds what is done with API keys. What concerns no key but its own, any key may do.
@@ -237,7 +262,7 @@ func (g *Gateway) routeBeside(e *gin.Engine) {
 func apiConfig(version string) huma.Config {
 	c := huma.DefaultConfig("Switchboard", version)
 	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
-		"What answers a GET answers a HEAD too, but for sockets and streams."
+		"What answers a GET answers a HEAD too, but for sockets; event streams answer without events."
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN
 	c.CreateHooks = nil                                   // no $schema in bodies
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -43,14 +45,14 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 	}
 	who := callerOf(c.Request.Context())
 	token, until, err := g.issue(c.Request.Context(), who.Key, session.Grant{
-		Key: who.Key.Name, Policy: g.Policies["open"], Config: config,
+		Key: who.Key.Name, Policy: g.Policies["open"], Config: g.sealed(who.Key.Name, config),
 		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
 	}, ttl)
 	if err != nil {
 		g.fail(c, err)
 		return
 	}
-	shown, err := shownSession(ga, model)
+	shown, err := shownSession(session.ShownSession(ga), model)
 	if err != nil {
 		g.fail(c, err)
 		return
@@ -95,6 +97,26 @@ func shownSession(ga json.RawMessage, model string) (json.RawMessage, error) {
 		}
 	}
 	return ga, nil
+}
+
+// sealed is a configuration as the store may have it: it may carry secrets of tools.
+func (g *Gateway) sealed(key string, config json.RawMessage) []byte {
+	if g.Sealer == nil {
+		return config
+	}
+	return []byte(g.Sealer.Seal("client secret of "+key, config))
+}
+
+// unsealed is the configuration of a grant, which older nodes have stored as it is.
+func (g *Gateway) unsealed(grant *session.Grant) (json.RawMessage, error) {
+	if g.Sealer == nil || bytes.HasPrefix(bytes.TrimSpace(grant.Config), []byte("{")) {
+		return grant.Config, nil
+	}
+	config, err := g.Sealer.Open("client secret of "+grant.Key, string(grant.Config))
+	if err != nil {
+		return nil, fmt.Errorf("open configuration of client secret: %w", err)
+	}
+	return config, nil
 }
 
 func underSession(err error) error {

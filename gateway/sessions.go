@@ -136,6 +136,7 @@ func (g *Gateway) find(ctx context.Context, who caller, id session.ID) (found, e
 	if !who.sees(f.rec.Key) {
 		return found{}, session.ErrNotFound
 	}
+	f.rec.Reason = who.reason(f.rec.Reason)
 	return f, nil
 }
 
@@ -200,6 +201,7 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 			return nil, err
 		}
 		f.rec = f.ctl.Record()
+		f.rec.Reason = callerOf(ctx).reason(f.rec.Reason)
 	}
 	return &sessionOutput{Body: view(f.rec)}, nil
 }

@@ -257,7 +257,7 @@ func TestHeads(t *testing.T) {
 				get.StatusCode, get.Header.Get("Content-Type"))
 		}
 	}
-	for _, path := range []string{"/realtime/sessions/one/events", "/realtime/sessions/one/relay", "/v1/realtime"} {
+	for _, path := range []string{"/realtime/sessions/one/relay", "/v1/realtime"} {
 		r.must(405, "HEAD", path, app, "")
 	}
 }

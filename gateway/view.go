@@ -34,10 +34,19 @@ type SessionView struct {
 func view(r session.Record) SessionView {
 	return SessionView{
 		SessionID: r.ID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
-		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: r.Session,
+		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: session.ShownSession(r.Session),
 		Usage: r.Usage, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
+}
+
+// reason is why a session ended, as the caller may read it: what the upstream said of its account
+// is for operators.
+func (c caller) reason(of string) string {
+	if c.Key.Role.atLeast(RoleOperator) {
+		return of
+	}
+	return session.PlainText("", of)
 }
 
 // summary leaves out what a list of many sessions does not show.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,8 @@ type ack struct {
 	refusal string      // code of an error that answers nothing else; "" if there is none
 	behind  int64       // how many responses had begun before the item that this is about was there
 
-	instructs bool // an update of a client's that sets the instructions
+	instructs bool            // an update of a client's that sets the instructions
+	sets      json.RawMessage // the session of an update that may carry secrets, or take some away
 }
 
 // ackLife is when an answer is not waited for any more by anybody.

@@ -102,7 +102,7 @@ func (h *Hub) kept(ctx context.Context, id ID) (Snapshot, error) {
 		}
 		for _, e := range page {
 			if !logOnly(e.Type) {
-				s.History = append(s.History, e.Raw)
+				s.History = append(s.History, PlainEvent([]byte(e.Type), e.Raw))
 			}
 		}
 		after = page[len(page)-1].ID
@@ -168,6 +168,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		c.history.floor, c.history.cut = lastAudio(s.History), true
 	}
 	c.up = &leg{lost: true}
+	c.unseal(r.Secrets)
 	c.up.use(gjson.ParseBytes(r.Session))
 	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
@@ -177,6 +178,9 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 	}
 	for _, e := range s.Waiting {
 		h, err := peek(e)
+		if err == nil && string(h.typ) == "session.update" {
+			c.awaitUpdate(h, e)
+		}
 		c.up.out.push(queued{frame: NewFrame(e), audio: err == nil && string(h.typ) == typAppend})
 	}
 	return c

@@ -235,6 +235,7 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 	case typAppend:
 		c.keepTail(f.Payload())
 	case "session.update":
+		f = c.completeUpdate(f)
 		update = c.awaitUpdate(h, f.Payload())
 	case "response.create":
 		c.turn.requested = c.touched
@@ -257,8 +258,9 @@ func (cl *client) passLocked(f Frame, h head, more bool) *refusal {
 
 // awaitUpdate notes an update of a client's, which the upstream answers in its turn.
 func (c *Controller) awaitUpdate(h head, event []byte) *ack {
-	_, instructs := fieldsOf(fieldsOf(event)["session"])["instructions"]
-	k := &ack{eventID: string(unescape(h.eventID)), typ: "session.updated", instructs: instructs}
+	session := fieldsOf(event)["session"]
+	_, instructs := fieldsOf(session)["instructions"]
+	k := &ack{eventID: string(unescape(h.eventID)), typ: "session.updated", instructs: instructs, sets: session}
 	c.acks.add(k)
 	return k
 }

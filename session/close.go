@@ -23,7 +23,11 @@ const (
 // are for users: what an error says of addresses and packages is for the log.
 func closeCode(reason error) (code int, text string) {
 	code, text = closing(reason)
-	return code, clip(text)
+	var refused *UpstreamError
+	if errors.As(reason, &refused) && plainWords[refused.Code] != "" {
+		text = refused.Plain().Error()
+	}
+	return code, clip(withoutNames(text))
 }
 
 func closing(reason error) (code int, text string) {

@@ -125,7 +125,8 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	}
 	base := c.complete(fields)
 	k := &ack{eventID: NewID(ownPrefix), typ: "session.updated"}
-	_, err := c.ask(ctx, k, object{"type": "session.update", "event_id": k.eventID, "session": fields})
+	k.sets = c.withSecrets(marshal(fields))
+	_, err := c.ask(ctx, k, object{"type": "session.update", "event_id": k.eventID, "session": k.sets})
 	if err != nil {
 		return nil, err
 	}

@@ -29,6 +29,7 @@ type Controller struct {
 	hungUp   chan struct{} // closed when run has closed all connections
 	gone     chan struct{} // closed when all of run is done
 	update   chan struct{} // holds one: an update of the application's is under way
+	nudge    chan struct{} // holds one: it is time to look whether the leg is to be replaced
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -43,6 +44,7 @@ type Controller struct {
 	swapping   bool      // another leg is being made ready
 	renewAt    time.Time // from when the leg is replaced at a quiet moment
 	renewBy    time.Time // and by when at any
+	wish       wish      // a renewal that somebody asked for
 	clients    []*client
 	allowances map[string]*allowance // of tokens whose clients are here, or were a moment ago
 	speaker    *client               // the one whose audio goes in
@@ -84,7 +86,7 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 	now := time.Now()
 	c := &Controller{
 		id: spec.ID, spec: spec, lease: lease, node: n, created: now, touched: now,
-		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1),
+		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
 		status: StatusCreated,
 	}
 	c.life, c.over = context.WithCancel(context.Background())
@@ -131,6 +133,8 @@ func (c *Controller) watch() {
 			return
 		case now := <-timer.C:
 			timer.Reset(c.checkTime(now))
+		case <-c.nudge:
+			timer.Reset(c.checkTime(time.Now()))
 		}
 	}
 }
@@ -271,7 +275,7 @@ func (c *Controller) recordLocked() Record {
 	r := Record{
 		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
 		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
-		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session,
+		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
 		Usage: c.usage, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}

@@ -51,6 +51,7 @@ func (c *Controller) sayLast() {
 	defer c.mu.Unlock()
 	defer c.closeFeedsLocked()
 	c.acks.end(c.overLocked())
+	c.wish.doneLocked(Renewal{}, c.overLocked())
 	c.releaseLocked()
 	if e := farewell(c.reason); e != nil {
 		c.emitLocked(e)

@@ -39,6 +39,13 @@ func (c *Controller) Subscribe() *Feed {
 	return f
 }
 
+// LastEvent is the ID of the newest event of the session's log; "0-0" if there is none.
+func (c *Controller) LastEvent() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.logID.last()
+}
+
 // Next waits for the next event. ErrEnded: the session is over; ErrFeedBehind: too slow.
 // Events that were offered before the end come first.
 func (f *Feed) Next(ctx context.Context) (LoggedEvent, error) {

@@ -32,6 +32,10 @@ type HubOptions struct {
 	HandOver func(ctx context.Context, to Node, s Snapshot) error
 	Logger   *slog.Logger
 
+	// Sealer is needed for secrets in configurations to be known to the node that runs a session
+	// next. nil: they are not written.
+	Sealer Sealer
+
 	// Notify is told what happens in sessions, one notice at a time and off the event
 	// path; nil: nobody wants to know. It should keep what it is told and return.
 	Notify func(ctx context.Context, n Notice)
@@ -55,6 +59,7 @@ type HubOptions struct {
 	ResumeBytes    int           // memory of one session's history; 2 MiB
 	ResumeWindow   time.Duration // age of one session's history; 60 s
 	JournalBytes   int           // log events that may wait while the store is away; 64 MiB
+	RenewAfter     int           // responses that failed in a row with server_error before another upstream is tried; 3, negative: never
 	DrainLimit     time.Duration // for handing over all sessions when the node stops; 20 s
 }
 
@@ -88,6 +93,7 @@ func (o *HubOptions) setDefaults() {
 	size(&o.UpstreamQueue, 2<<20)
 	size(&o.ResumeBytes, 2<<20)
 	size(&o.JournalBytes, 64<<20)
+	size(&o.RenewAfter, 3)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tidwall/gjson"
@@ -20,7 +21,10 @@ type leg struct {
 	lost    bool
 	spent   bool // because its time was over
 	opened  time.Time
-	session json.RawMessage // the API session, as last reported; the rest is read from it
+	session json.RawMessage // the API session, as last reported, without secrets; the rest is read from it
+	secrets json.RawMessage // what its configuration has that session does not show; nil: nothing
+	sealed  string          // secrets, for the store; "" if they have not been there yet
+	dropped []string        // fields of its configuration that it refused
 	kind    string          // of session: "realtime" or "transcription"
 	says    string          // its instructions
 	expires time.Time
@@ -34,7 +38,7 @@ type leg struct {
 
 // connect dials the upstream, waits until the session is ready, configures it and tells
 // it the conversation so far.
-func (c *Controller) connect(ctx context.Context, config json.RawMessage, items []object) (*leg, error) {
+func (c *Controller) connect(ctx context.Context, o opening) (*leg, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.node.OpenTimeout)
 	defer cancel()
 	conn, err := c.node.Dialer.Dial(ctx, DialRequest{Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID})
@@ -42,40 +46,42 @@ func (c *Controller) connect(ctx context.Context, config json.RawMessage, items 
 		return nil, fmt.Errorf("dial upstream: %w", err)
 	}
 	l := &leg{conn: conn, opened: time.Now()}
+	if err := l.within(ctx, func() error { return l.prepare(o) }); err != nil {
+		return nil, err
+	}
+	c.noteDropped(l)
+	return l, nil
+}
+
+// within closes the leg if what is done to prepare it fails, or is not done before ctx is.
+func (l *leg) within(ctx context.Context, do func() error) (err error) {
 	ready := false
 	defer func() {
 		if !ready { // also in a panic
-			conn.Close(CloseNormal, "")
+			l.conn.Close(CloseNormal, "")
 		}
 	}()
-	stop := context.AfterFunc(ctx, func() { conn.Close(CloseNormal, "") })
-	err = l.prepare(config, items)
+	stop := context.AfterFunc(ctx, func() { l.conn.Close(CloseNormal, "") })
+	err = do()
 	if !stop() {
 		err = ErrTimeout
 	}
-	if err != nil {
-		return nil, err
-	}
-	ready = true
-	return l, nil
+	ready = err == nil
+	return err
 }
 
 // prepare reads until the session is created and configured. An upgrade that succeeded
 // says nothing: a bad key is 101, then error, then close 3000.
-func (l *leg) prepare(config json.RawMessage, items []object) error {
+func (l *leg) prepare(o opening) error {
 	if err := l.await("session.created"); err != nil {
 		return err
 	}
-	if config != nil {
-		update := object{"type": "session.update", "event_id": NewID(ownPrefix), "session": config}
-		if err := l.write(update); err != nil {
-			return err
-		}
-		if err := l.await("session.updated"); err != nil {
+	if o.config != nil {
+		if err := l.configure(o); err != nil {
 			return err
 		}
 	}
-	return l.tell(items)
+	return l.tell(o.items)
 }
 
 // tellAtOnce is how many items are sent before their acknowledgements are read: enough
@@ -190,6 +196,24 @@ func (l *leg) adopt(raw []byte) {
 	}
 }
 
+// shown is an event that carries the API session as clients may see it: to the byte, if that is
+// all of it.
+func (l *leg) shown(event []byte) []byte {
+	told := gjson.GetBytes(event, "session")
+	if told.Raw == string(l.session) || !mayHoldSecrets([]byte(told.Raw)) {
+		return event
+	}
+	return splice(event, told, l.session)
+}
+
+// splice is an event with another value in the place of one that was found in it.
+func splice(event []byte, found gjson.Result, value []byte) []byte {
+	return slices.Concat(event[:found.Index], value, event[found.Index+len(found.Raw):])
+}
+
+// keepSecrets notes what the configuration has beside what is shown.
+func (l *leg) keepSecrets(secrets json.RawMessage) { l.secrets, l.sealed = secrets, "" }
+
 // lastExpiry is a time after which no upstream expires: later ones cannot be written as a date.
 const lastExpiry = 1 << 37
 
@@ -197,6 +221,10 @@ const lastExpiry = 1 << 37
 // grow the stack of each of the thousands of readers that a broadcast wakes.
 func (l *leg) use(s gjson.Result) {
 	l.session = json.RawMessage(s.Raw)
+	if _, secrets := hideSecrets(l.session); secrets != nil {
+		l.keepSecrets(mergeSecrets(l.secrets, secrets))
+		l.session = ShownSession(told(l.session, l.secrets))
+	}
 	l.kind, l.says = "realtime", ""
 	var turns, words, format gjson.Result
 	s.ForEach(func(name, v gjson.Result) bool {

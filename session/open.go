@@ -8,7 +8,7 @@ import (
 
 // open connects to the upstream for the first time.
 func (c *Controller) open(ctx context.Context) error {
-	l, err := c.connect(ctx, c.spec.Config, nil)
+	l, err := c.connect(ctx, opening{config: c.spec.Config})
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -66,27 +67,47 @@ func (c *Controller) fromUpstream(f Frame, more bool) error {
 	}
 	c.node.stats.EventsDown.Add(1)
 	c.node.stats.BytesDown.Add(int64(len(payload)))
-	if string(h.typ) == "error" && c.observeError(payload) {
-		return nil
+	if string(h.typ) == "error" {
+		payload = c.withoutSecretsLocked(payload)
+		if c.observeError(payload) {
+			return nil
+		}
 	}
 	if c.up.echoes(h, payload) || c.recalls(h, payload) {
 		return nil
 	}
-	switch audio := string(h.typ) == typAudioDelta; {
-	case audio:
+	if string(h.typ) == typAudioDelta {
 		c.pass(f, h, true, more)
 		c.hearAudio(h)
-	case lasts(h.typ):
+		return nil
+	}
+	if string(h.typ) == "session.updated" {
+		c.observe(h, payload)
+		f = frameOf(f, c.up.shown(payload))
+		c.pass(f, h, false, more)
+		c.logEvent(string(h.typ), f.Payload())
+		return nil
+	}
+	f = frameOf(f, PlainEvent(h.typ, payload))
+	if lasts(h.typ) {
 		c.logEvent(string(h.typ), payload)
 		c.observe(h, payload)
 		c.withholdLocked()
 		c.pass(f, h, false, more)
-	default:
-		c.pass(f, h, false, more) // before anything that takes time
-		c.logEvent(string(h.typ), payload)
-		c.observe(h, payload)
+		return nil
 	}
+	c.pass(f, h, false, more) // before anything that takes time
+	c.logEvent(string(h.typ), payload)
+	c.observe(h, payload)
 	return nil
+}
+
+// frameOf is f, or another frame if the event has become another one.
+func frameOf(f Frame, event []byte) Frame {
+	if bytes.Equal(f.Payload(), event) {
+		return f
+	}
+	return NewFrame(event)
 }
 
 // pass sends an event to all clients and keeps it for those who come back.
@@ -146,9 +167,11 @@ func (c *Controller) observe(h head, raw []byte) {
 	asked := c.answered(h, raw)
 	switch typ := string(h.typ); typ {
 	case "session.updated":
+		k := c.acks.done(typ, "", raw)
+		c.updateSecrets(k)
 		c.up.adopt(raw)
 		c.conv.version++ // the next upstream has to be told this one
-		c.rebaseLocked(c.acks.done(typ, "", raw))
+		c.rebaseLocked(k)
 		c.saveLocked()
 	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
 		c.observeItem(typ, raw, asked.first)
@@ -284,6 +307,7 @@ func (c *Controller) observeDone(h head, raw []byte) {
 	}
 	use := c.usage.addResponse(r.usage)
 	delete(c.turn.rates, r.id)
+	c.noteOutcome(r)
 	if r.status == "cancelled" {
 		for _, cl := range c.clients {
 			cl.out.drop(r.id) // nobody will play it

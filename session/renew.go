@@ -1,6 +1,8 @@
 package session
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -57,9 +59,12 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 		return c.node.ResumeWindow
 	case now.Before(c.renewAt):
 		return c.renewAt.Sub(now)
-	case !now.Before(c.renewBy):
+	case !now.Before(c.renewBy) && c.wish.why == "":
 		c.lostLocked(c.up, errExpiring)
 		return lostTick
+	case !now.Before(c.renewBy) && !c.swapping:
+		c.swapping = true
+		c.start(c.force)
 	case !c.swapping && (c.quiet(now) || c.toRecallLocked(c.up, recallLimit) != ""):
 		c.swapping = true
 		c.start(c.renew)
@@ -81,7 +86,7 @@ func (c *Controller) renew() {
 	if !ok {
 		return
 	}
-	l, err := c.connect(c.life, config, items)
+	l, err := c.connect(c.life, opening{config: config, items: items, again: true})
 	c.endSwap(old, l, version, err)
 }
 
@@ -113,13 +118,14 @@ func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 	if err != nil {
 		c.node.count(err)
 		c.renewAt = time.Now().Add(jitter(time.Until(c.renewBy) / 2))
+		c.wish.failLocked(c, err)
 		return
 	}
 	if c.doubtLocked() || c.state != stateOpen || c.up != old || old.lost || c.conv.version != version || !c.quiet(time.Now()) {
 		l.conn.Close(CloseNormal, "")
 		return
 	}
-	c.swapLocked(l, reasonExpiring)
+	c.swapLocked(l, cmp.Or(c.wish.why, reasonExpiring))
 }
 
 // swapLocked moves the session over to l and tells the clients.
@@ -133,18 +139,24 @@ func (c *Controller) swapLocked(l *leg, reason string) {
 		old.conn.Close(CloseNormal, "")
 	}
 	c.node.stats.Renewals.Add(1)
-	c.emitLocked(object{"type": typeRenewed, "reason": reason, "session": c.up.session})
+	renewed := object{"type": typeRenewed, "reason": reason, "session": c.up.session}
+	if len(l.dropped) > 0 {
+		renewed["dropped"] = l.dropped
+	}
+	c.emitLocked(renewed)
 	if c.overlay.Based && c.up.says != c.overlay.text() {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
 	c.saveLocked()
+	c.wish.doneLocked(Renewal{Reason: reason, Items: len(c.conv.items), Dropped: l.dropped}, nil)
 }
 
 // emitLocked sends an event of the gateway's own to all clients.
 func (c *Controller) emitLocked(event object) {
 	event["event_id"] = NewID("event_")
-	f := NewFrame(marshal(event))
-	c.logEvent(event["type"].(string), f.Payload())
+	typ, raw := event["type"].(string), marshal(event)
+	c.logEvent(typ, raw)
+	f := NewFrame(PlainEvent([]byte(typ), raw))
 	c.remember(f.Payload())
 	c.toClients(f, false, nil, false)
 }
@@ -225,8 +237,7 @@ const recoverWait = 30 * time.Second
 func (c *Controller) recover() {
 	began := time.Now()
 	for attempt := c.firstAttempt(); attempt == 0 || c.backOff(attempt-1); attempt++ {
-		config, items := c.replay()
-		l, err := c.connect(c.life, config, items)
+		l, err := c.nextLeg()
 		if err == nil {
 			c.recovered(l)
 			return
@@ -246,10 +257,23 @@ func (c *Controller) firstAttempt() int {
 	return max(c.flaps-1, 0)
 }
 
-func (c *Controller) replay() (config json.RawMessage, items []object) {
+// nextLeg makes the leg that takes the place of one that was lost, or goes on with the spare one.
+func (c *Controller) nextLeg() (*leg, error) {
+	config, items, spare := c.replay()
+	if spare == nil {
+		return c.connect(c.life, opening{config: config, items: items, again: true})
+	}
+	ctx, cancel := context.WithTimeout(c.life, c.node.OpenTimeout)
+	defer cancel()
+	return spare, spare.within(ctx, func() error { return spare.tell(items) })
+}
+
+func (c *Controller) replay() (config json.RawMessage, items []object, spare *leg) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.replayLocked()
+	config, items = c.replayLocked()
+	spare, c.wish.spare = c.wish.spare, nil
+	return config, items, spare
 }
 
 // backOff waits behind an attempt that failed; false when the session is over.
@@ -275,7 +299,7 @@ func (c *Controller) recovered(l *leg) {
 	case c.up.conn == nil:
 		reason = reasonMoved
 	case c.up.spent:
-		reason = reasonExpiring
+		reason = cmp.Or(c.wish.why, reasonExpiring)
 	}
 	c.swapLocked(l, reason)
 	if c.turn.wanted {

@@ -13,7 +13,7 @@ func (c *Controller) replayLocked() (config json.RawMessage, items []object) {
 			items = append(items, o)
 		}
 	}
-	return c.overlay.over(writableConfig(c.up.session)), items
+	return c.overlay.over(nextConfig(c.up.session, c.up.secrets)), items
 }
 
 // markTold notes what the next upstream was told: all but the items that have nothing to say yet.
@@ -81,43 +81,4 @@ func images(raw json.RawMessage) []object {
 		}
 	}
 	return parts
-}
-
-// writable are the fields of an API session that session.update accepts; the rest (id,
-// object, expires_at, model) would make it refuse the whole.
-var writable = map[string]any{
-	"type": nil, "instructions": nil, "output_modalities": nil, "tools": nil, "tool_choice": nil,
-	"parallel_tool_calls": nil, "reasoning": nil, "max_output_tokens": nil, "include": nil,
-	"tracing": nil, "truncation": nil, "prompt": nil,
-	"audio": map[string]any{
-		"input":  map[string]any{"format": nil, "turn_detection": nil, "transcription": nil, "noise_reduction": nil},
-		"output": map[string]any{"format": nil, "voice": nil, "speed": nil},
-	},
-}
-
-// writableConfig turns an effective API session into a configuration for the next one.
-func writableConfig(session json.RawMessage) json.RawMessage {
-	var s object
-	if json.Unmarshal(session, &s) != nil {
-		return nil
-	}
-	return marshal(pick(s, writable))
-}
-
-// pick keeps the fields that allowed names. null stays where it is a choice (within
-// audio: no turn detection, no transcription); elsewhere it is what a session begins with.
-func pick(from object, allowed map[string]any) object {
-	out := object{}
-	for name, within := range allowed {
-		v, ok := from[name]
-		sub, deeper := within.(map[string]any)
-		switch inner, isObject := v.(object); {
-		case !ok:
-		case deeper && isObject:
-			out[name] = pick(inner, sub)
-		case v != nil || name == "turn_detection" || name == "transcription" || name == "noise_reduction":
-			out[name] = v
-		}
-	}
-	return out
 }

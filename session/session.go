@@ -77,7 +77,8 @@ type Record struct {
 	Model      string            `json:"model,omitempty"`
 	Intent     string            `json:"intent,omitempty"`
 	SafetyID   string            `json:"safety_id,omitempty"`
-	Session    json.RawMessage   `json:"session,omitempty"` // effective API session, as the upstream last reported it
+	Session    json.RawMessage   `json:"session,omitempty"` // effective API session, as the upstream last reported it, without secrets
+	Secrets    string            `json:"secrets,omitempty"` // those of its configuration, sealed
 	Usage      Usage             `json:"usage"`
 	Cost       Cost              `json:"cost,omitzero"` // of Usage
 	Clients    int               `json:"clients"`

@@ -38,7 +38,7 @@ func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(role string) gin.
 	r.GET("/api/batches/:id/results", auth(roleApp), s.batchLines)
 	r.GET("/api/batches/:id/errors", auth(roleApp), s.batchLines)
 	r.POST("/api/fine-tuning/jobs", auth(roleApp), s.submitJob)
-	r.GET("/api/events", auth(roleApp), s.follow)
+	r.Match([]string{http.MethodGet, http.MethodHead}, "/api/events", auth(roleApp), s.follow)
 
 	m := mount{api, auth}
 	add(m, roleApp, "GET", "/api/batches", "list-batches", "List the project's batches", s.listBatches)

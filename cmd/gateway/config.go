@@ -66,6 +66,7 @@ type config struct {
 	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by which /realtime/usage and the metrics sum usage and cost; comma-separated, at most 5."`
 	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
+	RenewAfter         int           `group:"Sessions" env:"SWITCHBOARD_RENEW_AFTER" default:"3" help:"Renew a session's upstream after this many consecutive responses that failed with server_error; 0 is never. If that does not help, retry after 1 minute, then 2, 4, … up to 32."`
 
 	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
 	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
@@ -131,6 +132,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("caps must not be negative; 0 is no cap")
 	case above(c.MaxSeconds, c.CapMaxSeconds), above(c.IdleSeconds, c.CapIdleSeconds), above(c.MaxTokens, c.CapMaxTokens):
 		return errors.New("--max-seconds, --idle-seconds and --max-tokens: must not exceed their caps")
+	case c.RenewAfter < 0:
+		return errors.New("--renew-after: must not be negative; 0 is never")
 	case min(c.MaxSeconds, c.IdleSeconds, c.MaxTokens, c.KeyTokens, c.KeySeconds, int64(c.KeySessions)) < 0:
 		return errors.New("limits must not be negative; 0 is no limit")
 	case max(c.MaxSeconds, c.IdleSeconds) > 365*24*60*60:

@@ -24,6 +24,7 @@ import (
 	"switchboard/session/wire"
 	"switchboard/web"
 	"switchboard/webhooks"
+	"switchboard/webhooks/seal"
 )
 
 // run is the server's whole life: it returns after ctx has ended and all has been closed,
@@ -141,6 +142,10 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
+	sealer, err := seal.ForSessions(cmp.Or(c.Jobs.SealKey, c.OpenAIKey))
+	if err != nil {
+		return nil, errors.Join(err, client.Close())
+	}
 	store := redisstore.New(client, redisstore.Options{Keep: c.Keep})
 	secret := gateway.Secret(store.ClusterSecret).Once()
 	keys, err := c.keys()
@@ -154,18 +159,19 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
+		Sealer: sealer, RenewAfter: cmp.Or(c.RenewAfter, -1),
 		Defaults: session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
 		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },
 	})
-	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, log)
+	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, sealer, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, log *slog.Logger) (*gateway.Gateway, error) {
+func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
 	policies, err := c.policies()
 	if err != nil {
 		return nil, err
@@ -177,7 +183,7 @@ func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redi
 	return gateway.New(gateway.Options{
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Spending: store, CostLabels: c.CostLabels,
-		Hub: hub, Store: store, Grants: store, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
+		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,

@@ -41,6 +41,10 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, sees func(owner stri
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		w.WriteHeader(http.StatusOK)
+		return
+	}
 	s := stream{w: w, control: http.NewResponseController(w)}
 	hello := ": hello\nretry: 1000\n\n"
 	if resync {

@@ -25,6 +25,12 @@ type Box struct {
 	plain bool // opens what was stored before there was a key
 }
 
+// What keys are derived for: what was sealed with one does not open with another.
+const (
+	webhookSecrets = "switchboard webhook secrets"
+	sessionSecrets = "switchboard session secrets"
+)
+
 // Errors of Open.
 var (
 	errNoKey = errors.New("seal: this was sealed with a key, and none is configured")
@@ -33,11 +39,21 @@ var (
 
 // New derives the Box of a key text; every node needs the same. An empty text makes the zero Box. With migrate it also
 // opens what was stored before there was a key, which anybody who can write to Redis may have done.
-func New(keyText string, migrate bool) (Box, error) {
+func New(keyText string, migrate bool) (Box, error) { return derive(keyText, webhookSecrets, migrate) }
+
+// ForSessions derives the Box for the secrets of sessions, which are never stored without a key.
+func ForSessions(keyText string) (Box, error) {
+	if keyText == "" {
+		return Box{}, errNoKey
+	}
+	return derive(keyText, sessionSecrets, false)
+}
+
+func derive(keyText, purpose string, migrate bool) (Box, error) {
 	if keyText == "" {
 		return Box{}, nil
 	}
-	key, err := hkdf.Key(sha256.New, []byte(keyText), nil, "switchboard webhook secrets", 32)
+	key, err := hkdf.Key(sha256.New, []byte(keyText), nil, purpose, 32)
 	if err != nil {
 		return Box{}, fmt.Errorf("derive seal key: %w", err)
 	}
