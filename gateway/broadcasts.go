@@ -34,7 +34,7 @@ type (
 		Body struct {
 			Instructions string            `json:"instructions" minLength:"1" maxLength:"16384" doc:"What the sessions are told"`
 			Mode         string            `json:"mode,omitempty" enum:"replace,append" default:"append" doc:"In the place of each session's own instructions, or behind them"`
-			Select       map[string]string `json:"select,omitempty" maxProperties:"32" doc:"Labels a session must have, all of them; none: every session"`
+			Select       map[string]string `json:"select,omitempty" nullable:"true" maxProperties:"32" doc:"Labels a session must have, all of them; none: every session"`
 			Sticky       bool              `json:"sticky,omitempty" doc:"Sessions that are created later get it too"`
 		}
 	}

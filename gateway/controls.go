@@ -20,7 +20,7 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if err != nil {
 		return nil, err
 	}
-	patch, err := patchOf(in.Body)
+	patch, err := patchOf(json.RawMessage(in.Body))
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,10 @@ package gateway
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -18,7 +21,11 @@ func (g *Gateway) describe() error {
 		completeAnswers(doc.Components.Schemas, op)
 		doc.AddOperation(op)
 	}
+	for operation := range operations(doc) {
+		completeRefusals(doc.Components.Schemas, operation)
+	}
 	explain(doc)
+	doc.Tags = append(tags(), doc.Tags...) // behind ours those of what stands beside the sessions
 	asYAML, err := doc.YAML()
 	if err != nil {
 		return fmt.Errorf("write OpenAPI document: %w", err)
@@ -75,12 +82,37 @@ func explain(doc *huma.OpenAPI) {
 		"revoke-key-tokens":    "All client tokens that the key has issued so far, for whichever session, or one. Clients that use them are closed with 4001 within a second on every node. The key itself stays good and may issue others.",
 		"create-client-secret": "Another token for the same session, as for a second listener. Body: policy and ttl, both optional.",
 	}
-	for _, path := range doc.Paths {
-		for _, op := range []*huma.Operation{path.Get, path.Post, path.Patch, path.Delete} {
-			if op != nil && op.Description == "" {
-				op.Description = texts[op.OperationID]
+	for op := range operations(doc) {
+		if op.Description == "" {
+			op.Description = texts[op.OperationID]
+		}
+	}
+}
+
+// operations are those of a document, by path.
+func operations(doc *huma.OpenAPI) iter.Seq[*huma.Operation] {
+	return func(yield func(*huma.Operation) bool) {
+		for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
+			item := doc.Paths[path]
+			for _, op := range []*huma.Operation{item.Post, item.Get, item.Patch, item.Delete} {
+				if op != nil && !yield(op) {
+					return
+				}
 			}
 		}
+	}
+}
+
+// tags are the groups of operations, in the order of the page.
+func tags() []*huma.Tag {
+	return []*huma.Tag{
+		{Name: "Sessions", Description: "Create, find, change and end voice sessions, and see what they used."},
+		{Name: "Controls", Description: "Steer a running session: messages, function results, audio, client tokens."},
+		{Name: "Conversation", Description: "Follow, read and attach to a session."},
+		{Name: "Broadcasts", Description: "Change the instructions of many sessions at once."},
+		{Name: "API keys", Description: "Create, list and delete API keys, and revoke the client tokens that they issued."},
+		{Name: tagOpenAI, Description: "OpenAI's own routes, so that an official SDK works with only its base URL changed."},
+		{Name: "Operations", Description: "Health checks, metrics and this document. They need no API key."},
 	}
 }
 
@@ -135,28 +167,19 @@ func untyped(r huma.Registry) []*huma.Operation {
 			map[string]string{"101": "Open; a wrong key or model shows as an error event and a close code, as on the live API"},
 			parameter("query", "model", "As with OpenAI"), parameter("query", "intent", "transcription, or left out"),
 			parameter("header", "OpenAI-Safety-Identifier", "Stable hash of the end user, passed on")),
-		clientSecretsOperation(),
+		clientSecretsOperation(r),
 		alive, health, metrics, document, page,
 	}
 }
 
-func clientSecretsOperation() *huma.Operation {
-	object := func(properties map[string]*huma.Schema) map[string]*huma.MediaType {
-		return map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, Properties: properties}}}
-	}
-	text, number := &huma.Schema{Type: huma.TypeString}, &huma.Schema{Type: huma.TypeInteger}
-	config := &huma.Schema{Type: huma.TypeObject, Description: "GA session object", AdditionalProperties: true}
+func clientSecretsOperation(r huma.Registry) *huma.Operation {
+	body := huma.SchemaFromType(r, typeOf[secretRequest]())
 	return &huma.Operation{
 		OperationID: "create-realtime-client-secret", Method: http.MethodPost, Path: "/v1/realtime/client_secrets",
 		Tags: []string{tagOpenAI}, Summary: "Issue a token that opens a session",
 		Description: "The config is bound to the token. Errors have OpenAI's shape.",
-		RequestBody: &huma.RequestBody{Content: object(map[string]*huma.Schema{
-			"expires_after": {Type: huma.TypeObject, Properties: map[string]*huma.Schema{"anchor": text, "seconds": number}, Description: "10 to 7200 seconds; 600 if left out"},
-			"session":       config,
-		})},
-		Responses: map[string]*huma.Response{
-			"200": {Description: "The token", Content: object(map[string]*huma.Schema{"value": text, "expires_at": number, "session": config})},
-		},
+		RequestBody: &huma.RequestBody{Content: map[string]*huma.MediaType{"application/json": {Schema: body}}},
+		Responses:   map[string]*huma.Response{"200": jsonResponse(r, "The token", secretAnswer{})},
 	}
 }
 

@@ -18,9 +18,6 @@ var docsTemplate string
 //go:embed docs.css
 var docsStyle []byte
 
-// tags in the order of the page; those of what stands beside the sessions follow by name.
-var tagOrder = []string{"Sessions", "Controls", "Conversation", "Broadcasts", "OpenAI's own contract", "Operations"}
-
 type (
 	docsModel struct {
 		Title, Text string
@@ -60,22 +57,13 @@ func docsPage(doc *huma.OpenAPI) ([]byte, error) {
 	m := docsModel{Title: doc.Info.Title, Text: doc.Info.Description}
 	m.Problem = fieldsOf(doc.Components.Schemas, huma.SchemaFromType(doc.Components.Schemas, typeOf[Problem]()), 0)
 	groups := map[string][]docsOp{}
-	for _, path := range slices.Sorted(maps.Keys(doc.Paths)) {
-		item := doc.Paths[path]
-		for _, op := range []*huma.Operation{item.Post, item.Get, item.Patch, item.Delete} {
-			if op != nil {
-				groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(doc.Components.Schemas, op))
-			}
-		}
+	for op := range operations(doc) {
+		groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(doc.Components.Schemas, op))
 	}
-	tags := slices.Clone(tagOrder)
-	for _, tag := range slices.Sorted(maps.Keys(groups)) {
-		if !slices.Contains(tags, tag) {
-			tags = append(tags, tag)
+	for _, tag := range doc.Tags {
+		if len(groups[tag.Name]) > 0 {
+			m.Groups = append(m.Groups, docsGroup{Name: tag.Name, Ops: groups[tag.Name]})
 		}
-	}
-	for _, tag := range tags {
-		m.Groups = append(m.Groups, docsGroup{Name: tag, Ops: groups[tag]})
 	}
 	var out bytes.Buffer
 	err = t.Execute(&out, m)

@@ -69,9 +69,18 @@ func (g *Gateway) headers(c *gin.Context) {
 	}
 }
 
+// takesBody reports whether the body of a request with a method is part of what it asks for. Of other requests it is
+// read within the same limits, and means nothing.
+func takesBody(method string) bool {
+	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
+}
+
 // encoding refuses bodies that are compressed, wherever they are sent: read as they are, they
 // would be called no JSON and no UTF-8.
 func (g *Gateway) encoding(c *gin.Context) {
+	if !takesBody(c.Request.Method) {
+		return
+	}
 	for _, line := range c.Request.Header.Values("Content-Encoding") {
 		for coding := range strings.SplitSeq(line, ",") {
 			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
@@ -117,6 +126,9 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, refuse(http.StatusRequestTimeout, "", "the body did not arrive in time"))
 	case err != nil:
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
+	case !takesBody(r.Method):
+		patient(c)
+		r.Body, r.ContentLength = http.NoBody, 0
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
 	case session.CheckBody(raw) != nil:

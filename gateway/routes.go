@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
@@ -57,8 +56,8 @@ type (
 // What steers one, and the answers to that.
 type (
 	updateInput struct {
-		ID   session.ID      `path:"id" doc:"The session's ID"`
-		Body json.RawMessage `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
+		ID   session.ID    `path:"id" doc:"The session's ID"`
+		Body sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
 	}
 	messageInput struct {
 		ID   session.ID `path:"id" doc:"The session's ID"`
@@ -132,7 +131,7 @@ func (g *Gateway) route() error {
 
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
 	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
-	g.api = typed(e, api, apiConfig(g.Version))
+	g.api = typed(e, api, g.apiConfig())
 	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
 	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
 	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
@@ -189,7 +188,7 @@ func (g *Gateway) nothing(c *gin.Context) {
 func (g *Gateway) routeOperators(e *gin.Engine) {
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = typed(e, e.Group("", g.authenticate(RoleOperator), g.body, g.owned), sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(RoleOperator), g.body, g.owned), g.sharedConfig(apps))
 	add(g, http.MethodPost, sessions+"/{id}/renew", "renew-session", "Replace the session's upstream", 200, g.renew)
 }
 
@@ -198,7 +197,7 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 	operators := e.Group("", g.authenticate(RoleOperator), g.body)
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = typed(e, operators, sharedConfig(apps))
+	g.api = typed(e, operators, g.sharedConfig(apps))
 	add(g, http.MethodPost, broadcasts, "create-broadcast", "Change the instructions of all sessions", 202, g.broadcast)
 	add(g, http.MethodGet, broadcasts, "list-broadcasts", "List broadcasts", 200, g.listBroadcasts)
 	add(g, http.MethodGet, broadcasts+"/{id}", "get-broadcast", "See how far a broadcast has come", 200, g.getBroadcast)
@@ -211,56 +210,38 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 func (g *Gateway) routeKeys(e *gin.Engine) {
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = typed(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(RoleApp), g.body), g.sharedConfig(apps))
 	add(g, http.MethodGet, apiKeys+"/{id}", "get-key", "Look at an API key", 200, g.getKey)
 	add(g, http.MethodPost, apiKeys+"/{id}/revoke-tokens", "revoke-key-tokens", "Revoke the client tokens of an API key", 200, g.revokeKey)
-	g.api = typed(e, e.Group("", g.authenticate(RoleAdmin), g.body), sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(RoleAdmin), g.body), g.sharedConfig(apps))
 	add(g, http.MethodPost, apiKeys, "create-key", "Make an API key", 201, g.createKey)
 	add(g, http.MethodGet, apiKeys, "list-keys", "List the API keys", 200, g.listKeys)
 	add(g, http.MethodDelete, apiKeys+"/{id}", "delete-key", "Remove an API key", 200, g.deleteKey)
 }
 
-// typed serves a group's typed operations. Those that answer a GET answer a HEAD in the same
-// way, and net/http leaves the body out; sockets and streams are no typed operations.
-func typed(e *gin.Engine, group *gin.RouterGroup, c huma.Config) huma.API {
-	return headsToo{humagin.NewWithGroup(e, group, c)}
-}
-
-type headsToo struct{ huma.API }
-
-// Adapter is asked by huma where it adds an operation.
-func (a headsToo) Adapter() huma.Adapter { return headAdapter{a.API.Adapter()} }
-
-type headAdapter struct{ huma.Adapter }
-
-// Handle adds one route, or two.
-func (a headAdapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	a.Adapter.Handle(op, handler)
-	if op.Method == http.MethodGet {
-		head := *op
-		head.Method = http.MethodHead
-		a.Adapter.Handle(&head, handler)
-	}
-}
-
 // sharedConfig describes operations of another group in the same document.
-func sharedConfig(with huma.API) huma.Config {
-	c := apiConfig(with.OpenAPI().Info.Version)
+func (g *Gateway) sharedConfig(with huma.API) huma.Config {
+	c := g.apiConfig()
 	c.OpenAPI = with.OpenAPI()
 	return c
 }
 
 // routeBeside adds the routes of what stands beside the sessions, described in the same document.
 func (g *Gateway) routeBeside(e *gin.Engine) {
-	api := typed(e, e.Group("", g.authenticate(RoleApp), g.body), sharedConfig(g.api))
+	api := typed(e, e.Group("", g.authenticate(RoleApp), g.body), g.sharedConfig(g.api))
 	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) }, func(ctx context.Context) (key, role string) {
 		who := callerOf(ctx).Key
 		return who.Name, string(who.Role)
 	})
 }
 
-func apiConfig(version string) huma.Config {
-	c := huma.DefaultConfig("Switchboard", version)
+func (g *Gateway) apiConfig() huma.Config {
+	c := huma.DefaultConfig("Switchboard", g.Version)
+	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
+	c.Servers = []*huma.Server{{URL: "/", Description: "Where this document was loaded from"}}
+	if g.PublicURL != nil {
+		c.Servers = []*huma.Server{{URL: strings.TrimSuffix(g.PublicURL.String(), "/"), Description: "The fleet's public address"}}
+	}
 	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
 		"What answers a GET answers a HEAD too, but for sockets; event streams answer without events."
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN
@@ -302,18 +283,19 @@ func tagOf(path string) string {
 	return "Controls"
 }
 
+// errorsOf are the statuses of an operation's own refusals; completeRefusals adds those of all.
 func errorsOf(method, path string) []int {
-	list := []int{401, 403}
+	var list []int
 	if path != sessions && path != apiKeys {
 		list = append(list, 404)
 	}
 	switch {
 	case strings.HasPrefix(path, apiKeys) && method == http.MethodPost:
-		return append(list, 400, 409, 413, 429, 503)
+		return append(list, 409, 429, 503)
 	case path == sessions && method == http.MethodPost:
-		return append(list, 400, 409, 413, 429, 502, 503, 504)
+		return append(list, 409, 429, 502, 503, 504)
 	case method == http.MethodPost || method == http.MethodPatch:
-		return append(list, 400, 409, 410, 413, 502, 503, 504)
+		return append(list, 409, 410, 429, 502, 503, 504)
 	case method == http.MethodDelete && path != sessions+"/{id}":
 		return append(list, 409, 503)
 	}

@@ -20,10 +20,17 @@ import (
 // secretRequest is RealtimeCreateClientSecretRequest.
 type secretRequest struct {
 	ExpiresAfter *struct {
-		Anchor  string `json:"anchor"`
-		Seconds *int   `json:"seconds"`
-	} `json:"expires_after"`
-	Session json.RawMessage `json:"session"`
+		Anchor  string `json:"anchor,omitempty" enum:"created_at" doc:"What the seconds count from"`
+		Seconds *int   `json:"seconds,omitempty" minimum:"10" maximum:"7200" doc:"600 if left out"`
+	} `json:"expires_after,omitempty" doc:"Until when the token must have opened its session"`
+	Session sessionConfig `json:"session,omitempty" doc:"GA session object"`
+}
+
+// secretAnswer is RealtimeCreateClientSecretResponse.
+type secretAnswer struct {
+	Value     string          `json:"value" doc:"The token"`
+	ExpiresAt int64           `json:"expires_at" doc:"Unix seconds"`
+	Session   json.RawMessage `json:"session" doc:"GA session object"`
 }
 
 // clientSecrets issues a token that opens a session by /v1/realtime, with its config bound to it.
@@ -33,7 +40,10 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	config := orDefaultJSON(req.Session, `{"type":"realtime"}`)
+	config := json.RawMessage(`{"type":"realtime"}`)
+	if req.Session != nil {
+		config = json.RawMessage(req.Session)
+	}
 	model, ga, err := session.NormalizeConfig(config)
 	if err != nil {
 		g.fail(c, underSession(err))
@@ -57,7 +67,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, map[string]any{"value": token, "expires_at": until.Unix(), "session": shown})
+	c.JSON(http.StatusOK, secretAnswer{Value: token, ExpiresAt: until.Unix(), Session: shown})
 }
 
 func (g *Gateway) secretRequest(c *gin.Context) (req secretRequest, ttl time.Duration, err error) {
@@ -125,11 +135,4 @@ func underSession(err error) error {
 		return &session.InvalidError{Field: "session" + strings.TrimPrefix(invalid.Field, "config"), Detail: invalid.Detail}
 	}
 	return err
-}
-
-func orDefaultJSON(raw json.RawMessage, fallback string) json.RawMessage {
-	if len(raw) == 0 || string(raw) == "null" {
-		return json.RawMessage(fallback)
-	}
-	return raw
 }

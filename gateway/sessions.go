@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/tidwall/gjson"
 
 	"switchboard/session"
@@ -15,10 +17,24 @@ import (
 // CreateBody asks for a session.
 type CreateBody struct {
 	SessionID session.ID        `json:"session_id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"Chosen by the caller, or by the gateway if left out"`
-	Config    json.RawMessage   `json:"config,omitempty" doc:"Short form {model, instructions, voice, tools, …} or a full GA session object"`
-	Labels    map[string]string `json:"labels,omitempty" maxProperties:"32" doc:"To select sessions by; keys up to 64 bytes, values up to 256"`
+	Config    sessionConfig     `json:"config,omitempty" nullable:"true" doc:"Short form {model, instructions, voice, tools, …} or a full GA session object"`
+	Labels    map[string]string `json:"labels,omitempty" nullable:"true" maxProperties:"32" doc:"To select sessions by; keys up to 64 bytes, values up to 256"`
 	Client    ClientOptions     `json:"client,omitempty" doc:"The client token that comes with the session"`
 	Limits    LimitsBody        `json:"limits,omitempty" doc:"End the session; 0 or left out: the gateway's default"`
+}
+
+// sessionConfig is an object in the short form or in the API's own, which package session reads.
+type sessionConfig json.RawMessage
+
+// UnmarshalJSON keeps what was sent.
+func (s *sessionConfig) UnmarshalJSON(raw []byte) error {
+	*s = bytes.Clone(raw)
+	return nil
+}
+
+// Schema documents what of it is the same for all models.
+func (sessionConfig) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 
 // LimitsBody is session.Limits with its bounds.
@@ -72,7 +88,7 @@ func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
 	if err != nil {
 		return session.Spec{}, err
 	}
-	model, config, err := session.NormalizeConfig(b.Config)
+	model, config, err := session.NormalizeConfig(json.RawMessage(b.Config))
 	if err != nil {
 		return session.Spec{}, err
 	}

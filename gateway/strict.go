@@ -24,6 +24,9 @@ func decodeStrict(r io.Reader, into any) error {
 	if at := strict.Unknown(raw, reflect.TypeOf(into)); at != "" {
 		return &session.InvalidError{Field: at, Detail: "unknown parameter"}
 	}
+	if null := strict.NullOf(raw, reflect.TypeOf(into).Elem()); null != nil {
+		return &session.InvalidError{Field: null.Field, Detail: null.Detail}
+	}
 	err = json.Unmarshal(raw, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &session.InvalidError{Field: orDefault(wrong.Field, "body"), Detail: "has the wrong type"}

@@ -48,6 +48,9 @@ func decode(raw []byte, into any) error {
 	if at := strict.Unknown(raw, reflect.TypeOf(into)); at != "" {
 		return invalid(at, strict.Unexpected)
 	}
+	if null := strict.NullOf(raw, reflect.TypeOf(into).Elem()); null != nil {
+		return invalid(null.Field, null.Detail)
+	}
 	return mistyped("", json.Unmarshal(raw, into))
 }
 

@@ -21,6 +21,14 @@ func describeStreams(api huma.API) {
 	for _, path := range []string{"", "/batch", "/fine-tuning"} {
 		api.OpenAPI().AddOperation(s.receiver(path))
 	}
+	api.OpenAPI().Tags = append(api.OpenAPI().Tags,
+		&huma.Tag{Name: "Batches", Description: "Submit batches of requests, and read their results."},
+		&huma.Tag{Name: "Fine-tuning", Description: "Start fine-tuning jobs, follow them and try the new models."},
+		&huma.Tag{Name: "Jobs", Description: "What concerns batches and fine-tuning jobs alike, and where OpenAI's webhooks arrive."},
+		&huma.Tag{Name: "Inbox", Description: "The webhook events that OpenAI delivered: inspect, replay and discard them."},
+		&huma.Tag{Name: "Endpoints", Description: "The webhook endpoints that OpenAI has for this project."},
+		&huma.Tag{Name: "Subscriptions", Description: "Webhooks of the gateway's own, and the log of their deliveries."},
+	)
 }
 
 // schemas are those of the document.
@@ -72,7 +80,8 @@ func (s schemas) submissions() []*huma.Operation {
 func (s schemas) streams() []*huma.Operation {
 	lines := []*huma.Param{parameter("path", "id", "", huma.TypeString),
 		query("offset", "Lines to skip", huma.TypeInteger), query("limit", "Lines to read", huma.TypeInteger),
-		query("include", "request: join each line with its request", huma.TypeString),
+		choice("include", "request: join each line with its request", "request"),
+		choice("format", "openai: OpenAI's own file, byte for byte", "openai"),
 	}
 	read := func(id, path, summary, says string) *huma.Operation {
 		return &huma.Operation{Method: "GET", Path: path, OperationID: id, Summary: summary, Parameters: lines,
@@ -134,6 +143,13 @@ func signed(name, says string) *huma.Param {
 }
 
 func query(name, says, kind string) *huma.Param { return parameter("query", name, says, kind) }
+
+// choice is a parameter of a query that may be left out, or say one word.
+func choice(name, says, word string) *huma.Param {
+	p := query(name, says, huma.TypeString)
+	p.Schema.Enum = []any{word}
+	return p
+}
 
 func parameter(in, name, says, kind string) *huma.Param {
 	return &huma.Param{Name: name, In: in, Description: says, Required: in == "path", Schema: &huma.Schema{Type: kind}}

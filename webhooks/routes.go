@@ -122,7 +122,7 @@ func add[I, O any](m mount, role, method, path, id, summary string, do func(cont
 	}
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, DefaultStatus: status, Tags: []string{tagOf(path)},
-		Errors: []int{401, 403, 404, 409, 422, 502, 503}, Description: "Role: " + role + ".",
+		Errors: []int{400, 401, 403, 404, 409, 422, 429, 502, 503, 504}, Description: "Role: " + role + ".",
 		BodyReadTimeout: -1, // a deadline that stays would cancel handlers that wait for OpenAI
 		Middlewares: huma.Middlewares{func(c huma.Context, next func(huma.Context)) {
 			request := humagin.Unwrap(c)

@@ -34,7 +34,7 @@ type submission struct {
 	Requests         []batch.Request   `json:"requests,omitempty" doc:"Or input_file_id"`
 	InputFileID      string            `json:"input_file_id,omitempty" doc:"Of a file that OpenAI has, and the API key may see"`
 	CompletionWindow string            `json:"completion_window,omitempty" doc:"24h if left out"`
-	Metadata         map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
+	Metadata         map[string]string `json:"metadata,omitempty" nullable:"true" doc:"At most 16, kept by OpenAI"`
 	OutputExpires    *batch.Expiry     `json:"output_expires_after,omitempty" doc:"When OpenAI deletes the results; left out: OpenAI's default"`
 	OutputSeconds    *int64            `json:"output_expires_after_seconds,omitempty" doc:"Its seconds alone"`
 }
@@ -276,6 +276,9 @@ func readRequest(raw []byte, n int, r *batch.Request) error {
 		return huma.NewError(400, "the body is not UTF-8")
 	}
 	path := fmt.Sprintf("requests[%d]", n)
+	if null := strict.NullOf(raw, reflect.TypeFor[batch.Request]()); null != nil {
+		return invalid(strings.TrimSuffix(path+"."+null.Field, "."), null.Detail)
+	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	members := map[string]any{"custom_id": &r.CustomID, "method": &r.Method, "url": &r.URL, "body": &r.Body}
 	err := strict.Members(d, func(name string) error {

@@ -50,7 +50,7 @@ func TestConformance(t *testing.T) {
 // is going to read, so that go test knows when its result is stale.
 func install(t *testing.T) {
 	t.Helper()
-	for _, pattern := range []string{"*.mjs", "test/*.mjs", "../../cmd/simulator/standin/testdata/*.json"} {
+	for _, pattern := range []string{"*.mjs", "*.yaml", "test/*.mjs", "../../cmd/simulator/standin/testdata/*.json"} {
 		files, _ := filepath.Glob(filepath.Join(conformance, pattern)) // the patterns are well formed
 		for _, file := range files {
 			if _, err := os.Stat(file); err != nil {

@@ -1,5 +1,6 @@
-// Package strict finds what encoding/json lets pass in a body: names that no field has, names in another case, and names
-// that are given twice. It is a leaf, so that every route of the gateway reads its bodies in the same way.
+// Package strict finds what encoding/json lets pass in a body: names that no field has, names in another case, names that
+// are given twice, and null where there must be a value. It is a leaf, so that every route of the gateway reads its bodies
+// in the same way.
 package strict
 
 import (

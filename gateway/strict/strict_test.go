@@ -81,3 +81,43 @@ func TestMembersAreReadInOrderAndOnce(t *testing.T) {
 		t.Error("a body that is cut off was read")
 	}
 }
+
+func TestNullIsTakenWhereTheSchemaHasIt(t *testing.T) {
+	type inner struct {
+		A int `json:"a"`
+	}
+	type outer struct {
+		Text   string            `json:"text,omitempty"`
+		Number *int              `json:"number"`
+		Option *int              `json:"option,omitempty"`
+		In     *inner            `json:"in,omitempty"`
+		List   []inner           `json:"list,omitempty"`
+		Full   []string          `json:"full,omitempty" nullable:"false"`
+		Map    map[string]string `json:"map,omitempty"`
+		Free   json.RawMessage   `json:"free,omitempty"`
+	}
+	for body, want := range map[string]string{
+		`{"text":"x","number":null,"list":null,"free":null}`: "none",
+		`{"free":{"a":[null],"b":{"c":null}}}`:               "none",
+		`{"unknown":null}`:                                   "none",
+		`{"text":`:                                           "none",
+		``:                                                   "none",
+		` null `:                                             "",
+		`{"text":null}`:                                      "text",
+		`{"option":null}`:                                    "option",
+		`{"in":null}`:                                        "in",
+		`{"in":{"a":null}}`:                                  "in.a",
+		`{"list":[{"a":1},{"a":null}]}`:                      "list[1].a",
+		`{"list":[null]}`:                                    "list[0]",
+		`{"full":null}`:                                      "full",
+		`{"map":{"x":null}}`:                                 "map.x",
+	} {
+		got := "none"
+		if wrong := strict.NullOf([]byte(body), reflect.TypeFor[outer]()); wrong != nil {
+			got = wrong.Field
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", body, got, want)
+		}
+	}
+}

@@ -23,13 +23,13 @@ import (
 type Spec struct {
 	Model           string            `json:"model" doc:"The base model"`
 	TrainingFile    string            `json:"training_file" doc:"ID of a file that OpenAI has"`
-	ValidationFile  string            `json:"validation_file,omitempty" doc:"The same, to validate with"`
-	Suffix          string            `json:"suffix,omitempty" doc:"Of the new model's name"`
-	Seed            *int64            `json:"seed,omitempty" doc:"Makes the job repeatable"`
+	ValidationFile  string            `json:"validation_file,omitempty" nullable:"true" doc:"The same, to validate with"`
+	Suffix          string            `json:"suffix,omitempty" nullable:"true" doc:"Of the new model's name"`
+	Seed            *int64            `json:"seed,omitempty" nullable:"true" doc:"Makes the job repeatable"`
 	Method          *Method           `json:"method,omitempty" doc:"How to train; supervised if left out"`
 	Hyperparameters *Supervised       `json:"hyperparameters,omitempty" doc:"Of a supervised job, the old way; new ones say it in method"`
 	Integrations    []Integration     `json:"integrations,omitempty" doc:"Where OpenAI reports the job's metrics"`
-	Metadata        map[string]string `json:"metadata,omitempty" doc:"At most 16, kept by OpenAI"`
+	Metadata        map[string]string `json:"metadata,omitempty" nullable:"true" doc:"At most 16, kept by OpenAI"`
 }
 
 // Method is how a job trains.

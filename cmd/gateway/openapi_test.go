@@ -1,0 +1,463 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"pgregory.net/rapid"
+)
+
+// Every operation of the OpenAPI document, as the program serves it, answers what is valid, what is nearly so and what is
+// malformed with a status, a content type and a body that the document has for it.
+func TestOperationsAnswerAsDescribed(t *testing.T) {
+	checks := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", "25"); err != nil { // of each operation
+		t.Fatal(err)
+	}
+	defer flag.Set("rapid.checks", checks) // it was so before
+	m := newMatrix(t)
+	d := newDescription(t, m.url)
+	for _, op := range d.operations() {
+		t.Run(op.name, func(t *testing.T) {
+			o := opened{described: d, operation: op, url: m.url, id: m.resource(op.path)}
+			for _, r := range o.malformed() {
+				o.try(t, r)
+			}
+			rapid.Check(t, func(rt *rapid.T) { o.try(rt, o.draw(rt)) })
+		})
+	}
+}
+
+// The document passes Redocly's linter: it has servers and a licence, and every reference leads somewhere.
+func TestDocumentPassesRedocly(t *testing.T) {
+	install(t)
+	m := newMatrix(t)
+	_, document := call(t, http.DefaultClient, "GET", m.url+"/openapi.json", "", "")
+	file := filepath.Join(t.TempDir(), "openapi.json")
+	if err := os.WriteFile(file, []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	runNode(t, []string{"REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true"},
+		"node_modules/@redocly/cli/bin/cli.js", "lint", "--config=redocly.yaml", "--format=stylish", file)
+}
+
+// resource makes what an operation is about, and returns its ID.
+func (m *rolesMatrix) resource(path string) string {
+	id, _ := m.fixture(path)
+	made := map[string]string{
+		"/webhooks/endpoints/":     `{"name":"x","url":"http://127.0.0.1:1/","event_types":["batch.completed"]}`,
+		"/webhooks/subscriptions/": `{"url":"http://127.0.0.1:1/","event_types":["batch.completed"]}`,
+		"/realtime/broadcasts/":    `{"instructions":"x","select":{"team":"none"}}`,
+	}
+	for prefix, body := range made {
+		if strings.HasPrefix(path, prefix) {
+			_, created := call(m.t, http.DefaultClient, "POST", m.url+strings.TrimSuffix(prefix, "/"), adminKey, body)
+			var answer struct{ ID string }
+			if err := json.Unmarshal([]byte(created), &answer); err != nil || answer.ID == "" {
+				m.t.Fatalf("%s: %s", prefix, created)
+			}
+			id = answer.ID
+		}
+	}
+	return id
+}
+
+// description is an OpenAPI document.
+type description struct {
+	root     map[string]any
+	compiler *jsonschema.Compiler
+}
+
+func newDescription(t *testing.T, base string) *description {
+	_, text := call(t, http.DefaultClient, "GET", base+"/openapi.json", "", "")
+	root, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &description{root: root.(map[string]any), compiler: jsonschema.NewCompiler()}
+	if err := d.compiler.AddResource("openapi.json", root); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// operation is one of a description.
+type operation struct {
+	name, method, path string
+	at                 string // its JSON pointer
+	node               map[string]any
+}
+
+func (d *description) operations() (all []operation) {
+	paths := d.root["paths"].(map[string]any)
+	for _, path := range slices.Sorted(maps.Keys(paths)) {
+		item := paths[path].(map[string]any)
+		for _, method := range slices.Sorted(maps.Keys(item)) {
+			node := item[method].(map[string]any)
+			at := "#/paths/" + url.PathEscape(strings.ReplaceAll(path, "/", "~1")) + "/" + method
+			all = append(all, operation{node["operationId"].(string), strings.ToUpper(method), path, at, node})
+		}
+	}
+	return all
+}
+
+// resolved is a schema without references.
+func (d *description) resolved(schema any) map[string]any {
+	s, _ := schema.(map[string]any)
+	for s["$ref"] != nil {
+		parts := strings.Split(strings.TrimPrefix(s["$ref"].(string), "#/"), "/")
+		node := any(d.root)
+		for _, part := range parts {
+			node = node.(map[string]any)[part]
+		}
+		s = node.(map[string]any)
+	}
+	return s
+}
+
+// typeIn is the type of a schema beside null, "" if it has none, and whether null is allowed.
+func typeIn(s map[string]any) (kind string, nullable bool) {
+	switch of := s["type"].(type) {
+	case string:
+		return of, false
+	case []any:
+		for _, name := range of {
+			if name == "null" {
+				nullable = true
+			} else {
+				kind, _ = name.(string)
+			}
+		}
+		return kind, nullable
+	}
+	return "", true
+}
+
+// opened is an operation with what it is about.
+type opened struct {
+	described *description
+	operation
+	url, id string
+}
+
+// request is what an operation is sent.
+type request struct {
+	what    string
+	query   url.Values
+	id      string
+	body    []byte
+	header  http.Header
+	refused bool // it must be
+}
+
+// body is the schema of an operation's JSON; nil if it takes none.
+func (o opened) body() (schema map[string]any, required bool) {
+	body, _ := o.node["requestBody"].(map[string]any)
+	content, _ := body["content"].(map[string]any)
+	media, _ := content["application/json"].(map[string]any)
+	required, _ = body["required"].(bool)
+	return o.described.resolved(media["schema"]), required
+}
+
+// malformed are bodies that no schema allows.
+func (o opened) malformed() []request {
+	schema, required := o.body()
+	takes := schema != nil
+	_, nullable := typeIn(schema)
+	return []request{
+		{what: "empty", refused: takes && required},
+		{what: "null", body: []byte("null"), refused: takes && !nullable},
+		{what: "cut off", body: []byte(`{"a":`), refused: takes},
+		{what: "no JSON", body: []byte(`a=b&c=d`), refused: takes},
+		{what: "a list", body: []byte(`[]`), refused: takes},
+		{what: "a text", body: []byte(`"x"`), refused: takes},
+		{what: "two values", body: []byte(`{}{}`), refused: takes},
+		{what: "Latin-1", body: []byte("{\"name\":\"caf\xe9\"}"), refused: takes},
+		{what: "UTF-16", body: []byte("\xff\xfe{\x00}\x00"), refused: takes},
+		{what: "a name twice", body: []byte(`{"a":1,"a":1}`), refused: takes},
+		{what: "deep", body: []byte(strings.Repeat(`{"a":`, 400) + "1" + strings.Repeat("}", 400)), refused: takes},
+		{what: "gzip", body: []byte("\x1f\x8b\x08"), header: http.Header{"Content-Encoding": {"gzip"}}, refused: takes},
+		{what: "UTF-16 by name", body: []byte(`{}`), header: http.Header{"Content-Type": {"application/json; charset=utf-16"}}},
+		{what: "another type", body: []byte(`{}`), header: http.Header{"Content-Type": {"image/png"}}},
+		{what: "an empty form", body: []byte("--x--\r\n"), header: http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, refused: takes},
+		{what: "a form without a boundary", body: []byte("--x"), header: http.Header{"Content-Type": {"multipart/form-data"}}, refused: takes},
+		{what: "lines that are no JSON", body: []byte("{\n"), header: http.Header{"Content-Type": {"application/jsonl"}}, refused: takes},
+		{what: "no such thing", id: "none"},
+		{what: "a long ID", id: strings.Repeat("x", 300)},
+		{what: "a strange ID", id: "%00é%2F"},
+		{what: "a key in the address", query: url.Values{"api_key": {"x"}}},
+	}
+}
+
+// draw makes a request that is valid by the document, or all but one place of it.
+func (o opened) draw(t *rapid.T) request {
+	r := request{what: "valid", query: url.Values{}}
+	o.drawQuery(t, &r)
+	schema, _ := o.body()
+	if schema == nil {
+		return r
+	}
+	value := o.described.value(t, schema, 0)
+	places := o.described.places(value, schema)
+	mutation := rapid.SampledFrom([]string{"none", "null", "type", "missing", "unknown", "bound", "twice"}).Draw(t, "mutation")
+	object, _ := value.(map[string]any)
+	if mutation == "unknown" && schema["additionalProperties"] == false {
+		object["zz_unknown"], r.refused = 1, true
+	} else if len(places) > 0 {
+		r.refused = mutate(mutation, rapid.SampledFrom(places).Draw(t, "place"))
+	}
+	r.what, r.query = mutation, nil
+	r.body, _ = json.Marshal(value) // it is JSON
+	if names := slices.Sorted(maps.Keys(object)); mutation == "twice" && len(names) > 0 {
+		r.body, r.refused = append(fmt.Appendf(nil, "{%q:0,", names[0]), r.body[1:]...), true
+	}
+	return r
+}
+
+func (o opened) drawQuery(t *rapid.T, r *request) {
+	parameters, _ := o.node["parameters"].([]any)
+	for _, p := range parameters {
+		p := p.(map[string]any)
+		schema, name := o.described.resolved(p["schema"]), p["name"].(string)
+		if p["in"] != "query" || !rapid.Bool().Draw(t, name) {
+			continue
+		}
+		value := o.described.value(t, schema, 0)
+		if list, ok := value.([]any); ok {
+			value = append(list, "a:b")[0]
+		}
+		r.query.Set(name, fmt.Sprint(value))
+		if kind, _ := typeIn(schema); (kind == "integer" || schema["enum"] != nil) && rapid.Bool().Draw(t, "wrong") {
+			r.query.Set(name, rapid.SampledFrom([]string{"zz", "-1", "1e9", "99999999999999999999"}).Draw(t, "as"))
+			r.what, r.refused = "query "+name, true
+		}
+	}
+}
+
+// value draws what a schema allows.
+func (d *description) value(t *rapid.T, schema any, depth int) any {
+	s := d.resolved(schema)
+	if words, ok := s["enum"].([]any); ok {
+		return rapid.SampledFrom(words).Draw(t, "word")
+	}
+	number := func(name string, fallback int64) int64 {
+		if n, ok := s[name].(json.Number); ok {
+			f, _ := n.Float64()
+			return int64(f)
+		}
+		return fallback
+	}
+	switch kind, _ := typeIn(s); kind {
+	case "boolean":
+		return rapid.Bool().Draw(t, "flag")
+	case "integer", "number":
+		least := number("minimum", 0)
+		return rapid.Int64Range(least, max(least, number("maximum", 1<<40))).Draw(t, "number")
+	case "array":
+		return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) any { return d.value(t, s["items"], depth+1) }), int(number("minItems", 0)), int(number("minItems", 0))+2).Draw(t, "list")
+	case "string":
+		return d.text(t, s, int(number("minLength", 0)), int(number("maxLength", 20)))
+	case "object":
+		return d.object(t, s, depth)
+	}
+	return rapid.SampledFrom([]any{"x", 1, true, map[string]any{}, []any{}}).Draw(t, "anything")
+}
+
+func (d *description) text(t *rapid.T, s map[string]any, least, most int) string {
+	if pattern, ok := s["pattern"].(string); ok {
+		return rapid.StringMatching(strings.Trim(pattern, "^$")).Draw(t, "matching")
+	}
+	switch s["format"] {
+	case "uri":
+		return "http://127.0.0.1:1/x"
+	case "date-time":
+		return "2099-01-01T00:00:00Z"
+	}
+	return rapid.StringN(least, max(least, min(most, 30)), -1).Draw(t, "text")
+}
+
+func (d *description) object(t *rapid.T, s map[string]any, depth int) map[string]any {
+	value := map[string]any{}
+	properties, _ := s["properties"].(map[string]any)
+	required, _ := s["required"].([]any)
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		if slices.Contains(required, any(name)) || depth < 3 && rapid.Bool().Draw(t, name) {
+			value[name] = d.value(t, properties[name], depth+1)
+		}
+	}
+	if others, ok := s["additionalProperties"].(map[string]any); ok && rapid.Bool().Draw(t, "another") {
+		value["team"] = d.value(t, others, depth+1)
+	}
+	return value
+}
+
+// place is a member of a body.
+type place struct {
+	in       map[string]any
+	name     string
+	schema   map[string]any
+	required bool
+}
+
+// places are the members of a value that a schema describes.
+func (d *description) places(value any, schema map[string]any) (all []place) {
+	switch v := value.(type) {
+	case []any:
+		for _, item := range v {
+			all = append(all, d.places(item, d.resolved(schema["items"]))...)
+		}
+	case map[string]any:
+		properties, _ := schema["properties"].(map[string]any)
+		required, _ := schema["required"].([]any)
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if of := d.resolved(properties[name]); of != nil {
+				all = append(all, place{v, name, of, slices.Contains(required, any(name))})
+				all = append(all, d.places(v[name], of)...)
+			}
+		}
+	}
+	return all
+}
+
+// mutate changes one place, and reports whether the schema does not allow the result.
+func mutate(how string, p place) (wrong bool) {
+	kind, nullable := typeIn(p.schema)
+	switch how {
+	case "null":
+		p.in[p.name] = nil
+		return !nullable
+	case "type":
+		if kind != "" {
+			p.in[p.name] = map[string]any{"string": 7, "integer": "x", "number": "x", "boolean": "x", "array": map[string]any{}, "object": []any{}}[kind]
+		}
+		return kind != ""
+	case "missing":
+		delete(p.in, p.name)
+		return p.required
+	case "bound":
+		return exceed(kind, p)
+	}
+	return false
+}
+
+// exceed goes just beyond a bound, if there is one.
+func exceed(kind string, p place) bool {
+	limit := func(name string) (int, bool) {
+		n, ok := p.schema[name].(json.Number)
+		f, _ := n.Float64()
+		return int(f), ok
+	}
+	if p.schema["enum"] != nil || p.schema["pattern"] != nil {
+		p.in[p.name] = "no such word"
+		return true
+	}
+	if most, ok := limit("maximum"); ok {
+		p.in[p.name] = most + 1
+		return true
+	}
+	if least, ok := limit("minimum"); ok {
+		p.in[p.name] = least - 1
+		return true
+	}
+	if most, ok := limit("maxLength"); ok {
+		p.in[p.name] = strings.Repeat("x", most+1)
+		return true
+	}
+	if least, ok := limit("minLength"); ok && least > 0 {
+		p.in[p.name] = ""
+		return true
+	}
+	if kind == "integer" {
+		p.in[p.name] = json.Number("1.5")
+	}
+	return kind == "integer"
+}
+
+// reporter is a test, or one of rapid's.
+type reporter interface {
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// try sends a request and holds the answer against the document.
+func (o opened) try(t reporter, r request) {
+	ctx, cancel := context.WithCancel(context.Background()) // ends a stream
+	defer cancel()
+	id := url.PathEscape(o.id)
+	if r.id != "" {
+		id = r.id
+	}
+	address := o.url + strings.NewReplacer("{id}", id, "{delivery}", "none").Replace(o.path) + "?" + r.query.Encode()
+	req, err := http.NewRequestWithContext(ctx, o.method, strings.TrimSuffix(address, "?"), bytes.NewReader(r.body))
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	maps.Copy(req.Header, r.header)
+	req.Header.Set("Authorization", "Bearer "+adminKey)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatalf("%s: %v", r.what, err)
+	}
+	defer res.Body.Close()
+	said := fmt.Sprintf("%s %s, %s, body %.300q: %d", o.method, req.URL.RequestURI(), r.what, r.body, res.StatusCode)
+	if r.refused && res.StatusCode < 400 {
+		t.Errorf("%s: it was not refused", said)
+	}
+	o.hold(t, res, said)
+}
+
+// hold looks an answer up in the document.
+func (o opened) hold(t reporter, res *http.Response, said string) {
+	status := strconv.Itoa(res.StatusCode)
+	answer, described := o.node["responses"].(map[string]any)[status].(map[string]any)
+	if !described || res.StatusCode >= 500 && !slices.Contains([]int{502, 503, 504}, res.StatusCode) {
+		text, _ := io.ReadAll(res.Body)
+		t.Errorf("%s %.300s: the status is not described", said, text)
+		return
+	}
+	kind, _, _ := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	content, _ := answer["content"].(map[string]any)
+	if content == nil && kind == "" {
+		return
+	}
+	if content[kind] == nil {
+		t.Errorf("%s: the content type %q is not described", said, kind)
+		return
+	}
+	if !strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "ndjson") {
+		return
+	}
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", said, err)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Errorf("%s %.300s: %v", said, text, err)
+		return
+	}
+	at := o.at + "/responses/" + status + "/content/" + strings.ReplaceAll(kind, "/", "~1") + "/schema"
+	schema, err := o.described.compiler.Compile("openapi.json" + at)
+	if err != nil {
+		t.Fatalf("%s: %v", said, err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Errorf("%s %.500s: the body is not as described: %v", said, text, err)
+	}
+}
