@@ -50,6 +50,10 @@ func newStats(hub Hub) *stats {
 	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v session.Stats) float64 { return float64(v.HandedOver) })
 	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v session.Stats) float64 { return float64(v.Claimed) })
 	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v session.Stats) float64 { return float64(v.NoticesLost) })
+	dropped := prometheus.NewDesc("switchboard_conversation_dropped_total", "Items that conversations let go of to stay within their limits, and those whose images they did.", []string{"kind"}, nil)
+	s.numbers = append(s.numbers,
+		number{dropped, counter, func(v session.Stats) float64 { return float64(v.Content.Items) }, []string{"item"}},
+		number{dropped, counter, func(v session.Stats) float64 { return float64(v.Content.Images) }, []string{"image"}})
 	one("broadcast_entries_total", "Broadcasts and withdrawals that this node's sessions were told.", counter, func(v session.Stats) float64 { return float64(v.Entries) })
 	one("broadcast_write_seconds_total", "Time in which they were written to the upstreams of all sessions concerned.", counter, func(v session.Stats) float64 { return v.EntryTime.Seconds() })
 	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v session.Stats) float64 { return float64(v.Garbage) })

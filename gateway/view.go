@@ -23,6 +23,7 @@ type SessionView struct {
 	Session    json.RawMessage   `json:"session,omitempty" doc:"Effective API session as the upstream last reported it"`
 	Usage      session.Usage     `json:"usage"`
 	CostUSD    CostUSD           `json:"cost_usd" doc:"What its usage costs; unknown if a model that it uses has no price"`
+	Dropped    session.Dropped   `json:"dropped,omitzero" doc:"What was dropped from the conversation to keep it within its limits"`
 	Clients    int               `json:"clients" doc:"Clients attached now"`
 	Responding bool              `json:"responding" doc:"A response is being generated"`
 	CreatedAt  time.Time         `json:"created_at"`
@@ -35,7 +36,7 @@ func view(r session.Record) SessionView {
 	return SessionView{
 		SessionID: r.ID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: session.ShownSession(r.Session),
-		Usage: r.Usage, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
+		Usage: r.Usage, Dropped: r.Dropped, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
 }

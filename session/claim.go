@@ -145,7 +145,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
 	}, lease)
 	c.created, c.usage, c.cost, c.status, c.state = r.CreatedAt, r.Usage, r.Cost, r.Status, stateOpen
-	c.joined = r.Status == StatusActive
+	c.joined, c.dropped = r.Status == StatusActive, r.Dropped
 	c.overlay = r.Overlay
 	c.logID.follow(s.LogID)
 	c.turn.active, c.turn.produced = r.Response, true
@@ -154,7 +154,7 @@ func restore(n *node, s Snapshot, lease Lease) *Controller {
 			it.Status = "incomplete"
 		}
 		it.noticed = it.whole()
-		c.conv.items = append(c.conv.items, &it)
+		c.conv.restore(&it)
 	}
 	c.recalled.audio = s.Audio
 	now := time.Now()

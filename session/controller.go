@@ -57,6 +57,7 @@ type Controller struct {
 	acks       acks
 	requests   requests
 	usage      Usage
+	dropped    Dropped
 	cost       Cost
 	unmetered  []expense // that are not in the node's sums
 	metered    metered
@@ -94,6 +95,7 @@ func newController(n *node, spec Spec, lease Lease) *Controller {
 	c.tail = history{limit: n.UpstreamQueue}
 	c.said = c.tail
 	c.requests.limit = n.UpstreamQueue
+	c.conv.max = capacity{items: n.ConversationItems, bytes: n.ConversationBytes, images: n.ConversationImages}
 	return c
 }
 
@@ -115,6 +117,7 @@ func (c *Controller) run() {
 func (c *Controller) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.boundLocked() // another node may have had other limits
 	if c.up.lost {
 		c.failResponseLocked()
 		c.start(c.recover)
@@ -276,7 +279,7 @@ func (c *Controller) recordLocked() Record {
 		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
 		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
-		Usage: c.usage, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
+		Usage: c.usage, Dropped: c.dropped, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay,
 	}
 	if c.status == StatusEnded {

@@ -14,6 +14,9 @@ import (
 type conversation struct {
 	items   []*Item
 	version int64 // grows with every change
+	max     capacity
+	holds   weight
+	gone    string // ID of the item that was dropped last: what else is told of it comes too late
 
 	answering []string // call IDs whose output is on its way or there
 	followed  []string // call IDs whose answers have made the next response due
@@ -37,22 +40,27 @@ func (v *conversation) put(item gjson.Result, previous *string, now time.Time) (
 	if id == "" {
 		return nil, nil
 	}
-	if it = v.find(id); it == nil {
-		it = &Item{ID: id, CreatedAt: now}
+	if it = v.find(id); it == nil && id == v.gone {
+		return nil, nil
+	} else if it == nil {
+		it = &Item{ID: strings.Clone(id), CreatedAt: now}
 		after = v.insert(it, previous)
 	}
 	if it.restated {
 		return it, after
 	}
-	it.Type, it.Role, it.Status = item.Get("type").Str, item.Get("role").Str, item.Get("status").Str
-	it.Name, it.CallID = item.Get("name").Str, item.Get("call_id").Str
-	it.Arguments, it.Output = item.Get("arguments").Str, item.Get("output").Str
+	for name, field := range map[string]*string{
+		"type": &it.Type, "role": &it.Role, "status": &it.Status, "name": &it.Name,
+		"call_id": &it.CallID, "arguments": &it.Arguments, "output": &it.Output,
+	} {
+		*field = strings.Clone(item.Get(name).Str) // else a word would hold the whole event
+	}
 	text, audio := contentOf(item)
 	if !audio && json.Valid([]byte(item.Raw)) { // the scanner trusts what is in strings
-		it.Raw = json.RawMessage(item.Raw)
+		it.keep([]byte(item.Raw))
 	}
 	if text != "" {
-		it.said(text)
+		it.said(strings.Clone(text))
 	}
 	if s := v.live[id]; s != nil {
 		s.into(it)
@@ -105,14 +113,19 @@ func (v *conversation) insert(it *Item, previous *string) (after *string) {
 
 // remove takes an item off. A function call whose output is taken off can be answered again.
 func (v *conversation) remove(id string) bool {
-	n := len(v.items)
-	if it := v.find(id); it != nil && it.Type == "function_call_output" {
+	delete(v.live, id)
+	i := slices.IndexFunc(v.items, func(it *Item) bool { return it.ID == id })
+	if i < 0 {
+		return false
+	}
+	it := v.items[i]
+	if it.Type == "function_call_output" {
 		isIt := func(callID string) bool { return callID == it.CallID }
 		v.answering, v.followed = slices.DeleteFunc(v.answering, isIt), slices.DeleteFunc(v.followed, isIt)
 	}
-	v.items = slices.DeleteFunc(v.items, func(it *Item) bool { return it.ID == id })
-	delete(v.live, id)
-	return len(v.items) < n
+	v.unweigh(it)
+	v.items = slices.Delete(v.items, i, i+1)
+	return true
 }
 
 // speaking follows an item that is being made; rate is how many bytes of its audio make a second.

@@ -60,7 +60,12 @@ type HubOptions struct {
 	ResumeWindow   time.Duration // age of one session's history; 60 s
 	JournalBytes   int           // log events that may wait while the store is away; 64 MiB
 	RenewAfter     int           // responses that failed in a row with server_error before another upstream is tried; 3, negative: never
-	DrainLimit     time.Duration // for handing over all sessions when the node stops; 20 s
+
+	ConversationBytes  int // of one session, in memory and in the store; 4 MiB
+	ConversationImages int // of those, bytes of image data; 2 MiB
+	ConversationItems  int // items of one session; 2000
+
+	DrainLimit time.Duration // for handing over all sessions when the node stops; 20 s
 }
 
 // KeyLimits bound what one API key may use. Zero fields are no limit.
@@ -94,6 +99,9 @@ func (o *HubOptions) setDefaults() {
 	size(&o.ResumeBytes, 2<<20)
 	size(&o.JournalBytes, 64<<20)
 	size(&o.RenewAfter, 3)
+	size(&o.ConversationBytes, 4<<20)
+	size(&o.ConversationImages, 2<<20)
+	size(&o.ConversationItems, 2000)
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -95,7 +95,11 @@ func (j *journal) put(c Change) {
 		j.newest[key] = len(j.pending)
 	}
 	if c.Removed != "" { // a later version of it must not move before its removal
-		delete(j.newest, string(c.ID)+" "+c.Removed)
+		key := string(c.ID) + " " + c.Removed
+		if i, ok := j.newest[key]; ok { // only its place is needed still, by what is behind it
+			j.pending[i].Item = &Item{ID: c.Removed}
+		}
+		delete(j.newest, key)
 	}
 	j.pending = append(j.pending, c)
 	if c.Event != nil {

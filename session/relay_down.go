@@ -213,6 +213,7 @@ func (c *Controller) observe(h head, raw []byte) {
 	case "response.done":
 		c.observeDone(h, raw)
 	}
+	c.boundLocked()
 }
 
 // observeError sorts an error and reports whether it answers the gateway itself and is for
@@ -278,6 +279,7 @@ func (c *Controller) saveItem(it *Item, after *string) {
 		return
 	}
 	c.conv.version++
+	c.conv.weigh(it)
 	own := *it
 	c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own, After: after})
 }
@@ -362,13 +364,13 @@ func (c *Controller) finishItems(response string) {
 	}
 }
 
-// logEvent gives an event to the log and to those who follow it live; but not one that
-// carries a user's audio: none goes into the store.
+// logEvent gives an event to the log and to those who follow it live, without its images; but
+// not one that carries a user's audio: none goes into the store.
 func (c *Controller) logEvent(typ string, payload []byte) {
 	if typ == "conversation.item.retrieved" {
 		return
 	}
-	e := &LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: slices.Clone(payload)}
+	e := &LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: withoutImages(payload)}
 	c.node.journal.add(Change{ID: c.id, Epoch: c.lease.Epoch, Event: e})
 	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offerLocked(e) })
 }

@@ -15,6 +15,7 @@ const (
 	typeRenewed = "switchboard.session.renewed" // another upstream took the place of the one before
 	typeReset   = "switchboard.session.reset"   // what was missed is not kept: this is the present state
 	typeItems   = "switchboard.session.items"   // more of it
+	typeDropped = "switchboard.session.dropped" // the oldest of the conversation was let go to stay within its limits
 )
 
 // Why an upstream was replaced.

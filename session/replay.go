@@ -65,7 +65,11 @@ func replayItem(it *Item) object {
 	return nil
 }
 
-// images returns the image parts of an item; they are not part of its text.
+// imageDropped is what the next upstream is told in the place of an image.
+const imageDropped = "[An image was here. It is no longer available.]"
+
+// images returns the image parts of an item, or what is told in their place; they are not
+// part of its text.
 func images(raw json.RawMessage) []object {
 	if !strings.Contains(string(raw), `"input_image"`) {
 		return nil
@@ -76,8 +80,12 @@ func images(raw json.RawMessage) []object {
 	}
 	var parts []object
 	for _, p := range it.Content {
-		if p["type"] == "input_image" && p["image_url"] != nil {
+		switch {
+		case p["type"] != "input_image":
+		case p["image_url"] != nil:
 			parts = append(parts, p)
+		case p["dropped_bytes"] != nil:
+			parts = append(parts, object{"type": "input_text", "text": imageDropped})
 		}
 	}
 	return parts

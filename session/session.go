@@ -80,7 +80,8 @@ type Record struct {
 	Session    json.RawMessage   `json:"session,omitempty"` // effective API session, as the upstream last reported it, without secrets
 	Secrets    string            `json:"secrets,omitempty"` // those of its configuration, sealed
 	Usage      Usage             `json:"usage"`
-	Cost       Cost              `json:"cost,omitzero"` // of Usage
+	Dropped    Dropped           `json:"dropped,omitzero"` // from the conversation, to keep it within its limits
+	Cost       Cost              `json:"cost,omitzero"`    // of Usage
 	Clients    int               `json:"clients"`
 	Responding bool              `json:"responding"`
 	Response   string            `json:"response_id,omitempty"` // the active one
@@ -115,10 +116,14 @@ type Item struct {
 	noticed  bool // the application was told of this function call
 	untold   bool // the present upstream does not know of it
 	restated bool // it knows what was said in it, and has not said it itself
+
+	imageBytes int    // of the images in Raw
+	imageless  bool   // their data was dropped
+	weight     weight // as it is counted in the conversation
 }
 
-// LoggedEvent is one event of a session's log: everything the upstream sent but audio,
-// and the gateway's own.
+// LoggedEvent is one event of a session's log: everything the upstream sent but audio
+// and images, and the gateway's own.
 type LoggedEvent struct {
 	ID   string          `json:"id"` // "<unix ms>-<n>": grows within a session, valid as a Redis stream ID
 	Type string          `json:"type"`

@@ -18,6 +18,7 @@ type counters struct {
 	Claimed, Renewals, HandedOver atomic.Int64
 	NoticesLost                   atomic.Int64
 	FieldsDropped                 atomic.Int64
+	DroppedImages, DroppedItems   atomic.Int64
 	Entries, EntryTime            atomic.Int64 // of the broadcasts' log; ns
 	Errors                        [4]atomic.Int64
 }
@@ -39,6 +40,7 @@ type Stats struct {
 	Claimed     int64    // sessions taken over from nodes that were lost
 	NoticesLost int64    // notices let go because nobody took them
 	Dropped     int64    // fields of a configuration that the next upstream refused
+	Content     Dropped  // what was dropped of conversations to keep them within their limits
 	Entries     int64    // broadcasts and withdrawals that the sessions here were told
 	Garbage     int64    // upstream messages that were no events
 	SlowClients int64    // clients let go because they stayed behind
@@ -60,6 +62,7 @@ func (h *Hub) Stats() Stats {
 		BytesUp: n.BytesUp.Load(), BytesDown: n.BytesDown.Load(),
 		DroppedUp: n.DroppedUp.Load(), DroppedDown: n.DroppedDown.Load(),
 		Refused: n.Refused.Load(), Garbage: n.Garbage.Load(), SlowClients: n.SlowClients.Load(), Renewals: n.Renewals.Load(), HandedOver: n.HandedOver.Load(), Claimed: n.Claimed.Load(), NoticesLost: n.NoticesLost.Load(), Dropped: n.FieldsDropped.Load(),
+		Content: Dropped{Images: n.DroppedImages.Load(), Items: n.DroppedItems.Load()},
 		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), LeaseAge: h.node.renewed.age(),
 	}
 	for i := range s.Errors {

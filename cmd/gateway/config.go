@@ -71,6 +71,10 @@ type config struct {
 	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
 	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
 
+	ConversationBytes  int `group:"Sessions" env:"SWITCHBOARD_CONVERSATION_BYTES" default:"4194304" help:"Maximum size of one conversation in bytes, in memory and in Redis; beyond it the oldest images are dropped, then the oldest items."`
+	ConversationImages int `group:"Sessions" env:"SWITCHBOARD_CONVERSATION_IMAGES" default:"2097152" help:"Maximum image data in one conversation in bytes."`
+	ConversationItems  int `group:"Sessions" env:"SWITCHBOARD_CONVERSATION_ITEMS" default:"2000" help:"Maximum number of items in one conversation."`
+
 	Jobs webhooks.Config `group:"Webhooks and jobs" embed:""`
 
 	demoKey              string            // made by --demo
@@ -126,6 +130,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
 	case c.SessionClients < 1 || c.TokenClients < 1:
 		return errors.New("--session-clients and --token-clients: must be at least 1")
+	case c.ConversationBytes < 64<<10 || c.ConversationImages < 1 || c.ConversationItems < 10:
+		return errors.New("--conversation-bytes: must be at least 65536; --conversation-images: at least 1; --conversation-items: at least 10")
 	case len(c.CostLabels) > 5:
 		return errors.New("--cost-labels: must be at most 5")
 	case min(c.CapMaxSeconds, c.CapIdleSeconds, c.CapMaxTokens) < 0:

@@ -159,6 +159,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
+		ConversationBytes: c.ConversationBytes, ConversationImages: c.ConversationImages, ConversationItems: c.ConversationItems,
 		Sealer: sealer, RenewAfter: cmp.Or(c.RenewAfter, -1),
 		Defaults: session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,

@@ -121,7 +121,7 @@ func (w *write) call(s *Store) *call {
 	if w.record != nil {
 		status = w.record.Status
 	}
-	args := []any{w.epoch, s.keep.Milliseconds(), s.forget.Milliseconds(), s.logLength, string(status), w.body}
+	args := []any{w.epoch, s.keep.Milliseconds(), s.forget.Milliseconds(), s.logLength, s.logBytes, string(status), w.body}
 	for _, op := range w.ops {
 		args = append(args, op...)
 	}

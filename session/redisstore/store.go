@@ -20,6 +20,8 @@ type Options struct {
 	Forget time.Duration
 	// LogLength is how many events are kept of each session, give or take a hundred. 0 is 2000.
 	LogLength int
+	// LogBytes is how many bytes of events are kept of each session, and at least the newest event. 0 is 2 MiB.
+	LogBytes int
 }
 
 // Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
@@ -31,6 +33,7 @@ type Store struct {
 	keep      time.Duration
 	forget    time.Duration
 	logLength int
+	logBytes  int
 	now       func() time.Time
 
 	outcomesKept int // of one entry of the log of broadcasts
@@ -53,6 +56,7 @@ func New(client redis.UniversalClient, opts Options) *Store {
 		keep:      cmp.Or(opts.Keep, 24*time.Hour),
 		forget:    cmp.Or(opts.Forget, 7*24*time.Hour),
 		logLength: cmp.Or(opts.LogLength, 2000),
+		logBytes:  cmp.Or(opts.LogBytes, 2<<20),
 		now:       time.Now,
 
 		outcomesKept: outcomesKept,

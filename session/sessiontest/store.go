@@ -16,6 +16,9 @@ import (
 // logLength is the number of events that Memory keeps of a session.
 const logLength = 2000
 
+// logBytes is how many bytes of them.
+const logBytes = 2 << 20
+
 // Apply implements [session.Store].
 func (m *Memory) Apply(_ context.Context, changes []session.Change) (stale []session.ID, err error) {
 	m.mu.Lock()
@@ -88,6 +91,13 @@ func (s *kept) log(e session.LoggedEvent) {
 	e.Raw = bytes.Clone(e.Raw)
 	s.events = append(s.events, e)
 	s.events = s.events[max(0, len(s.events)-logLength):]
+	size := 0
+	for i, e := range slices.Backward(s.events) {
+		if size += len(e.Raw); size > logBytes {
+			s.events = s.events[min(i+1, len(s.events)-1):]
+			break
+		}
+	}
 }
 
 // copied goes through JSON, as a real store does: nothing is shared with the caller and

@@ -24,6 +24,7 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"many items":                  testManyItems,
 		"log":                         testLog,
 		"log is bounded":              testLogBound,
+		"log is bounded in bytes":     testLogBytes,
 		"applied again":               testApplyAgain,
 		"unicode and braces":          testUnicode,
 		"list is newest first":        testList,
@@ -257,6 +258,30 @@ func testLogBound(t *testing.T, s session.Store) {
 	if len(events) < 2000 || len(events) > 2200 || events[len(events)-1].ID != "1-3000" {
 		t.Fatalf("of 3000 events %d were kept", len(events))
 	}
+}
+
+func testLogBytes(t *testing.T, s session.Store) {
+	large := func(n int) session.Change {
+		raw := fmt.Sprintf(`{"n":%d,"pad":%q}`, n, strings.Repeat("x", 200<<10))
+		return session.Change{ID: "s-1", Epoch: 1, Event: &session.LoggedEvent{ID: fmt.Sprint("1-", n), Type: "test", Raw: json.RawMessage(raw)}}
+	}
+	apply(t, s, recorded("s-1"), logged("s-1", "1-1"))
+	for n := range 28 {
+		apply(t, s, large(n+2))
+	}
+	events, err := s.Events(t.Context(), "s-1", "", 4000)
+	must(t, err)
+	if len(events) != 10 || events[0].ID != "1-20" || events[9].ID != "1-29" {
+		t.Fatalf("of 5.6 MB of events, %d are kept", len(events))
+	}
+	huge := large(100)
+	huge.Event.Raw = json.RawMessage(fmt.Sprintf("%q", strings.Repeat("x", 3<<20)))
+	apply(t, s, huge)
+	if events, err = s.Events(t.Context(), "s-1", "", 10); err != nil || len(events) != 1 || events[0].ID != "1-100" {
+		t.Fatalf("of a newest event that is too large, %d events are kept: %v", len(events), err)
+	}
+	apply(t, s, logged("s-1", "1-101"))
+	wantEvents(t, s, "s-1", "", 10, "1-101")
 }
 
 func testApplyAgain(t *testing.T, s session.Store) {

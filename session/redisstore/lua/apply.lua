@@ -5,8 +5,9 @@
 --       2 milliseconds to keep the session after its end
 --       3 milliseconds to keep it while it has not ended
 --       4 length of the log
---       5 status and 6 body of the record, both empty if it did not change
---       7… the changes, each a name and its arguments:
+--       5 bytes of the log
+--       6 status and 7 body of the record, both empty if it did not change
+--       8… the changes, each a name and its arguments:
 --          append id body   sets an item; a new one goes to the end
 --          insert id body before
 --                           sets an item; a new one goes behind the item before, which is
@@ -19,16 +20,16 @@ local epoch = tonumber(ARGV[1])
 local seen = tonumber(redis.call('GET', KEYS[5]) or 0)
 if epoch < seen then return 0 end
 
-local status = ARGV[5]
+local status = ARGV[6]
 if status ~= '' then
-  redis.call('HSET', KEYS[1], 'status', status, 'body', ARGV[6])
+  redis.call('HSET', KEYS[1], 'status', status, 'body', ARGV[7])
 else
   status = redis.call('HGET', KEYS[1], 'status')
 end
 
 -- What is written after the end does not live longer than the record.
 local ttl = ARGV[3]
-if ARGV[5] == 'ended' then
+if ARGV[6] == 'ended' then
   ttl = ARGV[2]
 elseif status == 'ended' then
   ttl = math.max(1, redis.call('PTTL', KEYS[1]))
@@ -41,11 +42,30 @@ local function split(id)
   return tonumber(ms), tonumber(n)
 end
 
-local last_ms, last_n
+-- Each entry says how many bytes of events were added before it. Those that older versions
+-- of the gateway wrote count nothing; there are 2000 at most.
+local function before(entry)
+  return tonumber(entry[2][6] or 0)
+end
+
+local last_ms, last_n, bytes
 local function newest()
   local entry = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
-  if entry then return split(entry[1]) end
-  return -1, -1
+  if not entry then return -1, -1, 0 end
+  local ms, n = split(entry[1])
+  return ms, n, before(entry) + #entry[2][4]
+end
+
+-- bound lets go of the oldest entries beyond the bytes of the log.
+local function bound()
+  local floor = bytes - tonumber(ARGV[5])
+  while true do
+    local page = redis.call('XRANGE', KEYS[4], '-', '+', 'COUNT', 16)
+    local first = 1
+    while first < #page and before(page[first]) < floor do first = first + 1 end
+    if first > 1 then redis.call('XTRIM', KEYS[4], 'MINID', page[first][1]) end
+    if #page < 16 or before(page[first]) >= floor then return end
+  end
 end
 
 local apply = {}
@@ -81,17 +101,20 @@ function apply.remove(i)
 end
 
 function apply.event(i)
-  if not last_ms then last_ms, last_n = newest() end
+  if not last_ms then last_ms, last_n, bytes = newest() end
   local ms, n = split(ARGV[i])
   if ms > last_ms or (ms == last_ms and n > last_n) then
-    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], ARGV[i], 'type', ARGV[i + 1], 'event', ARGV[i + 2])
+    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], ARGV[i],
+      'type', ARGV[i + 1], 'event', ARGV[i + 2], 'before', string.format('%.0f', bytes))
+    bytes = bytes + #ARGV[i + 2]
     last_ms, last_n = ms, n
   end
   return i + 3
 end
 
-local i = 7
+local i = 8
 while ARGV[i] do i = apply[ARGV[i]](i + 1) end
+if bytes then bound() end
 
 for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ttl) end
 return 1
