@@ -8,7 +8,7 @@ import "github.com/tidwall/gjson"
 // reports whether the request was such a one.
 func (c *Controller) amend(q request) bool {
 	it := c.conv.find(q.itemID)
-	if it == nil || !it.restated || q.answer != answers["conversation.item.truncate"] {
+	if it == nil || !it.restated && !(it.untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"] {
 		return false
 	}
 	index, ms := gjson.GetBytes(q.event, "content_index"), gjson.GetBytes(q.event, "audio_end_ms")
@@ -16,7 +16,9 @@ func (c *Controller) amend(q request) bool {
 		return false // the upstream's refusal stands
 	}
 	c.saveItem(c.conv.truncate(it.ID, countOf(ms)), nil)
-	c.restateLocked(it)
+	if it.restated {
+		c.restateLocked(it)
+	}
 	c.withholdLocked()
 	c.emitLocked(object{"type": q.answer, "item_id": it.ID, "content_index": countOf(index), "audio_end_ms": countOf(ms)})
 	return true

@@ -271,7 +271,7 @@ const speakerPause = 2 * time.Second
 
 // speaks reports whether a client's audio goes in, and makes it the speaker if it may be.
 func (c *Controller) speaks(cl *client) bool {
-	if c.speaker == nil || c.touched.Sub(c.spoke) > speakerPause {
+	if c.speaker == nil || c.touched.Sub(c.spoke) > speakerPause || c.succeeds(cl) {
 		c.speaker = cl
 	}
 	if c.speaker != cl {
@@ -279,6 +279,12 @@ func (c *Controller) speaks(cl *client) bool {
 	}
 	c.spoke = c.touched
 	return true
+}
+
+// succeeds reports whether a client is the speaker on a later connection: it has the same token.
+// What still arrives on the earlier one is older, and does not go in any more.
+func (c *Controller) succeeds(cl *client) bool {
+	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
 }
 
 // sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is

@@ -89,6 +89,9 @@ func lengthen(fields map[string]json.RawMessage) (object, error) {
 			return nil, &InvalidError{Field: "config." + name, Detail: fmt.Sprintf("unknown field; the short form has %s, a full session object has type", strings.Join(slices.Sorted(maps.Keys(shortForm)), ", "))}
 		}
 		value := fields[name]
+		if name == "modalities" {
+			value = modalities(value)
+		}
 		if strings.HasSuffix(path, ".format") {
 			if long, ok := formats[string(value)]; ok {
 				value = json.RawMessage(long)
@@ -97,6 +100,15 @@ func lengthen(fields map[string]json.RawMessage) (object, error) {
 		place(full, strings.Split(path, "."), value)
 	}
 	return full, nil
+}
+
+// modalities are the beta's in today's words: who wanted audio got its text with it, and still does.
+func modalities(beta json.RawMessage) json.RawMessage {
+	var both []string
+	if json.Unmarshal(beta, &both) != nil || len(both) != 2 || !slices.Contains(both, "audio") || !slices.Contains(both, "text") {
+		return beta
+	}
+	return json.RawMessage(`["audio"]`)
 }
 
 func place(in object, path []string, value json.RawMessage) {

@@ -28,6 +28,7 @@ func TestNormalizeConfig(t *testing.T) {
 	for _, c := range []struct{ name, in, model, want string }{
 		{"short", `{"model":"m","instructions":"x","voice":"marin","turn_detection":null}`, "m",
 			`{"type":"realtime","instructions":"x","audio":{"output":{"voice":"marin"},"input":{"turn_detection":null}}}`},
+		{"the beta's modalities", `{"modalities":["text","audio"]}`, "", `{"type":"realtime","output_modalities":["audio"]}`},
 		{"old names", `{"input_audio_format":"g711_ulaw","output_audio_format":"pcm16","modalities":["text"],"max_response_output_tokens":7}`, "",
 			`{"type":"realtime","output_modalities":["text"],"max_output_tokens":7,"audio":{"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcm","rate":24000}}}}`},
 		{"full", `{"type":"realtime","model":"m","audio":{"output":{"voice":"alloy"}},"unknown":1}`, "m",
