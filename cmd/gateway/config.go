@@ -68,8 +68,8 @@ type config struct {
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
 	RenewAfter         int           `group:"Sessions" env:"SWITCHBOARD_RENEW_AFTER" default:"3" help:"Renew a session's upstream after this many consecutive responses that failed with server_error; 0 is never. If that does not help, retry after 1 minute, then 2, 4, … up to 32."`
 
-	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Most clients of one session at once."`
-	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Most of those with the same client token. They share the rates of its policy."`
+	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Maximum clients attached to one session at once."`
+	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Maximum clients attached with one client token at once. They share the rate limits of its policy."`
 
 	ConversationBytes  int `group:"Sessions" env:"SWITCHBOARD_CONVERSATION_BYTES" default:"4194304" help:"Maximum size of one conversation in bytes, in memory and in Redis; beyond it the oldest images are dropped, then the oldest items."`
 	ConversationImages int `group:"Sessions" env:"SWITCHBOARD_CONVERSATION_IMAGES" default:"2097152" help:"Maximum image data in one conversation in bytes."`
