@@ -21,8 +21,11 @@ func (g *Gateway) describe() error {
 		completeAnswers(doc.Components.Schemas, op)
 		doc.AddOperation(op)
 	}
-	for operation := range operations(doc) {
-		completeRefusals(doc.Components.Schemas, operation)
+	for op := range operations(doc) {
+		completeRefusals(doc.Components.Schemas, op)
+		if status := laterAnswers[op.OperationID]; status != "" {
+			op.Responses[status] = &huma.Response{Description: "Accepted, and still under way", Content: op.Responses["200"].Content}
+		}
 	}
 	explain(doc)
 	doc.Tags = append(tags(), doc.Tags...) // behind ours those of what stands beside the sessions

@@ -25,6 +25,9 @@ var untypedAnswers = map[string]answers{
 	"docs":                          {nil, "text/html"},
 }
 
+// laterAnswers are the statuses of typed operations that answer before they are done, with the body of their 200.
+var laterAnswers = map[string]string{"renew-session": "202"}
+
 // completeAnswers adds the answers of untypedAnswers to op; completeRefusals adds those of all operations.
 func completeAnswers(r huma.Registry, op *huma.Operation) {
 	a := untypedAnswers[op.OperationID]
