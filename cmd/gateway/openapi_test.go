@@ -35,10 +35,12 @@ func TestOperationsAnswerAsDescribed(t *testing.T) {
 	for _, op := range d.operations() {
 		t.Run(op.name, func(t *testing.T) {
 			o := opened{described: d, operation: op, url: m.url, id: m.resource(op.path)}
-			for _, r := range o.malformed() {
-				o.try(t, r)
-			}
-			rapid.Check(t, func(rt *rapid.T) { o.try(rt, o.draw(rt)) })
+			t.Run("malformed", func(t *testing.T) {
+				for _, r := range o.malformed() {
+					o.try(t, r)
+				}
+			})
+			t.Run("drawn", rapid.MakeCheck(func(t *rapid.T) { o.try(t, o.draw(t)) }))
 		})
 	}
 }
