@@ -25,20 +25,23 @@ import (
 	"switchboard/webhooks/tune"
 )
 
-// statuses is the table from sentinel to HTTP status.
-var statuses = map[error]int{
-	queue.ErrNotFound: 404, fanout.ErrNotFound: 404, records.ErrNotFound: 404,
-	batch.ErrNotReady: 409, batch.ErrRunning: 409, batch.ErrNoneLeft: 409, batch.ErrNothingOK: 409,
-	fanout.ErrTooMany: 409, ErrSecret: 422, tune.ErrNoModel: 409, batch.ErrTooLarge: 413, io.ErrUnexpectedEOF: 400,
-	errBusy: 503, context.DeadlineExceeded: 504, errKeyFiles: 429, errNodeFiles: 503,
-	batch.ErrInputGone: 409, records.ErrBusy: 409, errNotDead: 409,
+// statuses is the table from sentinel to HTTP status. The first that an error wraps counts.
+var statuses = []struct {
+	err    error
+	status int
+}{
+	{queue.ErrNotFound, 404}, {fanout.ErrNotFound, 404}, {records.ErrNotFound, 404},
+	{batch.ErrNotReady, 409}, {batch.ErrRunning, 409}, {batch.ErrNoneLeft, 409}, {batch.ErrNothingOK, 409}, {batch.ErrInputGone, 409},
+	{fanout.ErrTooMany, 409}, {tune.ErrNoModel, 409}, {records.ErrBusy, 409}, {errNotDead, 409},
+	{batch.ErrTooLarge, 413}, {ErrSecret, 422}, {errKeyFiles, 429},
+	{errBusy, 503}, {errNodeFiles, 503}, {context.DeadlineExceeded, 504}, {io.ErrUnexpectedEOF, 400}, // these last: others wrap them
 }
 
 // problemOf says what an error means for the caller. What is not known is 500 and says nothing.
 func problemOf(err error) huma.StatusError {
-	for sentinel, status := range statuses {
-		if errors.Is(err, sentinel) {
-			return huma.NewError(status, plain(sentinel))
+	for _, known := range statuses {
+		if errors.Is(err, known.err) {
+			return huma.NewError(known.status, plain(known.err))
 		}
 	}
 	if known, ok := errors.AsType[huma.StatusError](err); ok {
