@@ -7,11 +7,16 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
-// feedEvents is how many events may wait for one follower.
-const feedEvents = 1024
+// A follower may have feedEvents events waiting, of feedBytes together. One event may wait
+// however large it is.
+const (
+	feedEvents = 1024
+	feedBytes  = 4 << 20
+)
 
 // ErrFeedBehind ends a feed whose reader is too slow; it may follow again from the last
 // event it saw, out of the store's log.
@@ -21,6 +26,7 @@ var ErrFeedBehind = errors.New("session: reader of the feed stayed behind")
 type Feed struct {
 	c      *Controller
 	events chan *LoggedEvent
+	bytes  atomic.Int64 // of the events that wait
 	once   sync.Once
 	end    chan struct{}
 	err    error // set before end is closed
@@ -51,16 +57,16 @@ func (c *Controller) LastEvent() string {
 func (f *Feed) Next(ctx context.Context) (LoggedEvent, error) {
 	select {
 	case e := <-f.events:
-		return *e, nil
+		return f.taken(e), nil
 	default:
 	}
 	select {
 	case e := <-f.events:
-		return *e, nil
+		return f.taken(e), nil
 	case <-f.end:
 		select {
 		case e := <-f.events:
-			return *e, nil
+			return f.taken(e), nil
 		default:
 			return LoggedEvent{}, f.err
 		}
@@ -77,8 +83,19 @@ func (f *Feed) Close() {
 	f.closeLocked(context.Canceled)
 }
 
+// taken counts an event as one that waits no more.
+func (f *Feed) taken(e *LoggedEvent) LoggedEvent {
+	f.bytes.Add(-int64(len(e.Raw)))
+	return *e
+}
+
 // offerLocked reports false when the feed is over.
 func (f *Feed) offerLocked(e *LoggedEvent) bool {
+	size := int64(len(e.Raw))
+	if waiting := f.bytes.Add(size); waiting > feedBytes && waiting > size {
+		f.closeLocked(ErrFeedBehind)
+		return false
+	}
 	select {
 	case f.events <- e:
 		return true

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,5 +188,27 @@ func TestClaimedSessionIsBounded(t *testing.T) {
 	}
 	if items, _ := bytesOf(t, fx.mem, id); items > 3<<20 {
 		t.Errorf("the store holds %d bytes", items)
+	}
+}
+
+// A follower that does not read costs a few MB, however large the events are.
+func TestFeedIsBoundedInBytes(t *testing.T) {
+	fx := start(t)
+	c, up := fx.open(session.Spec{})
+	stalled := c.Subscribe()
+	defer stalled.Close()
+	for n := range 10 {
+		tell(t, fx, c, up, written(fmt.Sprint(n), strings.Repeat("x", 1<<20)))
+	}
+	read := 0
+	for ; ; read++ {
+		if _, err := stalled.Next(t.Context()); errors.Is(err, session.ErrFeedBehind) {
+			break
+		} else if err != nil || read > 20 {
+			t.Fatalf("after %d events: %v", read, err)
+		}
+	}
+	if read < 3 || read > 12 {
+		t.Errorf("%d events waited", read)
 	}
 }
