@@ -1,5 +1,5 @@
 // OpenAI's own SDK; only base URL and key are the gateway's. It speaks wss only, so the gateway needs
-// a certificate: docs/api.md, "With an official SDK". NODE_EXTRA_CA_CERTS=cert.pem KEY=… node hello.mjs
+// a certificate: docs/configuration.md, "Behind a proxy". NODE_EXTRA_CA_CERTS=cert.pem KEY=… node hello.mjs
 import OpenAI from "openai";
 import { OpenAIRealtimeWS } from "openai/realtime/ws";
 
