@@ -121,6 +121,7 @@ func TestListHasTotalsAndASummaryForm(t *testing.T) {
 	r.must(201, "POST", "/realtime/sessions", other, `{"session_id":"b1"}`)
 	r.must(200, "DELETE", "/realtime/sessions/a2", app, "")
 	r.attach("/realtime/sessions/a1/relay", secret).until("session.created")
+	r.must(200, "GET", "/realtime/sessions/a1", app, "") // waits until the client has been counted
 	list := r.must(200, "GET", "/realtime/sessions?fields=summary&limit=1&label=team:red", operator, "")
 	var page struct {
 		Total    int

@@ -160,7 +160,7 @@ function Download({ store, batch, kind, raw }: { store: Store; batch: Batch; kin
   const download = async () => {
     busy.value = true;
     await store.attempt("The file could not be downloaded", async () => {
-      const response = await ask({ method: "GET", path: `${addressOf(batch, kind)}${raw ? "?raw=true" : ""}`, key: apiKey.value, patient: true });
+      const response = await ask({ method: "GET", path: `${addressOf(batch, kind)}${raw ? "?format=openai" : ""}`, key: apiKey.value, patient: true });
       const address = URL.createObjectURL(await response.blob());
       Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}${raw ? "-openai" : ""}.jsonl` }).click();
       setTimeout(() => URL.revokeObjectURL(address), 60_000);
