@@ -47,6 +47,7 @@ var matrix = []struct{ call, body, want string }{
 	{"POST /realtime/sessions/{id}/audio/clear", "", "401 403 403 200 404 200 200"},
 	{"POST /realtime/sessions/{id}/client-secret", "", "401 403 403 201 404 201 201"},
 	{"POST /realtime/sessions/{id}/client-secret/revoke", "", "401 403 403 200 404 200 200"},
+	{"POST /realtime/sessions/{id}/renew", "", "401 403 403 403 403 200 200"},
 	{"WS /realtime/sessions/{id}/relay", "", "401 101 403 101 404 101 101"},
 	{"DELETE /realtime/sessions/{id}", "", "401 403 403 200 404 200 200"},
 
