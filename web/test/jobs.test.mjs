@@ -463,6 +463,17 @@ test("a link leads to a batch or a job that is older than those on the dashboard
   await page.getByRole("heading", { name: "No such batch" }).waitFor();
 });
 
+test("the inbox's filter is in the address, and outlives a reload", async (t) => {
+  const page = await openPage(t, await siteOf(t), { at: "#/inbox" });
+  await page.locator("label", { hasText: /^Gateway$/ }).click();
+  await page.locator("label", { hasText: /^Done$/ }).click();
+  await page.waitForFunction(() => location.hash === "#/inbox?origin=gateway&state=done");
+  await page.reload();
+  await page.getByTestId("phase").getByText("Live").waitFor();
+  assert.ok(await page.getByRole("radio", { name: "Gateway" }).isChecked());
+  assert.ok(await page.getByRole("radio", { name: "Done" }).isChecked());
+});
+
 test("a file goes on its way while its sender looks at something else", async (t) => {
   const page = await openPage(t, await siteOf(t));
   const submitted = page.getByTestId("submit");

@@ -1,18 +1,33 @@
-import { type Signal, signal, useSignal, useSignalEffect } from "@preact/signals";
+import { computed, type Signal, untracked, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { Ago, Confirm, Empty, Filter, Segments, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
-import { addressOf } from "./route";
+import { addressOf, filter, queryOf } from "./route";
 import type { Store } from "./store";
 import type { InboxChange, InboxEvent, InboxState } from "./types";
 import { inboxWord } from "./words";
 
-/** What of the inbox is shown; kept while the user looks at an event. */
-const filter = {
-  type: signal(""),
-  state: signal<InboxState | "">(""),
-  origin: signal<"" | "openai" | "gateway">("openai"),
-};
+/** What of the inbox is shown. It is in the address, so that it outlives a reload and can be sent to somebody. */
+interface InboxQuery {
+  type: string;
+  state: InboxState | "";
+  origin: "both" | "openai" | "gateway";
+}
+
+/** A text, so that nothing is read anew while it is the same. */
+const query = computed(() => queryOf("inbox").toString());
+
+function shown(): InboxQuery {
+  const of = new URLSearchParams(query.value);
+  return {
+    type: of.get("type")?.trim() ?? "",
+    state: (of.get("state") ?? "") as InboxState | "",
+    origin: (of.get("origin") ?? "openai") as InboxQuery["origin"],
+  };
+}
+
+const show = ({ type, state, origin }: Partial<InboxQuery>) =>
+  filter("inbox", { ...(type !== undefined && { type }), ...(state !== undefined && { state }), ...(origin !== undefined && { origin }) });
 
 interface Listing {
   events: InboxEvent[];
@@ -78,20 +93,21 @@ export function Inbox({ store }: { store: Store }) {
 }
 
 function address(): string {
+  const { type, state, origin } = shown();
   const query = new URLSearchParams({ limit: "50" });
-  if (filter.type.value.trim()) query.set("type", filter.type.value.trim());
-  if (filter.state.value) query.set("state", filter.state.value);
-  if (filter.origin.value) query.set("origin", filter.origin.value);
+  if (type) query.set("type", type);
+  if (state) query.set("state", state);
+  if (origin !== "both") query.set("origin", origin);
   return `/webhooks/events?${query}`;
 }
 
 /** Adds or changes the row of an event that something happened to. */
 function take(list: Listing, change: InboxChange): Listing {
-  const type = filter.type.peek().trim();
+  const { type, state, origin } = untracked(shown);
   const fits =
     (!type || change.type === type || (type.endsWith(".") && change.type.startsWith(type))) &&
-    (!filter.state.peek() || filter.state.peek() === change.state) &&
-    (!filter.origin.peek() || filter.origin.peek() === change.origin);
+    (!state || state === change.state) &&
+    (origin === "both" || origin === change.origin);
   const known = list.events.find((e) => e.id === change.id);
   const events = list.events.filter((e) => e.id !== change.id);
   if (!fits) return { ...list, events };
@@ -118,16 +134,8 @@ function DeadLetters({ store, dead }: { store: Store; dead: number }) {
         <strong>{plural(dead, "event was", "events were")} given up.</strong> See why, put it right, then have them handled again.
       </p>
       <div class="notice-actions">
-        {filter.state.value !== "dead" && (
-          <button
-            class="button small"
-            type="button"
-            onClick={() => {
-              filter.origin.value = "";
-              filter.type.value = "";
-              filter.state.value = "dead";
-            }}
-          >
+        {shown().state !== "dead" && (
+          <button class="button small" type="button" onClick={() => show({ origin: "both", type: "", state: "dead" })}>
             Show them
           </button>
         )}
@@ -159,8 +167,8 @@ function Selection({ store, chosen }: { store: Store; chosen: Signal<ReadonlySet
 }
 
 function Nothing() {
-  const filtered = filter.type.value || filter.state.value || filter.origin.value !== "openai";
-  if (filtered) return <p class="lead nothing">Nothing fits the filter.</p>;
+  const { type, state, origin } = shown();
+  if (type || state || origin !== "openai") return <p class="lead nothing">Nothing fits the filter.</p>;
   return (
     <Empty title="Nothing was delivered yet.">
       <p class="lead">
@@ -204,13 +212,14 @@ function Rows({ events, chosen }: { events: readonly InboxEvent[]; chosen: Signa
 const categories = ["batch.", "fine_tuning.", "response.", "realtime.", "eval.", "safety.", "task."];
 
 export function InboxFilter() {
+  const { type, state, origin } = shown();
   return (
     <Filter>
       <Segments
         name="state"
         legend="What became of it"
-        chosen={filter.state.value}
-        onChoose={(value) => (filter.state.value = value)}
+        chosen={state}
+        onChoose={(value) => show({ state: value })}
         choices={[
           { value: "", label: "All" },
           { value: "waiting", label: "Waiting" },
@@ -222,12 +231,12 @@ export function InboxFilter() {
       <Segments
         name="origin"
         legend="Where it came from"
-        chosen={filter.origin.value}
-        onChoose={(value) => (filter.origin.value = value)}
+        chosen={origin}
+        onChoose={(value) => show({ origin: value })}
         choices={[
           { value: "openai", label: "OpenAI" },
           { value: "gateway", label: "Gateway" },
-          { value: "", label: "Both" },
+          { value: "both", label: "Both" },
         ]}
       />
       <div class="group">
@@ -241,8 +250,8 @@ export function InboxFilter() {
           autocomplete="off"
           placeholder="All"
           aria-describedby="type-help"
-          value={filter.type.value}
-          onChange={(e) => (filter.type.value = e.currentTarget.value)}
+          value={type}
+          onChange={(e) => show({ type: e.currentTarget.value })}
         />
         <datalist id="types">
           {categories.map((c) => (
