@@ -7,3 +7,6 @@ import "syscall"
 func ownGroup() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
+
+// yieldCPU gives everybody else on the machine precedence over this process.
+func yieldCPU() error { return syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19) }

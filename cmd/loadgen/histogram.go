@@ -37,6 +37,14 @@ func (h *histogram) addMany(d time.Duration, n uint64) {
 	}
 }
 
+// clear forgets what was added. Nobody may add meanwhile.
+func (h *histogram) clear() {
+	for i := range h.counts {
+		h.counts[i].Store(0)
+	}
+	h.max.Store(0)
+}
+
 // any reports whether anything was added.
 func (h *histogram) any() bool { return h.max.Load() > 0 }
 

@@ -19,6 +19,8 @@ type trialCmd struct {
 	Owners    ownersTrial    `cmd:"" help:"Freeze and kill nodes and Redis, and cut nodes off from it, at random: no session is to have two owners."`
 	Broadcast broadcastTrial `cmd:"" help:"One broadcast to many sessions: all are to acknowledge it."`
 	Webhooks  webhooksTrial  `cmd:"" help:"Kill a node and Redis under webhook deliveries: none is to be lost."`
+	Abuse     abuseTrial     `cmd:"" help:"Let a client token, an API key and a stranger do their worst: others are not to feel it."`
+	Abuser    abuserCmd      `cmd:"" hidden:"" help:"The process of the abusers."`
 	All       allTrials      `cmd:"" help:"All of them, in modest sizes."`
 }
 

@@ -24,6 +24,7 @@ func TestTrials(t *testing.T) {
 		&ownersTrial{p, 4, 10 * time.Second, 3},
 		&broadcastTrial{p, 40, 4, 2},
 		&webhooksTrial{p, 1000, 30, 3},
+		&abuseTrial{programs: p, Sessions: 4, Calm: time.Second, For: time.Second, Pause: 300 * time.Millisecond, Creates: 8, Uploads: 2, Tell: true},
 	} {
 		t.Run(one.name(), func(t *testing.T) {
 			t.Parallel()
