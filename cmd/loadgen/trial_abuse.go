@@ -157,6 +157,7 @@ func (t *abuseTrial) latency(o *outcome, calm, during latencies) {
 	both := func(before, now float64) string { return fmt.Sprintf("%.1f ms, %.1f ms", before/1000, now/1000) }
 	o.figure("p50 of ordinary sessions before, during", both(calm.both.P50, during.both.P50), "")
 	o.figure("p99 of ordinary sessions before, during", both(calm.both.P99, during.both.P99), "")
+	o.figure("p50 without the gateway before, during", both(calm.control.P50, during.control.P50), "")
 	o.figure("p99 without the gateway before, during", both(calm.control.P99, during.control.P99), "")
 	ratio := during.both.P99 / max(calm.both.P99, 1)
 	t.hold(o, "p99 during : before", fmt.Sprintf("%.2f", ratio), fmt.Sprintf("≤ %d", ratioLimit), ratio <= ratioLimit)
