@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ type rig struct {
 	store   *sessiontest.Memory
 	hub     *session.Hub
 	gateway *gateway.Gateway
-	log     *bytes.Buffer // read it after stop
+	log     *logBuffer // whole after stop, but for what sockets still log
 	stop    func()
 }
 
@@ -57,7 +58,7 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, store: sessiontest.NewMemory(), log: &bytes.Buffer{}}
+	r := &rig{t: t, store: sessiontest.NewMemory(), log: &logBuffer{}}
 	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	box, err := seal.ForSessions("k")
 	if err != nil {
@@ -250,4 +251,22 @@ func (p *peer) say(event string) {
 	if err := p.Write(p.t.Context(), websocket.MessageText, []byte(event)); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// logBuffer keeps what is logged. Handlers may write while a test reads.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }

@@ -121,20 +121,33 @@ func TestTokenLimitEndsTranscription(t *testing.T) {
 	}
 }
 
+// changing is limits that a test changes while nodes read them.
+type changing struct {
+	mu  sync.Mutex
+	now session.KeyLimits
+}
+
+func (c *changing) get() session.KeyLimits {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *changing) set(l session.KeyLimits) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = l
+}
+
 // budget starts n nodes that share a meter, and a limit of key k.
-func budget(t *testing.T, n int, limits *session.KeyLimits) []*fixture {
+func budget(t *testing.T, n int, limits *changing) []*fixture {
 	mem := sessiontest.NewMemory()
-	var mu sync.Mutex
 	nodes := make([]*fixture, n)
 	for i := range nodes {
 		nodes[i] = start(t, priced, func(o *session.HubOptions) {
 			o.Node = fmt.Sprint("http://", i)
 			o.Store, o.Directory, o.Meter = mem, mem, mem
-			o.KeyLimits = func(string) session.KeyLimits {
-				mu.Lock()
-				defer mu.Unlock()
-				return *limits
-			}
+			o.KeyLimits = func(string) session.KeyLimits { return limits.get() }
 		})
 		nodes[i].mem = mem
 	}
@@ -151,7 +164,7 @@ func wantRefused(t *testing.T, fx *fixture, limit string) {
 
 func TestKeyBudgetHoldsAcrossNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := session.KeyLimits{Tokens: 5000}
+		limits := changing{now: session.KeyLimits{Tokens: 5000}}
 		nodes := budget(t, 2, &limits)
 		a, b := nodes[0], nodes[1]
 		defer b.stop()
@@ -183,7 +196,7 @@ func TestKeyBudgetHoldsAcrossNodes(t *testing.T) {
 }
 
 func TestSessionsAtOnceDoNotSpendTheSameRest(t *testing.T) {
-	limits := session.KeyLimits{Tokens: 100}
+	limits := changing{now: session.KeyLimits{Tokens: 100}}
 	fx := budget(t, 1, &limits)[0]
 	fx.open(session.Spec{Key: "k"})
 	for range 3 {
@@ -193,7 +206,7 @@ func TestSessionsAtOnceDoNotSpendTheSameRest(t *testing.T) {
 
 func TestKeyBudgetIsOfTheDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := session.KeyLimits{Tokens: 1000, Seconds: 100_000}
+		limits := changing{now: session.KeyLimits{Tokens: 1000, Seconds: 100_000}}
 		fx := budget(t, 1, &limits)[0]
 		defer fx.stop()
 		c, up := fx.open(session.Spec{Key: "k"})
@@ -215,7 +228,7 @@ func TestKeyBudgetIsOfTheDay(t *testing.T) {
 
 func TestKeySecondsEndSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := session.KeyLimits{Seconds: 100}
+		limits := changing{now: session.KeyLimits{Seconds: 100}}
 		fx := budget(t, 1, &limits)[0]
 		defer fx.stop()
 		c, _ := fx.open(session.Spec{Key: "k"})
@@ -235,15 +248,15 @@ func TestKeySecondsEndSessions(t *testing.T) {
 // Limits are those of the moment, and old sessions count against them as young ones do.
 func TestOldSessionsCountAndLimitsChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := session.KeyLimits{}
+		limits := changing{now: session.KeyLimits{}}
 		fx := budget(t, 1, &limits)[0]
 		defer fx.stop()
 		c, up := fx.open(session.Spec{Key: "k"})
 		send(t, up, done("r1", 50))
 		time.Sleep(60 * time.Hour)
-		limits.Sessions = 1
+		limits.set(session.KeyLimits{Sessions: 1})
 		wantRefused(t, fx, "key_sessions")
-		limits = session.KeyLimits{Tokens: 70}
+		limits.set(session.KeyLimits{Tokens: 70})
 		send(t, up, done("r2", 80))
 		time.Sleep(2 * time.Second)
 		if r := c.Record(); r.Status != session.StatusEnded {
