@@ -50,6 +50,7 @@ type node struct {
 	office *webhooks.Office
 	server *httptest.Server
 	stand  *standin.Server
+	front  *front           // before the stand-in
 	api    *httptest.Server // the stand-in's address
 	logged *logBook
 }
@@ -78,7 +79,8 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	jobs.Webhook = standin.Endpoint{URL: n.server.URL + "/webhooks/openai", Secret: testSecret}
 	jobs.RetryFirst = 20 * time.Millisecond
 	n.stand = standin.New(standin.Options{Jobs: jobs})
-	n.api = httptest.NewServer(n.stand)
+	n.front = &front{handler: n.stand}
+	n.api = httptest.NewServer(n.front)
 	n.office = newOffice(t, rdb, cfg, n.api.URL, t.Name())
 	n.office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -19,15 +19,36 @@ import (
 
 // between puts do before the stand-in: it answers by itself and returns true, or lets the stand-in answer.
 func (n *node) between(do func(w http.ResponseWriter, r *http.Request, body string) bool) {
-	behind := n.api.Config.Handler
-	n.api.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	behind := n.front.get()
+	n.front.set(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(raw))
 		if !do(w, r, string(raw)) {
 			behind.ServeHTTP(w, r)
 		}
-	})
+	}))
 }
+
+// front is a handler that a test replaces while a server runs.
+type front struct {
+	mu      sync.Mutex
+	handler http.Handler
+}
+
+func (f *front) get() http.Handler {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.handler
+}
+
+func (f *front) set(h http.Handler) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.handler = h
+}
+
+// ServeHTTP implements http.Handler.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.get().ServeHTTP(w, r) }
 
 // asked keeps the bodies that OpenAI was asked with at a path.
 func (n *node) asked(path string) func() []gjson.Result {
