@@ -198,15 +198,6 @@ func (k *Keys) Lookup(secret string) (Key, bool) {
 	return e.key(), true
 }
 
-// named finds a key by its name.
-func (k *Keys) named(name string) (Key, bool) {
-	e := k.known.Load().byName[name]
-	if e == nil || e.expired(time.Now()) {
-		return Key{}, false
-	}
-	return e.key(), true
-}
-
 // Limits are those of a key that was made with limits of its own, else the gateway's.
 func (k *Keys) Limits(name string, gateway session.KeyLimits) session.KeyLimits {
 	e := k.known.Load().byName[name]

@@ -91,8 +91,7 @@ func TestPanicEndsOneSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var fx *fixture
-				fx = start(t, func(o *session.HubOptions) { o.Dialer = mines{o.Dialer.(*fixture), c.up} })
+				fx := start(t, func(o *session.HubOptions) { o.Dialer = mines{o.Dialer.(*fixture), c.up} })
 				defer fx.stop()
 				before := contain.Panics()
 				ctl, up := fx.openFor(20 * time.Second)

@@ -151,7 +151,7 @@ test("what was missed and is not kept comes as the present state", () => {
 });
 
 test("a long present state comes in pages", () => {
-  const item = (id: string) => ({ id, type: "message", role: "user", text: id });
+  const item = (id: string) => ({ id, type: "message", role: "user" as const, text: id });
   const c = conversation(...spoken, { type: "switchboard.session.reset", items: [item("u2"), item("u3")] }, { type: "switchboard.session.items", items: [item("u4")] });
   assert.deepEqual(lines(c), ["user/done: u2", "user/done: u3", "user/done: u4"]);
 });
