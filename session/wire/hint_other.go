@@ -1,8 +1,6 @@
-//go:build unix && (!linux || 386 || s390x)
+//go:build !linux || 386 || s390x
 
 package wire
-
-import "syscall"
 
 // hint has nothing to say here: reading goes on until there is nothing.
 type hint struct{}
@@ -10,6 +8,6 @@ type hint struct{}
 func (*hint) ask(int) {}
 
 func (*hint) read(fd int, b []byte) (n int, drained bool, err error) {
-	n, err = syscall.Read(fd, b)
+	n, err = readFD(fd, b)
 	return n, false, err
 }

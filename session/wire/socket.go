@@ -56,13 +56,7 @@ func (waiting) Temporary() bool { return true }
 var errWait net.Error = waiting{}
 
 func newSocket(nc net.Conn) *socket {
-	s := &socket{Conn: nc}
-	switch nc := nc.(type) {
-	case *net.TCPConn:
-		s.raw, _ = nc.SyscallConn()
-	case *net.UnixConn:
-		s.raw, _ = nc.SyscallConn()
-	}
+	s := &socket{Conn: nc, raw: descriptorOf(nc)}
 	s.onRead, s.onWritable = s.readable, s.writable
 	return s
 }
@@ -150,7 +144,7 @@ func (s *socket) status() (empty bool, err error) {
 // tryLocked makes one attempt and tells how much the kernel took.
 func (s *socket) tryLocked(b []byte) int {
 	for !s.closed {
-		n, err := syscall.Write(s.fd, b)
+		n, err := writeFD(s.fd, b)
 		switch err {
 		case nil:
 			return n
@@ -265,7 +259,7 @@ func (s *socket) shutWrite() (sent bool) {
 	sent = s.flushSomeLocked()
 	s.mu.Unlock()
 	if sent {
-		_ = s.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
+		_ = s.raw.Control(func(fd uintptr) { shutFD(int(fd)) })
 	}
 	return sent
 }
@@ -276,7 +270,7 @@ func (s *socket) discard() (closed bool) {
 	defer k.release()
 	err := s.raw.Control(func(fd uintptr) {
 		for range discardAtOnce {
-			n, err := syscall.Read(int(fd), k.b)
+			n, err := readFD(int(fd), k.b)
 			if n <= 0 && !errors.Is(err, syscall.EINTR) {
 				closed = !errors.Is(err, syscall.EAGAIN)
 				return

@@ -1,0 +1,19 @@
+//go:build !unix
+
+package wire
+
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// descriptorOf returns none: without non-blocking reads and writes on descriptors, connections
+// are used as a pipe is, with a goroutine that waits.
+func descriptorOf(net.Conn) syscall.RawConn { return nil }
+
+func readFD(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
+
+func writeFD(int, []byte) (int, error) { return 0, errors.ErrUnsupported }
+
+func shutFD(int) {}
