@@ -39,7 +39,13 @@ type chunk struct {
 	last time.Time // when the newest was added
 }
 
+// add keeps an event. One that is over the limit by itself is not kept, and nothing before it is of
+// use then: who has not seen it cannot go on behind it.
 func (h *history) add(payload []byte, now time.Time) {
+	if len(payload) > h.limit {
+		h.skip()
+		return
+	}
 	n := len(h.chunks)
 	if n == 0 || cap(h.chunks[n-1].buf)-len(h.chunks[n-1].buf) < len(payload) {
 		h.chunks = append(h.chunks, h.fresh(len(payload)))
@@ -53,7 +59,7 @@ func (h *history) add(payload []byte, now time.Time) {
 	h.forget(now)
 }
 
-// skip counts an event that nobody will ask for again, and forgets those before it.
+// skip counts an event that is not kept, and forgets those before it.
 func (h *history) skip() {
 	h.clear()
 	h.seq++

@@ -191,3 +191,22 @@ func TestCloseReasonsFit(t *testing.T) {
 		}
 	}
 }
+
+// TestHistoryHoldsNoEventOverItsLimit: one event of 15 MiB must not stay as the newest of a history
+// of 2 MiB. Who has not seen it is reset; who comes after it goes on.
+func TestHistoryHoldsNoEventOverItsLimit(t *testing.T) {
+	h := history{limit: 256 << 10, window: time.Minute}
+	now := time.Now()
+	h.add([]byte(`{"type":"x","event_id":"before"}`), now)
+	h.add([]byte(`{"type":"x","event_id":"large","pad":"`+strings.Repeat("p", 1<<20)+`"}`), now)
+	if h.bytes > h.limit {
+		t.Errorf("holds %d bytes of %d", h.bytes, h.limit)
+	}
+	h.add([]byte(`{"type":"x","event_id":"behind"}`), now)
+	if _, ok := h.after("before"); ok {
+		t.Error("resumes over an event that is missing")
+	}
+	if n, ok := h.after("behind"); !ok || n != 3 {
+		t.Errorf("the event behind it is number %d, %v", n, ok)
+	}
+}
