@@ -207,14 +207,13 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 	}
 }
 
-// serve takes requests until ctx ends. Then it says that it is not ready, gives its
-// sessions to other nodes while it still answers, lets the requests under way end, and
-// waits for all.
-func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout time.Duration) error {
-	server := &http.Server{
+// server answers on all listeners. Node-to-node routes are for whoever comes through that of the
+// nodes; without one of their own, it is everybody's.
+func (n *node) server(nodes net.Listener) *http.Server {
+	return &http.Server{
 		Handler: n.gateway,
 		BaseContext: func(l net.Listener) context.Context {
-			if l == listeners[len(listeners)-1] { // that of nodes, who have no other
+			if l == nodes {
 				return context.Background()
 			}
 			return gateway.ForClients(context.Background())
@@ -225,6 +224,13 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(n.log.Handler(), slog.LevelDebug),
 	}
+}
+
+// serve takes requests until ctx ends. Then it says that it is not ready, gives its
+// sessions to other nodes while it still answers, lets the requests under way end, and
+// waits for all.
+func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout time.Duration) error {
+	server := n.server(listeners[len(listeners)-1])
 	hubContext, stopHub := context.WithCancel(context.WithoutCancel(ctx))
 	officeContext, stopOffice := context.WithCancel(context.WithoutCancel(ctx))
 	failed := make(chan error, len(listeners))
