@@ -49,8 +49,9 @@ type Fanout struct {
 	o      Options
 	read   chan struct{} // closed once the subscriptions were read for the first time
 
-	mu   sync.Mutex // guards subs
-	subs map[string]*subscriber
+	mu      sync.Mutex // guards what follows
+	subs    map[string]*subscriber
+	written int // subscriptions that this node wrote: what was read before the last is not what is kept
 }
 
 // subscriber is a subscription and its deliveries on this node.
@@ -139,11 +140,10 @@ func (f *Fanout) Run(ctx context.Context) {
 
 // reload makes this node's workers those of the subscriptions that are kept and enabled.
 func (f *Fanout) reload(ctx context.Context, workers *sync.WaitGroup) error {
-	all, err := f.all(ctx)
+	all, err := f.lockedWithAll(ctx)
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
 	defer f.mu.Unlock()
 	for id, s := range f.subs {
 		if _, kept := all[id]; !kept {
@@ -164,6 +164,26 @@ func (f *Fanout) reload(ctx context.Context, workers *sync.WaitGroup) error {
 		}
 	}
 	return nil
+}
+
+// lockedWithAll reads all subscriptions and takes the lock, at a moment when this node wrote none
+// since: one that was made meanwhile would be forgotten, and lose what is published until the next
+// time. Without an error the caller unlocks.
+func (f *Fanout) lockedWithAll(ctx context.Context) (map[string]stored, error) {
+	for {
+		f.mu.Lock()
+		before := f.written
+		f.mu.Unlock()
+		all, err := f.all(ctx)
+		if err != nil {
+			return nil, err
+		}
+		f.mu.Lock()
+		if f.written == before {
+			return all, nil
+		}
+		f.mu.Unlock()
+	}
 }
 
 // adoptLocked makes a subscription known on this node, so that Publish keeps events for it.

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/redistest"
@@ -45,5 +47,48 @@ func TestAnEventBeforeTheSubscriptionsAreReadIsNotLost(t *testing.T) {
 	}
 	if started.Wanted("session.started") {
 		t.Error("an event is wanted that nobody subscribed to")
+	}
+}
+
+// meanwhile does something once, between the answer to a HGETALL and its reader.
+type meanwhile struct {
+	redis.Hook
+	do func()
+}
+
+func (meanwhile) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (meanwhile) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func (m meanwhile) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		if cmd.Name() == "hgetall" {
+			m.do()
+		}
+		return err
+	}
+}
+
+// A subscription that is made while the node reads all of them gets what is published next.
+func TestASubscriptionMadeWhileAllAreReadIsNotForgotten(t *testing.T) {
+	rdb := redistest.Mini(t)
+	f := fanout.New(rdb, seal.Box{}, wake.New(rdb), fanout.Options{})
+	rdb.AddHook(meanwhile{do: sync.OnceFunc(func() {
+		if _, _, err := f.Create(t.Context(), fanout.Subscription{URL: "https://subscriber.invalid/hook", Types: []string{"response.completed"}}, ""); err != nil {
+			t.Error(err)
+		}
+	})})
+	ctx, stop := context.WithCancel(t.Context())
+	var workers sync.WaitGroup
+	defer workers.Wait()
+	defer stop()
+	if err := f.Reload(ctx, &workers); err != nil {
+		t.Fatal(err)
+	}
+	if n := f.Wanting("response.completed"); n != 1 {
+		t.Errorf("%d subscriptions want it", n)
 	}
 }

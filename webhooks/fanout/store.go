@@ -159,6 +159,7 @@ func (f *Fanout) write(ctx context.Context, s stored) error {
 		return fmt.Errorf("keep subscription: %w", err)
 	}
 	f.mu.Lock()
+	f.written++
 	f.adoptLocked(s) // an event that comes right after is not missed here
 	f.mu.Unlock()
 	f.bell.Ring(ctx, bell)
