@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +68,8 @@ func (k *keyEntry) expired(now time.Time) bool {
 // environment never change; those made at run time are what the last read of the store said.
 // Safe for many callers at once.
 type Keys struct {
+	reading sync.Mutex // held through one read of the store: the next one knows no less
+
 	fixed []keyEntry
 	known atomic.Pointer[keyRing]
 }

@@ -123,6 +123,8 @@ func (g *Gateway) refreshKeys(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, keysWait)
 	defer cancel()
+	g.Keys.reading.Lock()
+	defer g.Keys.reading.Unlock()
 	set, err := g.KeyRing.Keys(ctx, g.Keys.version())
 	if err != nil {
 		return err
