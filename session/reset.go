@@ -19,14 +19,14 @@ func (cl *client) reset() {
 		"type": typeReset, "event_id": c.history.mark(), "reason": "too_far_back",
 		"session": c.up.session, "items": items, "more": more,
 	})
-	cl.out.follow(func() []byte {
-		event := first
+	cl.out.follow(func() (event []byte) {
 		switch {
 		case first != nil:
-			first = nil
+			event, first = first, nil
 		case more:
-			items, more = pages.next(c.conv.items)
-			event = marshal(object{"type": typeItems, "event_id": c.history.mark(), "items": items, "more": more})
+			var page []json.RawMessage
+			page, more = pages.next(c.conv.items)
+			event = marshal(object{"type": typeItems, "event_id": c.history.mark(), "items": page, "more": more})
 		}
 		return event
 	})
