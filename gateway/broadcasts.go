@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // Broadcasts is the log as operators use it.
@@ -20,11 +21,11 @@ type Broadcasts interface {
 	// Withdraw takes one back. ErrNotFound; ErrExists if that was done before.
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
 	// Broadcast says how far one has come; ErrNotFound.
-	Broadcast(ctx context.Context, id string) (session.BroadcastStatus, error)
+	Broadcast(ctx context.Context, id string) (broadcast.Status, error)
 	// BroadcastList lists them, newest first, from the one before before ("": the newest).
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
 	// BroadcastOutcomes lists what became of one, or of its withdrawal, session by session.
-	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []session.Outcome, next string, err error)
+	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error)
 }
 
 const broadcasts = "/realtime/broadcasts"
@@ -40,7 +41,7 @@ type (
 	}
 	broadcastOutput struct {
 		Location string `header:"Location"`
-		Body     session.BroadcastStatus
+		Body     broadcast.Status
 	}
 	broadcastIDInput struct {
 		ID string `path:"id" doc:"The broadcast's ID"`
@@ -64,8 +65,8 @@ type (
 	}
 	outcomesOutput struct {
 		Body struct {
-			Outcomes []session.Outcome `json:"outcomes" nullable:"false"`
-			Next     string            `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
+			Outcomes []broadcast.Outcome `json:"outcomes" nullable:"false"`
+			Next     string              `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
 		}
 	}
 )
@@ -126,7 +127,7 @@ func (g *Gateway) outcomes(ctx context.Context, in *outcomesInput) (*outcomesOut
 		return nil, broadcastError(err)
 	}
 	out := &outcomesOutput{}
-	out.Body.Outcomes, out.Body.Next = append([]session.Outcome{}, page...), next
+	out.Body.Outcomes, out.Body.Next = append([]broadcast.Outcome{}, page...), next
 	return out, nil
 }
 

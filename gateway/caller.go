@@ -12,12 +12,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // caller is who makes a request: an API key, or the holder of a client token.
 type caller struct {
 	Key   Key // of a token: the key that issued it, with no role
-	Grant *session.Grant
+	Grant *access.Grant
 
 	token   string
 	tokenID string
@@ -126,7 +127,7 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 		return caller{}, errToken
 	}
 	grant.Policy = grant.Policy.Current()
-	who := caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret, tokenID: session.TokenID(secret)}
+	who := caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret, tokenID: access.TokenID(secret)}
 	if !g.Keys.good(who) {
 		return caller{}, g.unknown(errToken)
 	}
@@ -165,7 +166,7 @@ func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
 }
 
 // issue makes a client token for grant, good for ttl to start with.
-func (g *Gateway) issue(ctx context.Context, issuer Key, grant session.Grant, ttl time.Duration) (string, time.Time, error) {
+func (g *Gateway) issue(ctx context.Context, issuer Key, grant access.Grant, ttl time.Duration) (string, time.Time, error) {
 	token := tokenPrefix + rand.Text() // 130 bits
 	grant.Issuer, grant.Round = issuer.ID, g.Keys.round(issuer.ID)
 	now := time.Now()

@@ -13,6 +13,8 @@ import (
 	"github.com/tidwall/sjson"
 
 	"switchboard/session"
+	"switchboard/session/configuration"
+	"switchboard/session/hub"
 )
 
 func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, error) {
@@ -28,7 +30,7 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if err != nil {
 		return nil, err
 	}
-	note(ctx, ctl, session.Command{Name: "update", Fields: fieldsOfPatch(patch)})
+	note(ctx, ctl, hub.Command{Name: "update", Fields: fieldsOfPatch(patch)})
 	rec := ctl.Record()
 	rec.Session = effective
 	return &sessionOutput{Body: view(rec)}, nil
@@ -37,7 +39,7 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 // patchOf turns the short form or a GA object into a partial session, whose type is the caller's or left out.
 func patchOf(body json.RawMessage) (json.RawMessage, error) {
 	var invalid *session.InvalidError
-	model, patch, err := session.NormalizeConfig(body)
+	model, patch, err := configuration.NormalizeConfig(body)
 	switch {
 	case errors.As(err, &invalid):
 		return nil, &session.InvalidError{Field: strings.TrimPrefix(strings.TrimPrefix(invalid.Field, "config"), "."), Detail: invalid.Detail}
@@ -63,7 +65,7 @@ func (g *Gateway) message(ctx context.Context, in *messageInput) (*sentOutput, e
 	if err != nil {
 		return nil, err
 	}
-	item, err := ctl.Message(ctx, session.Message{
+	item, err := ctl.Message(ctx, hub.Message{
 		Role: in.Body.Role, Text: in.Body.Text, Respond: in.Body.Respond == nil || *in.Body.Respond,
 	})
 	return done(ctx, ctl, "message", "sent", item, err)
@@ -116,7 +118,7 @@ func (g *Gateway) renew(ctx context.Context, in *idInput) (*renewedOutput, error
 	if err != nil {
 		return nil, err
 	}
-	note(ctx, ctl, session.Command{Name: "renew"})
+	note(ctx, ctl, hub.Command{Name: "renew"})
 	rec := ctl.Record()
 	out := &renewedOutput{Status: http.StatusOK}
 	out.Body = Renewed{SessionID: rec.ID, Status: "renewed", Reason: r.Reason, Items: r.Items, Dropped: r.Dropped, Session: rec.Session, ExpiresAt: rec.ExpiresAt}
@@ -147,7 +149,7 @@ func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*cli
 }
 
 // note writes into the session's log that the caller has carried out a command.
-func note(ctx context.Context, ctl *session.Controller, cmd session.Command) {
+func note(ctx context.Context, ctl *hub.Controller, cmd hub.Command) {
 	cmd.By = callerOf(ctx).Key.Name
 	ctl.Note(cmd)
 }
@@ -160,10 +162,10 @@ func fieldsOfPatch(patch json.RawMessage) []string {
 }
 
 // done answers a command that the upstream has acknowledged, and notes whose it was.
-func done(ctx context.Context, ctl *session.Controller, command, status, item string, err error) (*sentOutput, error) {
+func done(ctx context.Context, ctl *hub.Controller, command, status, item string, err error) (*sentOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	note(ctx, ctl, session.Command{Name: command, Item: item})
+	note(ctx, ctl, hub.Command{Name: command, Item: item})
 	return &sentOutput{Body: Sent{Status: status, ItemID: item}}, nil
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/hub"
+	"switchboard/session/realtime"
 )
 
 // Times of an event stream.
@@ -106,7 +108,7 @@ func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
 		return found{}, "", err
 	}
 	if f.ctl == nil && f.rec.Status != session.StatusEnded {
-		return found{}, "", session.ErrLeaseLost
+		return found{}, "", hub.ErrLeaseLost
 	}
 	after := orDefault(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
 	switch {
@@ -195,7 +197,7 @@ func (s *stream) send(events []session.LoggedEvent) error {
 		s.last = e.ID
 		s.buf.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
 		if s.plain {
-			e.Raw = session.PlainEvent([]byte(e.Type), e.Raw)
+			e.Raw = realtime.PlainEvent([]byte(e.Type), e.Raw)
 		}
 		s.data(e.Raw)
 		s.buf.WriteString("\n\n")

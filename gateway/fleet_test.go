@@ -26,6 +26,8 @@ import (
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
 	"switchboard/session"
+	"switchboard/session/broadcast"
+	"switchboard/session/hub"
 	"switchboard/session/sessiontest"
 	"switchboard/session/upstream"
 )
@@ -33,7 +35,7 @@ import (
 // member is one node of a fleet in this process.
 type member struct {
 	url     string
-	hub     *session.Hub
+	hub     *hub.Hub
 	gateway *gateway.Gateway
 	drain   func() // as SIGTERM does
 	vanish  func() // its address answers no more, and it reaches no other node
@@ -83,7 +85,7 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 		}
 		return gateway.HandOver(client, secret)(ctx, to, s)
 	}
-	m.hub = session.NewHub(session.HubOptions{
+	m.hub = hub.New(hub.Options{
 		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem, Grants: mem,
 		HandOver: handOver, Logger: log,
 	})
@@ -437,7 +439,7 @@ func (f *fleet) logged(id session.ID, part string) bool {
 }
 
 // settled waits until a broadcast has so many outcomes.
-func (f *fleet) settled(path string, n int) (s session.BroadcastStatus) {
+func (f *fleet) settled(path string, n int) (s broadcast.Status) {
 	f.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if err := json.Unmarshal(f.must(200, "GET", path, operator, "").body, &s); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/hub"
 )
 
 // Times of finding the node that runs a session.
@@ -53,7 +54,7 @@ func (g *Gateway) owned(c *gin.Context) {
 			return
 		case g.hopped(c.Request):
 			c.Header(movedHeader, "1")
-			g.fail(c, session.ErrLeaseLost)
+			g.fail(c, hub.ErrLeaseLost)
 			return
 		case owner != g.Node && !errors.Is(g.forward(c, owner), errMoved):
 			c.Abort()
@@ -61,7 +62,7 @@ func (g *Gateway) owned(c *gin.Context) {
 		}
 		select {
 		case <-ctx.Done():
-			g.fail(c, session.ErrLeaseLost)
+			g.fail(c, hub.ErrLeaseLost)
 			return
 		case <-time.After(ownerPoll):
 		}
@@ -87,7 +88,7 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 	_, err = g.Hub.Claim(ctx, id)
 	var held *session.HeldError
 	switch {
-	case err == nil, errors.Is(err, session.ErrNotFound), errors.Is(err, session.ErrEnded):
+	case err == nil, errors.Is(err, session.ErrNotFound), errors.Is(err, hub.ErrEnded):
 		return "", nil
 	case errors.As(err, &held):
 		return held.Lease.Node, nil

@@ -16,38 +16,40 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/hub"
 )
 
 // Hub runs this node's sessions; *session.Hub is one.
 type Hub interface {
 	// Create opens a session and waits until it is ready. Errors: ErrExists, ErrDraining,
 	// ErrTimeout, *HeldError, *InvalidError, *LimitError, *UpstreamError of package session.
-	Create(ctx context.Context, spec session.Spec) (*session.Controller, error)
+	Create(ctx context.Context, spec session.Spec) (*hub.Controller, error)
 	// Claim runs a session here that no node runs. Errors: ErrExists while it is being
 	// claimed here, ErrEnded, ErrNotFound, ErrDraining, *HeldError.
-	Claim(ctx context.Context, id session.ID) (*session.Controller, error)
+	Claim(ctx context.Context, id session.ID) (*hub.Controller, error)
 	// Adopt runs a session here that another node hands over; errors as Claim.
 	Adopt(ctx context.Context, s session.Snapshot) error
 	// Controller finds a session that runs on this node.
-	Controller(id session.ID) (*session.Controller, bool)
+	Controller(id session.ID) (*hub.Controller, bool)
 	// Flush waits until what sessions have done so far is in the store.
 	Flush(ctx context.Context) error
 	// Models names the models of the sessions that run on this node.
 	Models() []string
 	// Stats returns the numbers of now.
-	Stats() session.Stats
+	Stats() hub.Stats
 }
 
 // Options wires a gateway. Hub, Store, Grants and Keys are required.
 type Options struct {
 	Hub    Hub
 	Store  session.Store
-	Grants session.Grants
+	Grants access.Grants
 	Keys   *Keys
 
 	// KeyRing has the API keys that are made at run time; nil: there are none but Keys, and no
 	// routes for them. With one, WatchKeys has to be called.
-	KeyRing session.KeyRing
+	KeyRing access.KeyRing
 
 	// Version names this build in the OpenAPI document and in switchboard_build_info; "" is "unknown".
 	Version string
@@ -156,7 +158,7 @@ func (o *Options) complete() error {
 		}
 	}
 	if o.KeyRing == nil {
-		o.Keys.learn(session.KeySet{})
+		o.Keys.learn(access.KeySet{})
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/hub"
 )
 
 const apiKeys = "/keys"
@@ -71,7 +73,7 @@ var (
 )
 
 // reservedNames stand for something else where the name of a key is shown or asked for.
-var reservedNames = []string{"self", session.EndedByClient, session.EndedByLimit, session.EndedByServer}
+var reservedNames = []string{"self", hub.EndedByClient, hub.EndedByLimit, hub.EndedByServer}
 
 func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreateOutput, error) {
 	b, by := in.Body, callerOf(ctx).Key.Name
@@ -86,8 +88,8 @@ func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreate
 	}
 	secret := "sk-sb-" + rand.Text()
 	sum := sha256.Sum256([]byte(secret))
-	e := keyEntry{session.APIKey{
-		ID: keyID(sum[:]), Name: b.Name, Role: string(b.Role), Sum: sum[:], Limits: session.KeyLimits(b.Limits),
+	e := keyEntry{access.APIKey{
+		ID: keyID(sum[:]), Name: b.Name, Role: string(b.Role), Sum: sum[:], Limits: access.KeyLimits(b.Limits),
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CreatedBy: by, ExpiresAt: b.ExpiresAt,
 	}, sourceAPI}
 	if err := g.KeyRing.AddKey(ctx, e.APIKey); err != nil {

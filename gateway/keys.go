@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // Role is what an API key may do.
@@ -54,7 +54,7 @@ const (
 
 // keyEntry is an API key as this node knows it.
 type keyEntry struct {
-	session.APIKey
+	access.APIKey
 	source string
 }
 
@@ -105,7 +105,7 @@ func ParseKeys(r io.Reader) (*Keys, error) {
 			}
 		}
 	}
-	k.known.Store(k.ring(session.KeySet{}))
+	k.known.Store(k.ring(access.KeySet{}))
 	return k, lines.Err()
 }
 
@@ -127,7 +127,7 @@ func (k *Keys) add(entry string) error {
 		return fmt.Errorf("API key %q: a secret must not start with %s, as client tokens do", name, tokenPrefix)
 	}
 	sum := sha256.Sum256([]byte(secret))
-	fresh := keyEntry{session.APIKey{ID: keyID(sum[:]), Name: name, Role: string(role), Sum: sum[:]}, sourceEnvironment}
+	fresh := keyEntry{access.APIKey{ID: keyID(sum[:]), Name: name, Role: string(role), Sum: sum[:]}, sourceEnvironment}
 	for _, other := range k.fixed {
 		if other.Name == name || other.ID == fresh.ID {
 			return fmt.Errorf("API key %q: name or secret is there twice", name)
@@ -147,12 +147,12 @@ func keyID(sum []byte) string {
 func (k *Keys) Len() int { return len(k.fixed) }
 
 // ring indexes what the store has beside the keys of the environment, whose names win.
-func (k *Keys) ring(set session.KeySet) *keyRing {
+func (k *Keys) ring(set access.KeySet) *keyRing {
 	r := &keyRing{
 		version: set.Version, revoked: set.Revoked, tokens: map[string]bool{}, all: slices.Clone(k.fixed),
 		bySum: map[[sha256.Size]byte]*keyEntry{}, byName: map[string]*keyEntry{}, byID: map[string]*keyEntry{},
 	}
-	slices.SortFunc(set.Keys, func(a, b session.APIKey) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(set.Keys, func(a, b access.APIKey) int { return strings.Compare(a.Name, b.Name) })
 	for _, stored := range set.Keys {
 		r.all = append(r.all, keyEntry{stored, sourceAPI})
 	}
@@ -170,7 +170,7 @@ func (k *Keys) ring(set session.KeySet) *keyRing {
 }
 
 // learn takes over what the store has, and reports whether that is news.
-func (k *Keys) learn(set session.KeySet) bool {
+func (k *Keys) learn(set access.KeySet) bool {
 	before := k.known.Load()
 	if before.loaded && before.version == set.Version {
 		return false
@@ -202,12 +202,12 @@ func (k *Keys) Lookup(secret string) (Key, bool) {
 }
 
 // Limits are those of a key that was made with limits of its own, else the gateway's.
-func (k *Keys) Limits(name string, gateway session.KeyLimits) session.KeyLimits {
+func (k *Keys) Limits(name string, gateway access.KeyLimits) access.KeyLimits {
 	e := k.known.Load().byName[name]
 	if e == nil {
 		return gateway
 	}
-	return session.KeyLimits{
+	return access.KeyLimits{
 		Sessions: orDefault(e.Limits.Sessions, gateway.Sessions),
 		Tokens:   orDefault(e.Limits.Tokens, gateway.Tokens),
 		Seconds:  orDefault(e.Limits.Seconds, gateway.Seconds),

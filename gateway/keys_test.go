@@ -13,6 +13,7 @@ import (
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
 	"switchboard/session"
+	"switchboard/session/access"
 	"switchboard/session/sessiontest"
 )
 
@@ -346,11 +347,11 @@ func TestKeysWhileTheStoreIsAway(t *testing.T) {
 func TestLimitsOfAKey(t *testing.T) {
 	r := newRig(t, standin.Faults{}, nil)
 	r.makeKey(`{"name":"shop","role":"app","limits":{"sessions":1,"tokens":7}}`)
-	got := r.gateway.Keys.Limits("shop", session.KeyLimits{Sessions: 5, Seconds: 9})
-	if want := (session.KeyLimits{Sessions: 1, Tokens: 7, Seconds: 9}); got != want {
+	got := r.gateway.Keys.Limits("shop", access.KeyLimits{Sessions: 5, Seconds: 9})
+	if want := (access.KeyLimits{Sessions: 1, Tokens: 7, Seconds: 9}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := r.gateway.Keys.Limits("nobody", session.KeyLimits{Sessions: 5}); got.Sessions != 5 {
+	if got := r.gateway.Keys.Limits("nobody", access.KeyLimits{Sessions: 5}); got.Sessions != 5 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -6,8 +6,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"switchboard/session"
 	"switchboard/session/contain"
+	"switchboard/session/hub"
 )
 
 // stats is a Prometheus collector over the hub's numbers: nothing is counted twice.
@@ -20,54 +20,54 @@ type stats struct {
 type number struct {
 	desc *prometheus.Desc
 	kind prometheus.ValueType
-	of   func(session.Stats) float64
+	of   func(hub.Stats) float64
 	with []string // values of the labels
 }
 
-func newStats(hub Hub) *stats {
-	s := &stats{hub: hub}
+func newStats(h Hub) *stats {
+	s := &stats{hub: h}
 	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
-	one := func(name, help string, kind prometheus.ValueType, of func(session.Stats) float64) {
+	one := func(name, help string, kind prometheus.ValueType, of func(hub.Stats) float64) {
 		s.numbers = append(s.numbers, number{prometheus.NewDesc("switchboard_"+name, help, nil, nil), kind, of, nil})
 	}
-	both := func(name, help string, up, down func(session.Stats) int64) {
+	both := func(name, help string, up, down func(hub.Stats) int64) {
 		d := prometheus.NewDesc("switchboard_"+name, help, []string{"direction"}, nil)
 		s.numbers = append(s.numbers,
-			number{d, counter, func(v session.Stats) float64 { return float64(up(v)) }, []string{"up"}},
-			number{d, counter, func(v session.Stats) float64 { return float64(down(v)) }, []string{"down"}})
+			number{d, counter, func(v hub.Stats) float64 { return float64(up(v)) }, []string{"up"}},
+			number{d, counter, func(v hub.Stats) float64 { return float64(down(v)) }, []string{"down"}})
 	}
-	one("sessions", "Sessions that run on this node.", gauge, func(v session.Stats) float64 { return float64(v.Sessions) })
-	one("clients", "Clients attached to this node.", gauge, func(v session.Stats) float64 { return float64(v.Clients) })
+	one("sessions", "Sessions that run on this node.", gauge, func(v hub.Stats) float64 { return float64(v.Sessions) })
+	one("clients", "Clients attached to this node.", gauge, func(v hub.Stats) float64 { return float64(v.Clients) })
 	both("events_total", "Events relayed: up to the upstream, down to the clients.",
-		func(v session.Stats) int64 { return v.EventsUp }, func(v session.Stats) int64 { return v.EventsDown })
+		func(v hub.Stats) int64 { return v.EventsUp }, func(v hub.Stats) int64 { return v.EventsDown })
 	both("event_bytes_total", "Bytes of the events relayed.",
-		func(v session.Stats) int64 { return v.BytesUp }, func(v session.Stats) int64 { return v.BytesDown })
+		func(v hub.Stats) int64 { return v.BytesUp }, func(v hub.Stats) int64 { return v.BytesDown })
 	both("events_dropped_total", "Audio events let go: up because the upstream did not take them, down because their response was cancelled.",
-		func(v session.Stats) int64 { return v.DroppedUp }, func(v session.Stats) int64 { return v.DroppedDown })
-	one("events_refused_total", "Client events refused by policy, form or rate.", counter, func(v session.Stats) float64 { return float64(v.Refused) })
-	one("upstreams_replaced_total", "Upstreams that another took the place of while the session went on.", counter, func(v session.Stats) float64 { return float64(v.Renewals) })
-	one("config_fields_dropped_total", "Fields of a session's configuration that its next upstream refused.", counter, func(v session.Stats) float64 { return float64(v.Dropped) })
-	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v session.Stats) float64 { return float64(v.HandedOver) })
-	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v session.Stats) float64 { return float64(v.Claimed) })
-	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v session.Stats) float64 { return float64(v.NoticesLost) })
+		func(v hub.Stats) int64 { return v.DroppedUp }, func(v hub.Stats) int64 { return v.DroppedDown })
+	one("events_refused_total", "Client events refused by policy, form or rate.", counter, func(v hub.Stats) float64 { return float64(v.Refused) })
+	one("upstreams_replaced_total", "Upstreams that another took the place of while the session went on.", counter, func(v hub.Stats) float64 { return float64(v.Renewals) })
+	one("config_fields_dropped_total", "Fields of a session's configuration that its next upstream refused.", counter, func(v hub.Stats) float64 { return float64(v.Dropped) })
+	one("sessions_handed_over_total", "Sessions given to other nodes when this one stopped.", counter, func(v hub.Stats) float64 { return float64(v.HandedOver) })
+	one("sessions_claimed_total", "Sessions taken over from nodes that were lost.", counter, func(v hub.Stats) float64 { return float64(v.Claimed) })
+	one("notices_lost_total", "Notices of sessions let go because nobody took them.", counter, func(v hub.Stats) float64 { return float64(v.NoticesLost) })
 	dropped := prometheus.NewDesc("switchboard_conversation_dropped_total", "Items that conversations let go of to stay within their limits, and those whose images they did.", []string{"kind"}, nil)
 	s.numbers = append(s.numbers,
-		number{dropped, counter, func(v session.Stats) float64 { return float64(v.Content.Items) }, []string{"item"}},
-		number{dropped, counter, func(v session.Stats) float64 { return float64(v.Content.Images) }, []string{"image"}})
-	one("broadcast_entries_total", "Broadcasts and withdrawals that this node's sessions were told.", counter, func(v session.Stats) float64 { return float64(v.Entries) })
-	one("broadcast_write_seconds_total", "Time in which they were written to the upstreams of all sessions concerned.", counter, func(v session.Stats) float64 { return v.EntryTime.Seconds() })
-	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v session.Stats) float64 { return float64(v.Garbage) })
-	one("panics_total", "Panics contained: each ended one session, request, item or connection, and is in the log.", counter, func(session.Stats) float64 { return float64(contain.Panics()) })
-	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v session.Stats) float64 { return float64(v.SlowClients) })
+		number{dropped, counter, func(v hub.Stats) float64 { return float64(v.Content.Items) }, []string{"item"}},
+		number{dropped, counter, func(v hub.Stats) float64 { return float64(v.Content.Images) }, []string{"image"}})
+	one("broadcast_entries_total", "Broadcasts and withdrawals that this node's sessions were told.", counter, func(v hub.Stats) float64 { return float64(v.Entries) })
+	one("broadcast_write_seconds_total", "Time in which they were written to the upstreams of all sessions concerned.", counter, func(v hub.Stats) float64 { return v.EntryTime.Seconds() })
+	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v hub.Stats) float64 { return float64(v.Garbage) })
+	one("panics_total", "Panics contained: each ended one session, request, item or connection, and is in the log.", counter, func(hub.Stats) float64 { return float64(contain.Panics()) })
+	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v hub.Stats) float64 { return float64(v.SlowClients) })
 	errs := prometheus.NewDesc("switchboard_upstream_errors_total", "Errors of the upstream's by what they mean.", []string{"class"}, nil)
 	for class, name := range []string{"benign", "turn", "session", "account"} {
-		s.numbers = append(s.numbers, number{errs, counter, func(v session.Stats) float64 { return float64(v.Errors[class]) }, []string{name}})
+		s.numbers = append(s.numbers, number{errs, counter, func(v hub.Stats) float64 { return float64(v.Errors[class]) }, []string{name}})
 	}
-	one("journal_pending", "Changes not yet written to the store.", gauge, func(v session.Stats) float64 { return float64(v.JournalPending) })
-	one("journal_dropped_total", "Log events let go while the store was away.", counter, func(v session.Stats) float64 { return float64(v.JournalDropped) })
-	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v session.Stats) float64 { return v.StoreAway.Seconds() })
-	one("cost_unknown_total", "Responses and transcriptions of models without a price.", counter, func(v session.Stats) float64 { return float64(v.Costs.Unknown) })
-	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v session.Stats) float64 { return v.LeaseAge.Seconds() })
+	one("journal_pending", "Changes not yet written to the store.", gauge, func(v hub.Stats) float64 { return float64(v.JournalPending) })
+	one("journal_dropped_total", "Log events let go while the store was away.", counter, func(v hub.Stats) float64 { return float64(v.JournalDropped) })
+	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v hub.Stats) float64 { return v.StoreAway.Seconds() })
+	one("cost_unknown_total", "Responses and transcriptions of models without a price.", counter, func(v hub.Stats) float64 { return float64(v.Costs.Unknown) })
+	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v hub.Stats) float64 { return v.LeaseAge.Seconds() })
 	return s
 }
 
@@ -89,7 +89,7 @@ var (
 	costOfLabel = prometheus.NewDesc("switchboard_label_cost_usd_total", "What responses and transcriptions cost, by the labels of --cost-labels.", []string{"label", "value"}, nil)
 )
 
-func collectCosts(out chan<- prometheus.Metric, costs session.Costs) {
+func collectCosts(out chan<- prometheus.Metric, costs hub.Costs) {
 	put := func(d *prometheus.Desc, usd float64, with ...string) {
 		for i := range with {
 			with[i] = strings.ToValidUTF8(with[i], "\uFFFD")

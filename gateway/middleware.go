@@ -17,6 +17,7 @@ import (
 	"switchboard/gateway/strict"
 	"switchboard/session"
 	"switchboard/session/contain"
+	"switchboard/session/realtime"
 	"switchboard/session/wire"
 )
 
@@ -131,8 +132,8 @@ func (g *Gateway) body(c *gin.Context) {
 		r.Body, r.ContentLength = http.NoBody, 0
 	case !utf8.Valid(raw):
 		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
-	case session.CheckBody(raw) != nil:
-		g.fail(c, session.CheckBody(raw))
+	case realtime.CheckBody(raw) != nil:
+		g.fail(c, realtime.CheckBody(raw))
 	case strict.Repeated(raw) != "":
 		g.fail(c, &session.InvalidError{Field: strict.Repeated(raw), Detail: "is given twice"})
 	default:

@@ -12,6 +12,10 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/configuration"
+	"switchboard/session/hub"
+	"switchboard/session/realtime"
 )
 
 // OpenAI's words for what went wrong; null where they have none.
@@ -75,8 +79,8 @@ func (g *Gateway) realtime(c *gin.Context) {
 		g.refuseSocket(c, err)
 		return
 	}
-	if !g.attach(c, ctl, session.Attachment{Policy: spec.Policy}, p, leave) {
-		if err := ctl.End(context.WithoutCancel(c.Request.Context()), session.Ending{By: session.EndedByClient, Reason: "client did not connect"}); err != nil {
+	if !g.attach(c, ctl, hub.Attachment{Policy: spec.Policy}, p, leave) {
+		if err := ctl.End(context.WithoutCancel(c.Request.Context()), hub.Ending{By: hub.EndedByClient, Reason: "client did not connect"}); err != nil {
 			g.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
 		}
 	}
@@ -86,7 +90,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 // token what it was issued for.
 func (g *Gateway) realtimeSpec(c *gin.Context, who caller) (session.Spec, error) {
 	if g.draining.Load() {
-		return session.Spec{}, session.ErrDraining
+		return session.Spec{}, hub.ErrDraining
 	}
 	if asksForBeta(c.Request) {
 		return session.Spec{}, &session.UpstreamError{Type: "invalid_request_error", Code: "beta_api_shape_disabled",
@@ -117,7 +121,7 @@ func asksForBeta(r *http.Request) bool {
 		strings.Contains(strings.Join(r.Header.Values("Sec-WebSocket-Protocol"), ","), "openai-beta.")
 }
 
-func (g *Gateway) grantSpec(spec session.Spec, grant *session.Grant) (session.Spec, error) {
+func (g *Gateway) grantSpec(spec session.Spec, grant *access.Grant) (session.Spec, error) {
 	spec.Policy, spec.SafetyID = grant.Policy, orDefault(grant.SafetyID, spec.SafetyID)
 	if len(grant.Config) == 0 {
 		return spec, nil
@@ -126,7 +130,7 @@ func (g *Gateway) grantSpec(spec session.Spec, grant *session.Grant) (session.Sp
 	if err != nil {
 		return spec, err
 	}
-	model, config, err := session.NormalizeConfig(bound)
+	model, config, err := configuration.NormalizeConfig(bound)
 	if err != nil {
 		return spec, err
 	}
@@ -159,7 +163,7 @@ func (g *Gateway) refuseSocket(c *gin.Context, err error) {
 		return
 	}
 	g.Logger.Warn("socket refused by the upstream", "err", upstream)
-	upstream = upstream.Plain()
+	upstream = realtime.PlainError(upstream)
 	code := closeCode(upstream)
 	if errors.As(err, &closed) {
 		code = closed.Code

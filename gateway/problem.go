@@ -13,6 +13,8 @@ import (
 
 	"switchboard/gateway/strict"
 	"switchboard/session"
+	"switchboard/session/hub"
+	"switchboard/session/realtime"
 )
 
 // Problem is the body of every refused request (RFC 9457) outside of OpenAI's own routes.
@@ -112,13 +114,13 @@ var kinds = []struct {
 }{
 	{session.ErrNotFound, 404, "session-not-found", "there is no such session", 0},
 	{session.ErrExists, 409, "session-exists", "the session ID is not available", 0},
-	{session.ErrEnded, 410, "session-ended", "the session has ended", 0},
-	{session.ErrLeaseLost, 503, "session-elsewhere", "the session's node was lost or has changed; another runs it on within moments", 1},
-	{session.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
-	{session.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
+	{hub.ErrEnded, 410, "session-ended", "the session has ended", 0},
+	{hub.ErrLeaseLost, 503, "session-elsewhere", "the session's node was lost or has changed; another runs it on within moments", 1},
+	{hub.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
+	{hub.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
 	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},
-	{session.ErrUpstreamLost, 503, "upstream-lost", "the upstream was lost before it had answered, and nothing was done; the session goes on with another", 1},
-	{session.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},
+	{hub.ErrUpstreamLost, 503, "upstream-lost", "the upstream was lost before it had answered, and nothing was done; the session goes on with another", 1},
+	{hub.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},
 }
 
 // asProblem turns any error into what the caller is told. What is not known is 500 and
@@ -153,7 +155,7 @@ func asProblem(err error) *Problem {
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
 			p := refuse(k.status, k.kind, k.detail)
-			p.retryAfter, p.moved = k.retry, k.err == session.ErrMoved
+			p.retryAfter, p.moved = k.retry, k.err == hub.ErrMoved
 			return p
 		}
 	}
@@ -180,7 +182,7 @@ func refusal(e *session.UpstreamError) *Problem {
 	case class == session.Benign:
 		status = http.StatusConflict
 	}
-	p := refuse(status, "upstream-refused", e.Plain().Message)
+	p := refuse(status, "upstream-refused", realtime.PlainError(e).Message)
 	p.Code, p.Param, p.UpstreamType = e.Code, e.Param, e.Type
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		p.retryAfter = 5

@@ -12,6 +12,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/contain"
+	"switchboard/session/hub"
 	"switchboard/session/wire"
 )
 
@@ -28,7 +29,7 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	a := session.Attachment{Policy: g.Policies["open"], LastEventID: c.Query("last_event_id")}
+	a := hub.Attachment{Policy: g.Policies["open"], LastEventID: c.Query("last_event_id")}
 	if who.Grant != nil {
 		if who.Grant.Session != id {
 			g.fail(c, errWrongToken)
@@ -75,7 +76,7 @@ func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) er
 
 // attach upgrades the request and joins it to a session. It returns at once, so that
 // net/http gives its buffers back; the client's goroutine is waited for by Wait, and calls leave.
-func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Attachment, p *presence, leave func()) bool {
+func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, p *presence, leave func()) bool {
 	g.clients.Add(1) // before the server loses sight of the connection
 	a.Policy.EventBytes = smaller(a.Policy.EventBytes, g.FrameBytes)
 	conn, err := g.upgrade(c, a.Policy.EventBytes)
@@ -96,7 +97,7 @@ func (g *Gateway) attach(c *gin.Context, ctl *session.Controller, a session.Atta
 }
 
 // serve blocks until the client is gone. The session's end, not a request's context, ends it.
-func (g *Gateway) serve(log *slog.Logger, ctl *session.Controller, conn session.Conn, a session.Attachment) {
+func (g *Gateway) serve(log *slog.Logger, ctl *hub.Controller, conn session.Conn, a hub.Attachment) {
 	start := time.Now()
 	log.Info("client attached")
 	err := ctl.Attach(context.Background(), conn, a)

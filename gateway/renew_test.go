@@ -11,6 +11,7 @@ import (
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
 	"switchboard/session"
+	"switchboard/session/hub"
 )
 
 // An operator has a session's upstream replaced; its client stays, and sees why.
@@ -141,7 +142,7 @@ func TestAccountErrorsAreToldPlainly(t *testing.T) {
 // broken is a hub whose upstream refuses the gateway's own key.
 type broken struct{ gateway.Hub }
 
-func (broken) Create(context.Context, session.Spec) (*session.Controller, error) {
+func (broken) Create(context.Context, session.Spec) (*hub.Controller, error) {
 	return nil, fmt.Errorf("open: %w", &session.UpstreamError{Type: "invalid_request_error", Code: "invalid_api_key", Message: "Incorrect API key provided: sk-up***am."})
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 type (
@@ -45,7 +46,7 @@ func (g *Gateway) revoke(ctx context.Context, in *revokeInput) (*revokeOutput, e
 	if in.Body != nil {
 		id = in.Body.ID
 		if in.Body.Value != "" && id == "" {
-			id = session.TokenID(in.Body.Value)
+			id = access.TokenID(in.Body.Value)
 		} else if in.Body.Value != "" {
 			return nil, &session.InvalidError{Field: "id", Detail: "is given beside value; one of them is enough"}
 		}
@@ -74,7 +75,7 @@ func (g *Gateway) revokeKey(ctx context.Context, in *revokeKeyInput) (*revokeOut
 		err = storeErrorOf(g.KeyRing.RevokeKeyTokens(ctx, e.ID))
 	} else {
 		err = g.revokeToken(ctx, e, in.Body.Value)
-		out.Tokens = []string{session.TokenID(in.Body.Value)}
+		out.Tokens = []string{access.TokenID(in.Body.Value)}
 	}
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (g *Gateway) revokeToken(ctx context.Context, e *keyEntry, token string) er
 	case orDefault(grant.Issuer, e.ID) != e.ID || grant.Issuer == "" && grant.Key != e.Name:
 		return errTokenNotFound
 	}
-	if err := g.KeyRing.RevokeToken(ctx, session.TokenID(token)); err != nil {
+	if err := g.KeyRing.RevokeToken(ctx, access.TokenID(token)); err != nil {
 		return keyError(err)
 	}
 	if err := g.Grants.RevokeGrant(ctx, token); err != nil && !errors.Is(err, session.ErrNotFound) {

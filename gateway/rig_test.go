@@ -18,7 +18,7 @@ import (
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
-	"switchboard/session"
+	"switchboard/session/hub"
 	"switchboard/session/price"
 	"switchboard/session/sessiontest"
 	"switchboard/session/upstream"
@@ -44,7 +44,7 @@ type rig struct {
 	t       *testing.T
 	url     string
 	store   *sessiontest.Memory
-	hub     *session.Hub
+	hub     *hub.Hub
 	gateway *gateway.Gateway
 	log     *logBuffer // whole after stop, but for what sockets still log
 	stop    func()
@@ -64,7 +64,7 @@ func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	hub := session.NewHub(session.HubOptions{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Grants: r.store, Prices: price.Default(), CostLabels: []string{"team"}, Logger: log, Sealer: box})
+	hub := hub.New(hub.Options{Node: "http://node", Dialer: dialer, Store: r.store, Directory: r.store, Meter: r.store, Grants: r.store, Prices: price.Default(), CostLabels: []string{"team"}, Logger: log, Sealer: box})
 	r.hub = hub
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -15,6 +15,8 @@ import (
 	"github.com/tidwall/sjson"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/configuration"
 )
 
 // secretRequest is RealtimeCreateClientSecretRequest.
@@ -44,7 +46,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 	if req.Session != nil {
 		config = json.RawMessage(req.Session)
 	}
-	model, ga, err := session.NormalizeConfig(config)
+	model, ga, err := configuration.NormalizeConfig(config)
 	if err != nil {
 		g.fail(c, underSession(err))
 		return
@@ -54,7 +56,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		return
 	}
 	who := callerOf(c.Request.Context())
-	token, until, err := g.issue(c.Request.Context(), who.Key, session.Grant{
+	token, until, err := g.issue(c.Request.Context(), who.Key, access.Grant{
 		Key: who.Key.Name, Policy: g.Policies["open"], Config: g.sealed(who.Key.Name, config),
 		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
 	}, ttl)
@@ -62,7 +64,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	shown, err := shownSession(session.ShownSession(ga), model)
+	shown, err := shownSession(configuration.ShownSession(ga), model)
 	if err != nil {
 		g.fail(c, err)
 		return
@@ -118,7 +120,7 @@ func (g *Gateway) sealed(key string, config json.RawMessage) []byte {
 }
 
 // unsealed is the configuration of a grant, which older nodes have stored as it is.
-func (g *Gateway) unsealed(grant *session.Grant) (json.RawMessage, error) {
+func (g *Gateway) unsealed(grant *access.Grant) (json.RawMessage, error) {
 	if g.Sealer == nil || bytes.HasPrefix(bytes.TrimSpace(grant.Config), []byte("{")) {
 		return grant.Config, nil
 	}

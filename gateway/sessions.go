@@ -12,6 +12,9 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/configuration"
+	"switchboard/session/hub"
 )
 
 // CreateBody asks for a session.
@@ -55,7 +58,7 @@ type Created struct {
 
 func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, error) {
 	if g.draining.Load() {
-		return nil, session.ErrDraining
+		return nil, hub.ErrDraining
 	}
 	spec, err := g.specOf(callerOf(ctx), in.Body)
 	if err != nil {
@@ -68,7 +71,7 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 	rec := ctl.Record()
 	secret, err := g.secret(ctx, rec, spec.Policy, in.Body.Client.TTL)
 	if err != nil { // without its token the session is of no use to the caller
-		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), session.Ending{Reason: "not created"}))
+		return nil, errors.Join(err, ctl.End(context.WithoutCancel(ctx), hub.Ending{Reason: "not created"}))
 	}
 	g.flush(ctx) // every node lists it from now on, and runs it on if this one is lost
 	out := &createOutput{Location: "/realtime/sessions/" + string(rec.ID)}
@@ -88,11 +91,11 @@ func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
 	if err != nil {
 		return session.Spec{}, err
 	}
-	model, config, err := session.NormalizeConfig(json.RawMessage(b.Config))
+	model, config, err := configuration.NormalizeConfig(json.RawMessage(b.Config))
 	if err != nil {
 		return session.Spec{}, err
 	}
-	config = session.WithTranscription(config, g.TranscriptionModel)
+	config = configuration.WithTranscription(config, g.TranscriptionModel)
 	spec := session.Spec{
 		ID: orDefault(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
 		Policy: policy, Model: orDefault(model, g.Model), Config: config,
@@ -119,14 +122,14 @@ func checkLabels(field string, labels map[string]string) error {
 }
 
 func (g *Gateway) secret(ctx context.Context, rec session.Record, p session.Policy, ttl int) (ClientSecret, error) {
-	grant := session.Grant{Session: rec.ID, Created: rec.CreatedAt, Key: rec.Key, Policy: p}
+	grant := access.Grant{Session: rec.ID, Created: rec.CreatedAt, Key: rec.Key, Policy: p}
 	token, until, err := g.issue(ctx, callerOf(ctx).Key, grant, g.tokenTTL(ttl))
-	return ClientSecret{Value: token, ID: session.TokenID(token), ExpiresAt: until.Unix()}, err
+	return ClientSecret{Value: token, ID: access.TokenID(token), ExpiresAt: until.Unix()}, err
 }
 
 // found is a session, wherever it is: ctl is set when it runs here, and rec is then of now.
 type found struct {
-	ctl *session.Controller
+	ctl *hub.Controller
 	rec session.Record
 }
 
@@ -157,19 +160,19 @@ func (g *Gateway) find(ctx context.Context, who caller, id session.ID) (found, e
 }
 
 // running finds a session that can be steered here.
-func (g *Gateway) running(ctx context.Context, who caller, id session.ID) (*session.Controller, error) {
+func (g *Gateway) running(ctx context.Context, who caller, id session.ID) (*hub.Controller, error) {
 	f, err := g.find(ctx, who, id)
 	switch {
 	case err != nil:
 		return nil, err
 	case f.rec.Status == session.StatusEnded:
-		p := asProblem(session.ErrEnded)
+		p := asProblem(hub.ErrEnded)
 		if f.rec.Reason != "" {
 			p.Detail += ": " + f.rec.Reason
 		}
 		return nil, p
 	case f.ctl == nil:
-		return nil, session.ErrLeaseLost
+		return nil, hub.ErrLeaseLost
 	}
 	return f.ctl, nil
 }
@@ -209,11 +212,11 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 	case err != nil:
 		return nil, err
 	case f.ctl == nil && f.rec.Status != session.StatusEnded:
-		return nil, session.ErrLeaseLost
+		return nil, hub.ErrLeaseLost
 	case f.ctl != nil:
 		who := callerOf(ctx).Key
 		g.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", orDefault(in.By, "itself"))
-		if err := f.ctl.End(ctx, endingBy(who, in.By)); err != nil && !errors.Is(err, session.ErrEnded) {
+		if err := f.ctl.End(ctx, endingBy(who, in.By)); err != nil && !errors.Is(err, hub.ErrEnded) {
 			return nil, err
 		}
 		f.rec = f.ctl.Record()
@@ -223,11 +226,11 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 }
 
 // endingBy says who ends a session: a key, or the caller, for whom an application asks.
-func endingBy(k Key, by string) session.Ending {
-	if by == session.EndedByClient {
-		return session.Ending{By: session.EndedByClient, Reason: "ended by the caller"}
+func endingBy(k Key, by string) hub.Ending {
+	if by == hub.EndedByClient {
+		return hub.Ending{By: hub.EndedByClient, Reason: "ended by the caller"}
 	}
-	e := session.Ending{By: k.Name, Reason: "ended by " + string(k.Role) + " " + k.Name, Told: "The application ended the call"}
+	e := hub.Ending{By: k.Name, Reason: "ended by " + string(k.Role) + " " + k.Name, Told: "The application ended the call"}
 	if k.Role.atLeast(RoleOperator) {
 		e.Told = "An operator ended the call"
 	}

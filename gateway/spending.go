@@ -12,11 +12,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // Spending reads what sessions have used; a [session.Meter] is one.
 type Spending interface {
-	Spending(ctx context.Context, day time.Time, key, label string) (map[string]session.Sums, error)
+	Spending(ctx context.Context, day time.Time, key, label string) (map[string]access.Sums, error)
 }
 
 // CostUSD is a cost as the API shows it: a number, or "unknown".
@@ -85,7 +86,7 @@ func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, erro
 		return nil, storeError{err}
 	}
 	out := &usageOutput{Body: DayUsage{Day: day.Format(time.DateOnly), By: in.By, Rows: []UsageRow{}}}
-	var total session.Sums
+	var total access.Sums
 	for name, s := range sums {
 		total = total.Add(s)
 		out.Body.Rows = append(out.Body.Rows, usageRow(name, s))
@@ -97,6 +98,6 @@ func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, erro
 	return out, nil
 }
 
-func usageRow(name string, s session.Sums) UsageRow {
+func usageRow(name string, s access.Sums) UsageRow {
 	return UsageRow{Name: name, Sessions: s.Sessions, Tokens: s.Tokens, Seconds: s.Seconds, CostUSD: s.CostUSD, Unpriced: s.Unpriced}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/session"
+	"switchboard/session/hub"
 )
 
 // script is a feed that hands out events at given times and then ends.
@@ -34,7 +35,7 @@ func (s *script) Next(ctx context.Context) (session.LoggedEvent, error) {
 	}
 	s.due = time.Time{}
 	if len(s.events) == 0 {
-		return session.LoggedEvent{}, session.ErrEnded
+		return session.LoggedEvent{}, hub.ErrEnded
 	}
 	e := s.events[0]
 	s.events = s.events[1:]
@@ -82,13 +83,13 @@ func TestEveryErrorHasAStatus(t *testing.T) {
 	for status, errs := range map[int][]error{
 		404: {session.ErrNotFound},
 		409: {session.ErrExists, &session.HeldError{}, &session.UpstreamError{Code: "response_cancel_not_active"}},
-		410: {session.ErrEnded},
+		410: {hub.ErrEnded},
 		422: {&session.InvalidError{Field: "a"}, &session.UpstreamError{Code: "unknown_parameter"}, &session.UpstreamError{Code: "invalid_model"}},
 		429: {&session.LimitError{Limit: "key_sessions", Max: 1}, &session.UpstreamError{Status: 429}},
 		502: {&session.UpstreamError{Code: "invalid_api_key"}, &session.UpstreamError{Status: 502}, &session.CloseError{Code: 1011}},
-		503: {session.ErrDraining, session.ErrBusy, session.ErrUpstreamLost, session.ErrLeaseLost, storeError{errors.New("secret")}, &session.UpstreamError{Status: 503}},
+		503: {hub.ErrDraining, hub.ErrBusy, hub.ErrUpstreamLost, hub.ErrLeaseLost, storeError{errors.New("secret")}, &session.UpstreamError{Status: 503}},
 		504: {session.ErrTimeout},
-		500: {errors.New("secret"), session.ErrFeedBehind},
+		500: {errors.New("secret"), hub.ErrFeedBehind},
 	} {
 		for _, err := range errs {
 			p := asProblem(errors.Join(errors.New("secret"), err))

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/configuration"
+	"switchboard/session/realtime"
 )
 
 // SessionView is a session as the API shows it.
@@ -35,7 +37,7 @@ type SessionView struct {
 func view(r session.Record) SessionView {
 	return SessionView{
 		SessionID: r.ID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
-		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: session.ShownSession(r.Session),
+		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
 		Usage: r.Usage, Dropped: r.Dropped, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
@@ -47,7 +49,7 @@ func (c caller) reason(of string) string {
 	if c.Key.Role.atLeast(RoleOperator) {
 		return of
 	}
-	return session.PlainText("", of)
+	return realtime.PlainText("", of)
 }
 
 // summary leaves out what a list of many sessions does not show.

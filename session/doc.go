@@ -1,9 +1,17 @@
-// Package session holds realtime voice sessions: what a session is, who may send what,
-// and the controller that runs one on the node that owns it.
+// Package session is the contract of a realtime voice session: what a session, its items and
+// its configuration are, and the ports through which the gateway reaches everything outside.
+// Nothing here runs, and nothing here imports a package below it but prices.
 //
-// Start at [Hub.Create], which opens a session upstream and returns its [Controller];
-// [Controller.Attach] joins a client and blocks until it leaves; the other methods steer.
+// The packages that work with it, from the bottom up:
 //
-// The package imports the standard library and a JSON peek only. What it needs from
-// outside it declares: [Conn], [Dialer], [Store], [Directory].
+//   - realtime knows OpenAI's Realtime protocol: it reads events and judges them.
+//   - configuration handles session objects: older forms, secrets, what the next upstream gets.
+//   - access is what API keys and client tokens may do and have used.
+//   - broadcast is the log of broadcasts and their outcomes.
+//   - conversation, buffer and journal hold a session's items, its events in memory and its
+//     unwritten changes.
+//   - hub is the machine: it runs sessions with all of these. Start at [switchboard/session/hub].
+//
+// The ports are [Conn] and [Dialer] (package wire and upstream), [Store], [Directory] and
+// [Fleet] (package redisstore).
 package session

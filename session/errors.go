@@ -8,13 +8,9 @@ import (
 
 // Sentinels that callers branch on.
 var (
-	ErrNotFound  = errors.New("session: not found")
-	ErrExists    = errors.New("session: already exists")
-	ErrEnded     = errors.New("session: ended")
-	ErrLeaseLost = errors.New("session: lease lost")
-	ErrDraining  = errors.New("session: node is draining")
-	ErrTimeout   = errors.New("session: upstream did not answer in time")
-	ErrBusy      = errors.New("session: upstream is not taking what is sent")
+	ErrNotFound = errors.New("session: not found")
+	ErrExists   = errors.New("session: already exists")
+	ErrTimeout  = errors.New("session: upstream did not answer in time")
 )
 
 // HeldError says who holds the lease that was asked for.
@@ -49,7 +45,7 @@ type UpstreamError struct {
 	Param   string `json:"param,omitempty"`
 	EventID string `json:"event_id,omitempty"` // of the event it answers
 
-	astray bool // it has an event_id, which cannot be read
+	Astray bool `json:"-"` // it has an event_id, which cannot be read
 }
 
 // Error gives the code, if there is one, and the upstream's own words.

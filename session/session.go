@@ -1,7 +1,10 @@
 package session
 
 import (
+	"crypto/rand"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -112,15 +115,10 @@ type Item struct {
 	ResponseID string          `json:"response_id,omitempty"`
 	CreatedAt  time.Time       `json:"created_at"`
 	Raw        json.RawMessage `json:"raw,omitempty"` // the item as the upstream last sent it, without audio
-
-	noticed  bool // the application was told of this function call
-	untold   bool // the present upstream does not know of it
-	restated bool // it knows what was said in it, and has not said it itself
-
-	imageBytes int    // of the images in Raw
-	imageless  bool   // their data was dropped
-	weight     weight // as it is counted in the conversation
 }
+
+// Complete reports whether an item is finished and was not cut off.
+func (it *Item) Complete() bool { return it.Status != "incomplete" && it.Status != "in_progress" }
 
 // LoggedEvent is one event of a session's log: everything the upstream sent but audio
 // and images, and the gateway's own.
@@ -129,3 +127,38 @@ type LoggedEvent struct {
 	Type string          `json:"type"`
 	Raw  json.RawMessage `json:"event"`
 }
+
+// Check refuses, with *InvalidError, limits that exceed the caps l.
+func (l Limits) Check(asked Limits) error {
+	for _, f := range []struct {
+		name      string
+		own, most int64
+	}{
+		{"max_seconds", asked.MaxSeconds, l.MaxSeconds},
+		{"idle_seconds", asked.IdleSeconds, l.IdleSeconds},
+		{"max_tokens", asked.MaxTokens, l.MaxTokens},
+	} {
+		if f.most > 0 && f.own > f.most {
+			return &InvalidError{Field: "limits." + f.name, Detail: fmt.Sprintf("must be at most %d, the most that this gateway allows", f.most)}
+		}
+	}
+	return nil
+}
+
+// NewID returns prefix and 26 random characters of base32 (130 bits).
+func NewID(prefix string) string { return prefix + strings.ToLower(rand.Text()) }
+
+// Dropped counts what a session has let go of to stay within its limits.
+type Dropped struct {
+	Images int64 `json:"images" doc:"Items whose images were dropped; their other content stayed"`
+	Items  int64 `json:"items" doc:"Items that were dropped whole"`
+}
+
+// Events of a session's log that its clients are not sent: they say who did what to it.
+const (
+	TypeCommand = "switchboard.session.command" // see Command
+	TypeEnded   = "switchboard.session.ended"   // the last event: why and by whom
+)
+
+// whole reports whether an item was not cut off.
+func (it *Item) whole() bool { return it.Status != "incomplete" && it.Status != "in_progress" }

@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"time"
 )
 
@@ -118,94 +116,31 @@ type Lease struct {
 	Epoch int64  // grows at each acquisition; every write carries it
 }
 
-// Grants keeps what browser tokens stand for. Tokens are kept as hashes only.
-type Grants interface {
-	// PutGrant keeps g under token until ttl has passed. *LimitError: its session has
-	// MaxSessionTokens already.
-	PutGrant(ctx context.Context, token string, g Grant, ttl time.Duration) error
-	// Grant returns ErrNotFound for an unknown, expired or revoked token.
-	Grant(ctx context.Context, token string) (Grant, error)
-	// ExtendGrant replaces a grant and keeps it until ttl has passed; ErrNotFound as Grant.
-	ExtendGrant(ctx context.Context, token string, g Grant, ttl time.Duration) error
-	// RevokeGrant deletes the grant of a token; ErrNotFound as Grant.
-	RevokeGrant(ctx context.Context, token string) error
-	// RevokeGrants deletes the grants of a session, or only that of the token with this ID
-	// (see TokenID). It returns the IDs of the tokens.
-	RevokeGrants(ctx context.Context, session ID, tokenID string) ([]string, error)
-	// EndGrants lets the grants of a session expire when ttl has passed, if they last longer.
-	EndGrants(ctx context.Context, session ID, ttl time.Duration) error
+// Fleet is what nodes know of each other. Safe for many callers at once.
+type Fleet interface {
+	// Announce tells the others about a node; they see it until ttl has passed, or at
+	// once no more with a ttl of 0.
+	Announce(ctx context.Context, n Node, ttl time.Duration) error
+
+	// Nodes lists those that are announced.
+	Nodes(ctx context.Context) ([]Node, error)
+
+	// Orphans lists at most limit sessions that have not ended and whose lease has
+	// expired or was released: somebody should claim them.
+	Orphans(ctx context.Context, limit int) ([]ID, error)
 }
 
-// MaxSessionTokens is how many tokens of one session may be good at a time.
-const MaxSessionTokens = 1000
-
-// Grant is what a browser token allows.
-type Grant struct {
-	Session   ID        `json:"session,omitempty"` // the one session it is bound to; empty: it may open one by Config
-	Created   time.Time `json:"created,omitzero"`  // when that session was created: a later one of its ID is another
-	Key       string    `json:"key"`               // name of the API key that is charged
-	Issuer    string    `json:"issuer,omitempty"`  // ID of the API key that issued it; "": as Key
-	Round     int64     `json:"round,omitempty"`   // how often the issuer's tokens had been revoked by then
-	Policy    Policy    `json:"policy"`
-	Config    []byte    `json:"config,omitempty"`    // GA session object for /v1/realtime
-	SafetyID  string    `json:"safety_id,omitempty"` // passed on to the upstream
-	ExpiresAt time.Time `json:"expires_at"`
+// Node is one gateway process as others see it.
+type Node struct {
+	URL      string    `json:"url"` // where the others reach it
+	Sessions int       `json:"sessions"`
+	Draining bool      `json:"draining"`
+	Started  time.Time `json:"started"`
 }
 
-// TokenID names a token without telling it.
-func TokenID(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return "tok_" + hex.EncodeToString(sum[:12])
+// Sealer encrypts what may be in the store only so, with a key that is not there. What was
+// sealed for one owner does not open for another.
+type Sealer interface {
+	Seal(owner string, secret []byte) string
+	Open(owner, sealed string) ([]byte, error)
 }
-
-// Meter counts what API keys use, for all nodes. Days are UTC.
-type Meter interface {
-	// Open notes that a session of key runs until it has ended or ttl has passed. It
-	// refuses with *LimitError when more than max.Sessions would run, or when the key has
-	// used, or its sessions hold back, what it may use today.
-	Open(ctx context.Context, key string, id ID, max KeyLimits, ttl time.Duration) error
-
-	// Count adds to today's sums what sessions of key have used since they were counted
-	// last, so that counting the same again is harmless, and notes that they run on for
-	// ttl, or have ended. It returns the sums of today, also without any session.
-	Count(ctx context.Context, key string, sessions []Spent, ttl time.Duration) (Sums, error)
-
-	// Spending returns the sums of a day by API key or, with a label, by its values, of all
-	// keys or one. They are kept for 35 days.
-	Spending(ctx context.Context, day time.Time, key, label string) (map[string]Sums, error)
-}
-
-// HeldBack is how many tokens each session that runs holds back of its key's budget, for the
-// turn it is in: sessions that begin at the same time do not all spend the same rest.
-const HeldBack = 1000
-
-// Spent is all that a session has used since it began.
-type Spent struct {
-	ID      ID
-	Tokens  int64
-	Seconds float64
-	Cost    Cost
-	Labels  map[string]string // those by which usage is summed
-	Ended   bool
-}
-
-// Sums are what sessions have used in a day.
-type Sums struct {
-	Sessions int64 // that began to be counted
-	Tokens   int64 // as Usage.Spent
-	Seconds  float64
-	CostUSD  float64 // as far as it is known
-	Unpriced int64   // sessions whose cost is not, or not in whole
-}
-
-// Add sums up two.
-func (s Sums) Add(o Sums) Sums {
-	return Sums{s.Sessions + o.Sessions, s.Tokens + o.Tokens, s.Seconds + o.Seconds, s.CostUSD + o.CostUSD, s.Unpriced + o.Unpriced}
-}
-
-// OtherLabels is the value under which those of a label are summed that come after the first
-// LabelValues of a day.
-const (
-	OtherLabels = "(other)"
-	LabelValues = 1000
-)

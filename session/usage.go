@@ -2,10 +2,6 @@ package session
 
 import (
 	"math"
-
-	"github.com/tidwall/gjson"
-
-	"switchboard/session/price"
 )
 
 // Usage is the sum of what a session's responses and transcriptions reported, and its time.
@@ -42,64 +38,6 @@ func (u Usage) Spent() int64 {
 	return u.TotalTokens + int64(math.Ceil(u.TranscriptionSeconds*tokensPerSecond))
 }
 
-// addResponse sums what a response reported.
-func (u *Usage) addResponse(v gjson.Result) price.Use {
-	use := readUse(v)
-	u.Responses++
-	u.TotalTokens += countOf(v.Get("total_tokens"))
-	u.InputTokens += countOf(v.Get("input_tokens"))
-	u.OutputTokens += countOf(v.Get("output_tokens"))
-	u.CachedTokens += countOf(v.Get("input_token_details.cached_tokens"))
-	u.Reasoning += countOf(v.Get("output_token_details.reasoning_tokens"))
-	u.InputText += use.Text.Input
-	u.InputAudio += use.Audio.Input
-	u.InputImage += use.Image.Input
-	u.CachedText += use.Text.Cached
-	u.CachedAudio += use.Audio.Cached
-	u.CachedImage += use.Image.Cached
-	u.OutputText += use.Text.Output
-	u.OutputAudio += use.Audio.Output
-	return use
-}
-
-// addTranscription sums what the transcription of something the user said reported.
-func (u *Usage) addTranscription(v gjson.Result) price.Use {
-	use := readUse(v)
-	u.Transcriptions++
-	u.TranscriptionTokens += countOf(v.Get("total_tokens"))
-	u.TotalTokens += countOf(v.Get("total_tokens"))
-	if seconds := v.Get("seconds"); isCount(seconds) {
-		use.Seconds = seconds.Num
-		u.TranscriptionSeconds += seconds.Num
-	}
-	return use
-}
-
-// readUse reads the tokens of a usage object by kind. Tokens of no kind are text.
-func readUse(v gjson.Result) price.Use {
-	kind := func(name string) price.Count {
-		return price.Count{
-			Input:  countOf(v.Get("input_token_details." + name)),
-			Cached: countOf(v.Get("input_token_details.cached_tokens_details." + name)),
-			Output: countOf(v.Get("output_token_details." + name)),
-		}
-	}
-	use := price.Use{Text: kind("text_tokens"), Audio: kind("audio_tokens"), Image: kind("image_tokens")}
-	use.Text.Input += rest(v.Get("input_tokens"), use.Text.Input, use.Audio.Input, use.Image.Input)
-	use.Text.Output += rest(v.Get("output_tokens"), use.Text.Output, use.Audio.Output, use.Image.Output)
-	use.Text.Cached += rest(v.Get("input_token_details.cached_tokens"), use.Text.Cached, use.Audio.Cached, use.Image.Cached)
-	return use
-}
-
-// rest is how much of a sum its parts leave.
-func rest(sum gjson.Result, parts ...int64) int64 {
-	left := countOf(sum)
-	for _, part := range parts {
-		left -= part
-	}
-	return max(left, 0)
-}
-
 // Cost is what a session has cost.
 type Cost struct {
 	USD     float64 `json:"usd"`
@@ -112,44 +50,4 @@ func (c Cost) Shown() any {
 		return "unknown"
 	}
 	return c.USD
-}
-
-// modelLocked is the model of the session's responses or, if it only transcribes, of that.
-func (c *Controller) modelLocked() string {
-	if c.spec.Intent == "transcription" {
-		return c.transcriberLocked()
-	}
-	if model := gjson.GetBytes(c.up.session, "model").Str; model != "" {
-		return model
-	}
-	return c.spec.Model
-}
-
-// transcriberLocked is the model that transcribes what the user says.
-func (c *Controller) transcriberLocked() string {
-	return gjson.GetBytes(c.up.session, "audio.input.transcription.model").Str
-}
-
-// costLocked is what the session has cost. Without a price of its model that is unknown from
-// the beginning.
-func (c *Controller) costLocked() Cost {
-	cost := c.cost
-	if _, priced := c.node.Prices.Find(c.modelLocked()); !priced {
-		cost.Unknown = true
-	}
-	return cost
-}
-
-// spendLocked counts what was used of a model, and ends the session at its limit.
-func (c *Controller) spendLocked(model string, use price.Use) {
-	m, priced := c.node.Prices.Find(model)
-	usd, known := m.Cost(use)
-	known = known && priced
-	c.cost.USD += usd
-	c.cost.Unknown = c.cost.Unknown || !known
-	c.unmetered = append(c.unmetered, expense{m.Name, usd, known})
-	ring(c.node.spent)
-	if limit := c.limits().MaxTokens; limit > 0 && c.usage.Spent() >= limit {
-		c.endLocked(&LimitError{Limit: "max_tokens", Max: limit})
-	}
 }

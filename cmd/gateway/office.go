@@ -10,7 +10,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 	"github.com/redis/go-redis/v9"
 
-	"switchboard/session"
+	"switchboard/session/hub"
 	"switchboard/session/upstream"
 	"switchboard/webhooks"
 )
@@ -34,8 +34,8 @@ func (c *config) openAI() openai.Client {
 }
 
 // tell passes what happens in sessions on to subscribers.
-func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, session.Notice) {
-	return func(ctx context.Context, n session.Notice) {
+func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, hub.Notice) {
+	return func(ctx context.Context, n hub.Notice) {
 		if err := office.Publish(context.WithoutCancel(ctx), n.ID, n.Type, n); err != nil {
 			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "err", err)
 		}

@@ -18,7 +18,9 @@ import (
 
 	"switchboard/gateway"
 	"switchboard/session"
+	"switchboard/session/access"
 	"switchboard/session/contain"
+	"switchboard/session/hub"
 	"switchboard/session/redisstore"
 	"switchboard/session/upstream"
 	"switchboard/session/wire"
@@ -116,7 +118,7 @@ func reachable(a net.Addr) string {
 // node is what runs in this process.
 type node struct {
 	client  redis.UniversalClient
-	hub     *session.Hub
+	hub     *hub.Hub
 	office  *webhooks.Office
 	gateway *gateway.Gateway
 	log     *slog.Logger
@@ -153,8 +155,8 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		return nil, errors.Join(err, client.Close())
 	}
 	caps := session.Limits{MaxSeconds: c.CapMaxSeconds, IdleSeconds: c.CapIdleSeconds, MaxTokens: c.CapMaxTokens}
-	limits := session.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
-	hub := session.NewHub(session.HubOptions{
+	limits := access.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
+	hub := hub.New(hub.Options{
 		Node: name, Notify: tell(office, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
@@ -163,7 +165,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Sealer: sealer, RenewAfter: cmp.Or(c.RenewAfter, -1),
 		Defaults: session.Limits{MaxSeconds: c.MaxSeconds, IdleSeconds: c.IdleSeconds, MaxTokens: c.MaxTokens},
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
-		KeyLimits: func(key string) session.KeyLimits { return keys.Limits(key, limits) },
+		KeyLimits: func(key string) access.KeyLimits { return keys.Limits(key, limits) },
 	})
 	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, sealer, log)
 	if err != nil {
@@ -172,7 +174,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *session.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
+func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
 	policies, err := c.policies()
 	if err != nil {
 		return nil, err

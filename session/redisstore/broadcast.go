@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 const (
@@ -52,35 +53,35 @@ func (s *Store) Withdraw(ctx context.Context, id, by string) (session.Broadcast,
 }
 
 // append writes an entry: a broadcast with its body, or that of is withdrawn by somebody.
-func (s *Store) append(ctx context.Context, of, text string) (session.BroadcastEntry, error) {
+func (s *Store) append(ctx context.Context, of, text string) (broadcast.Entry, error) {
 	c := &call{
 		script: broadcastScript,
 		keys:   []string{logKey, withdrawnKey, saidKey("")},
 		args:   []any{broadcastLog, s.forget.Milliseconds(), saidKept.Milliseconds(), of, text},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
-		return session.BroadcastEntry{}, err
+		return broadcast.Entry{}, err
 	}
 	answer, err := c.answer.StringSlice()
 	switch {
 	case err != nil:
-		return session.BroadcastEntry{}, err
+		return broadcast.Entry{}, err
 	case len(answer) == 2 && of == "":
 		return parseEntry(redis.XMessage{ID: answer[0], Values: map[string]any{"body": answer[1]}})
 	case len(answer) == 2:
 		return parseEntry(redis.XMessage{ID: answer[0], Values: map[string]any{"of": of, "by": text, "body": answer[1]}})
 	case len(answer) == 1 && answer[0] == "again":
-		return session.BroadcastEntry{}, session.ErrExists
+		return broadcast.Entry{}, session.ErrExists
 	}
-	return session.BroadcastEntry{}, session.ErrNotFound
+	return broadcast.Entry{}, session.ErrNotFound
 }
 
 // parseEntry reads an entry. What Redis gave out, IDs and the times in them, is not in
 // the body.
-func parseEntry(m redis.XMessage) (session.BroadcastEntry, error) {
+func parseEntry(m redis.XMessage) (broadcast.Entry, error) {
 	body, _ := m.Values["body"].(string)
 	of, withdrawn := m.Values["of"].(string)
-	e := session.BroadcastEntry{ID: m.ID, Withdrawn: withdrawn}
+	e := broadcast.Entry{ID: m.ID, Withdrawn: withdrawn}
 	if err := json.Unmarshal([]byte(body), &e.Broadcast); err != nil {
 		return e, fmt.Errorf("read entry %s: %w", m.ID, err)
 	}
@@ -104,7 +105,7 @@ func entryTime(id string) time.Time {
 
 // Follow implements [session.Broadcasts]. While it waits it holds a connection of its own.
 // It returns at most 100 entries.
-func (s *Store) Follow(ctx context.Context, after string) ([]session.BroadcastEntry, error) {
+func (s *Store) Follow(ctx context.Context, after string) ([]broadcast.Entry, error) {
 	if after != "" && !eventID.MatchString(after) {
 		return nil, &session.InvalidError{Field: "after", Detail: "is not the ID of an entry"}
 	}
@@ -133,7 +134,7 @@ func (s *Store) Follow(ctx context.Context, after string) ([]session.BroadcastEn
 }
 
 // entries reads what is behind an entry. A log that is read is kept.
-func (s *Store) entries(ctx context.Context, after string) ([]session.BroadcastEntry, error) {
+func (s *Store) entries(ctx context.Context, after string) ([]broadcast.Entry, error) {
 	from := "-"
 	if after != "" {
 		from = "(" + after
@@ -152,7 +153,7 @@ func (s *Store) entries(ctx context.Context, after string) ([]session.BroadcastE
 			return nil, fmt.Errorf("keep broadcasts: %w", err)
 		}
 	}
-	var entries []session.BroadcastEntry
+	var entries []broadcast.Entry
 	for _, m := range messages.Val() {
 		e, err := parseEntry(m)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/session/sessiontest"
@@ -27,11 +28,11 @@ func publishAndWithdraw(ctx context.Context, s *redisstore.Store) error {
 }
 
 // reports is one of each outcome.
-func reports(broadcast string) session.Report {
-	return session.Report{Broadcast: broadcast, Node: "http://a", Matched: 5, Outcomes: []session.Outcome{
-		{Session: "s-1", Status: session.OutcomeApplied}, {Session: "s-2", Status: session.OutcomeDeferred},
-		{Session: "s-3", Status: session.OutcomeRefused}, {Session: "s-4", Status: session.OutcomeEnded},
-		{Session: "s-5", Status: session.OutcomeSilent},
+func reports(id string) broadcast.Report {
+	return broadcast.Report{Broadcast: id, Node: "http://a", Matched: 5, Outcomes: []broadcast.Outcome{
+		{Session: "s-1", Status: broadcast.Applied}, {Session: "s-2", Status: broadcast.Deferred},
+		{Session: "s-3", Status: broadcast.Refused}, {Session: "s-4", Status: broadcast.Ended},
+		{Session: "s-5", Status: broadcast.Silent},
 	}}
 }
 
@@ -46,7 +47,7 @@ func publish(t testing.TB, s *redisstore.Store) session.Broadcast {
 
 // followed is what Follow returned.
 type followed struct {
-	entries []session.BroadcastEntry
+	entries []broadcast.Entry
 	err     error
 }
 
@@ -183,7 +184,7 @@ func TestLostAnswersCountOnce(t *testing.T) {
 		t.Fatalf("the log is %+v, %v", entries, err)
 	}
 	status, err := s.Broadcast(t.Context(), second.ID)
-	if err != nil || status.Matched != r.Matched || status.Outcomes[session.OutcomeApplied] != 1 {
+	if err != nil || status.Matched != r.Matched || status.Outcomes[broadcast.Applied] != 1 {
 		t.Fatalf("counted %+v, %v", status.Tally, err)
 	}
 }
@@ -222,16 +223,16 @@ func BenchmarkReport(b *testing.B) {
 	}
 	defer client.Close()
 	s := redisstore.New(client, redisstore.Options{})
-	outcomes := make([]session.Outcome, 10_000)
+	outcomes := make([]broadcast.Outcome, 10_000)
 	for i := range outcomes {
-		outcomes[i] = session.Outcome{
-			Session: session.ID(session.NewID("s_")), Status: session.OutcomeApplied, At: time.Now(),
+		outcomes[i] = broadcast.Outcome{
+			Session: session.ID(session.NewID("s_")), Status: broadcast.Applied, At: time.Now(),
 		}
 	}
 	for b.Loop() {
 		id := publish(b, s).ID
 		for part := range 10 {
-			r := session.Report{Broadcast: id, Node: "http://a", Outcomes: outcomes[part*1000:][:1000]}
+			r := broadcast.Report{Broadcast: id, Node: "http://a", Outcomes: outcomes[part*1000:][:1000]}
 			if err := s.Report(b.Context(), r); err != nil {
 				b.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/hub"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/session/sessiontest"
@@ -49,10 +50,10 @@ func testSentinelFailover(t *testing.T) {
 	sentinel := redistest.StartSentinel(t, master)
 	s := redisstore.New(connect(t, sentinel.URL), redisstore.Options{})
 	upstreams := make(dialer, 1)
-	hub := session.NewHub(session.HubOptions{Node: "http://a", Dialer: upstreams, Store: s, Directory: s, Fleet: s})
+	h := hub.New(hub.Options{Node: "http://a", Dialer: upstreams, Store: s, Directory: s, Fleet: s})
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { _ = hub.Run(ctx) })
+	running.Go(func() { _ = h.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
 
@@ -62,13 +63,13 @@ func testSentinelFailover(t *testing.T) {
 		_ = end.Send(`{"type":"session.created","event_id":"event_0","session":{"type":"realtime","id":"sess_1"}}`)
 		up <- end
 	}()
-	c, err := hub.Create(t.Context(), session.Spec{ID: "s-1", Key: "shop"})
+	c, err := h.Create(t.Context(), session.Spec{ID: "s-1", Key: "shop"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	upstream := <-up
 	ours, theirs := sessiontest.Pipe()
-	running.Go(func() { _ = c.Attach(context.Background(), theirs, session.Attachment{}) })
+	running.Go(func() { _ = c.Attach(context.Background(), theirs, hub.Attachment{}) })
 	hear(t, ours, "session.created")
 	said := func(id string) {
 		t.Helper()
@@ -79,7 +80,7 @@ func testSentinelFailover(t *testing.T) {
 		hear(t, ours, id)
 	}
 	said("before")
-	if err := hub.Flush(t.Context()); err != nil {
+	if err := h.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	lease, err := s.Owner(t.Context(), "s-1")

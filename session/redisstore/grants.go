@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 //go:embed lua/token.lua
@@ -21,18 +22,18 @@ var tokenSource string
 var tokenScript = redis.NewScript(tokenSource)
 
 // PutGrant implements [session.Grants].
-func (s *Store) PutGrant(ctx context.Context, token string, g session.Grant, ttl time.Duration) error {
+func (s *Store) PutGrant(ctx context.Context, token string, g access.Grant, ttl time.Duration) error {
 	return s.putGrant(ctx, token, g, ttl, "")
 }
 
 // ExtendGrant implements [session.Grants].
-func (s *Store) ExtendGrant(ctx context.Context, token string, g session.Grant, ttl time.Duration) error {
+func (s *Store) ExtendGrant(ctx context.Context, token string, g access.Grant, ttl time.Duration) error {
 	return s.putGrant(ctx, token, g, ttl, "XX")
 }
 
 // putGrant lists a token with its session before its grant is stored, so that none is missed
 // when those of the session are revoked. mode is of SET.
-func (s *Store) putGrant(ctx context.Context, token string, g session.Grant, ttl time.Duration, mode string) error {
+func (s *Store) putGrant(ctx context.Context, token string, g access.Grant, ttl time.Duration, mode string) error {
 	if ttl <= 0 {
 		return &session.InvalidError{Field: "ttl", Detail: "must be positive"}
 	}
@@ -58,7 +59,7 @@ func (s *Store) listToken(ctx context.Context, id session.ID, token string, ttl 
 	}
 	c := &call{
 		script: tokenScript, keys: []string{sessionKey(id, "tokens")},
-		args: []any{session.TokenID(token), tokenHash(token), ttl.Milliseconds(), session.MaxSessionTokens},
+		args: []any{access.TokenID(token), tokenHash(token), ttl.Milliseconds(), access.MaxSessionTokens},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
 		return fmt.Errorf("list token of %s: %w", id, err)
@@ -66,11 +67,11 @@ func (s *Store) listToken(ctx context.Context, id session.ID, token string, ttl 
 	if listed, err := c.answer.Bool(); err != nil || listed {
 		return err
 	}
-	return &session.LimitError{Limit: "session_tokens", Max: session.MaxSessionTokens}
+	return &session.LimitError{Limit: "session_tokens", Max: access.MaxSessionTokens}
 }
 
 // Grant implements [session.Grants].
-func (s *Store) Grant(ctx context.Context, token string) (g session.Grant, err error) {
+func (s *Store) Grant(ctx context.Context, token string) (g access.Grant, err error) {
 	body, err := s.client.Get(ctx, grantKey(tokenHash(token))).Bytes()
 	if errors.Is(err, redis.Nil) {
 		return g, session.ErrNotFound
@@ -79,7 +80,7 @@ func (s *Store) Grant(ctx context.Context, token string) (g session.Grant, err e
 		err = json.Unmarshal(body, &g)
 	}
 	if err != nil {
-		return session.Grant{}, fmt.Errorf("read grant: %w", err)
+		return access.Grant{}, fmt.Errorf("read grant: %w", err)
 	}
 	return g, nil
 }

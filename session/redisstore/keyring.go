@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 var (
@@ -34,14 +35,14 @@ var (
 const tokenRevoked = time.Minute
 
 // AddKey implements [session.KeyRing].
-func (s *Store) AddKey(ctx context.Context, k session.APIKey) error {
+func (s *Store) AddKey(ctx context.Context, k access.APIKey) error {
 	body, err := json.Marshal(k)
 	if err != nil {
 		return fmt.Errorf("add API key: %w", err)
 	}
 	c := &call{
 		script: addKeyScript, keys: []string{keyNamesKey, keysKey, keysVersionKey},
-		args: []any{k.Name, k.ID, body, session.MaxAPIKeys, rand.Text()},
+		args: []any{k.Name, k.ID, body, access.MaxAPIKeys, rand.Text()},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
 		return fmt.Errorf("add API key: %w", err)
@@ -52,7 +53,7 @@ func (s *Store) AddKey(ctx context.Context, k session.APIKey) error {
 	case said == "exists":
 		return fmt.Errorf("API key %s: %w", k.Name, session.ErrExists)
 	case said == "full":
-		return &session.LimitError{Limit: "keys", Max: session.MaxAPIKeys}
+		return &session.LimitError{Limit: "keys", Max: access.MaxAPIKeys}
 	}
 	return nil
 }
@@ -87,7 +88,7 @@ func (s *Store) RevokeKeyTokens(ctx context.Context, id string) error {
 func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	c := &call{
 		script: revokeTokenScript, keys: []string{tokensRevokedKey, keysVersionKey},
-		args: []any{id, tokenRevoked.Milliseconds(), session.MaxTokenRevocations, rand.Text()},
+		args: []any{id, tokenRevoked.Milliseconds(), access.MaxTokenRevocations, rand.Text()},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
 		return fmt.Errorf("revoke token: %w", err)
@@ -95,12 +96,12 @@ func (s *Store) RevokeToken(ctx context.Context, id string) error {
 	if noted, err := c.answer.Bool(); err != nil || noted {
 		return err
 	}
-	return &session.LimitError{Limit: "token_revocations", Max: session.MaxTokenRevocations}
+	return &session.LimitError{Limit: "token_revocations", Max: access.MaxTokenRevocations}
 }
 
 // Keys implements [session.KeyRing]. A version is random, so that a Redis that lost its memory
 // does not repeat one.
-func (s *Store) Keys(ctx context.Context, since string) (set session.KeySet, err error) {
+func (s *Store) Keys(ctx context.Context, since string) (set access.KeySet, err error) {
 	c := &call{
 		script: keysScript, keys: []string{keysKey, keysVersionKey, keysRevokedKey, tokensRevokedKey},
 		args: []any{since},
@@ -117,9 +118,9 @@ func (s *Store) Keys(ctx context.Context, since string) (set session.KeySet, err
 		return set, nil
 	}
 	for _, body := range texts(answer[1]) {
-		var k session.APIKey
+		var k access.APIKey
 		if err := json.Unmarshal([]byte(body), &k); err != nil {
-			return session.KeySet{}, fmt.Errorf("read API keys: %w", err)
+			return access.KeySet{}, fmt.Errorf("read API keys: %w", err)
 		}
 		set.Keys = append(set.Keys, k)
 	}

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/goleak"
 
 	"switchboard/session"
+	"switchboard/session/access"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/embedded"
 	"switchboard/session/redisstore/redistest"
@@ -62,13 +63,13 @@ func suites(t *testing.T, url string) {
 		sessiontest.TestDirectory(t, func(t *testing.T) session.Directory { return open(t) })
 	})
 	t.Run("grants", func(t *testing.T) {
-		sessiontest.TestGrants(t, func(t *testing.T) session.Grants { return open(t) })
+		sessiontest.TestGrants(t, func(t *testing.T) access.Grants { return open(t) })
 	})
 	t.Run("keyring", func(t *testing.T) {
-		sessiontest.TestKeyRing(t, func(t *testing.T) session.KeyRing { return open(t) })
+		sessiontest.TestKeyRing(t, func(t *testing.T) access.KeyRing { return open(t) })
 	})
 	t.Run("meter", func(t *testing.T) {
-		sessiontest.TestMeter(t, func(t *testing.T) session.Meter { return open(t) })
+		sessiontest.TestMeter(t, func(t *testing.T) access.Meter { return open(t) })
 	})
 	t.Run("fleet", func(t *testing.T) {
 		sessiontest.TestFleet(t, func(t *testing.T) sessiontest.Fleet { return open(t) })

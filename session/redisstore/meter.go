@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 const (
@@ -20,11 +21,11 @@ const (
 )
 
 // Open implements [session.Meter]. Opening a session again prolongs it.
-func (s *Store) Open(ctx context.Context, key string, id session.ID, limits session.KeyLimits, ttl time.Duration) error {
+func (s *Store) Open(ctx context.Context, key string, id session.ID, limits access.KeyLimits, ttl time.Duration) error {
 	c := &call{
 		script: openScript,
 		keys:   []string{meterKey(key, "open"), meterKey(key, day(s.now()))},
-		args:   []any{string(id), ttl.Milliseconds(), limits.Sessions, limits.Tokens, limits.Seconds, session.HeldBack},
+		args:   []any{string(id), ttl.Milliseconds(), limits.Sessions, limits.Tokens, limits.Seconds, access.HeldBack},
 	}
 	if err := s.run(ctx, []*call{c}); err != nil {
 		return fmt.Errorf("count session of key %s: %w", key, err)
@@ -45,18 +46,18 @@ func (s *Store) Open(ctx context.Context, key string, id session.ID, limits sess
 }
 
 // Count implements [session.Meter]. It takes one round trip for each 200 sessions.
-func (s *Store) Count(ctx context.Context, key string, sessions []session.Spent, ttl time.Duration) (session.Sums, error) {
+func (s *Store) Count(ctx context.Context, key string, sessions []access.Spent, ttl time.Duration) (access.Sums, error) {
 	today := day(s.now())
 	for len(sessions) > countStep {
 		if _, err := s.count(ctx, key, today, sessions[:countStep], ttl); err != nil {
-			return session.Sums{}, err
+			return access.Sums{}, err
 		}
 		sessions = sessions[countStep:]
 	}
 	return s.count(ctx, key, today, sessions, ttl)
 }
 
-func (s *Store) count(ctx context.Context, key, today string, sessions []session.Spent, ttl time.Duration) (sums session.Sums, err error) {
+func (s *Store) count(ctx context.Context, key, today string, sessions []access.Spent, ttl time.Duration) (sums access.Sums, err error) {
 	if len(sessions) > 0 { // before the sums, so that those of no key are overlooked
 		pipe := s.client.Pipeline()
 		pipe.SAdd(ctx, metersKey(today), key)
@@ -65,7 +66,7 @@ func (s *Store) count(ctx context.Context, key, today string, sessions []session
 			return sums, fmt.Errorf("note that key %s was used: %w", key, err)
 		}
 	}
-	args := []any{ttl.Milliseconds(), endedKnown.Milliseconds(), usageKept.Milliseconds(), session.LabelValues, session.OtherLabels}
+	args := []any{ttl.Milliseconds(), endedKnown.Milliseconds(), usageKept.Milliseconds(), access.LabelValues, access.OtherLabels}
 	for _, spent := range sessions {
 		args = append(args, string(spent.ID), spent.Tokens, decimal(spent.Seconds), decimal(spent.Cost.USD),
 			bit(spent.Cost.Unknown), bit(spent.Ended), len(spent.Labels))
@@ -107,7 +108,7 @@ func bit(b bool) int {
 var sumNames = []string{"sessions", "tokens", "seconds", "cost", "unpriced"}
 
 // setSum sets one of the sums; empty is one that was never added to.
-func setSum(s *session.Sums, name, text string) error {
+func setSum(s *access.Sums, name, text string) error {
 	if text == "" {
 		return nil
 	}
@@ -131,7 +132,7 @@ func setSum(s *session.Sums, name, text string) error {
 }
 
 // Spending implements [session.Meter].
-func (s *Store) Spending(ctx context.Context, at time.Time, key, label string) (map[string]session.Sums, error) {
+func (s *Store) Spending(ctx context.Context, at time.Time, key, label string) (map[string]access.Sums, error) {
 	keys, err := s.client.SMembers(ctx, metersKey(day(at))).Result()
 	if err != nil {
 		return nil, fmt.Errorf("list keys that were used: %w", err)
@@ -149,9 +150,9 @@ func (s *Store) Spending(ctx context.Context, at time.Time, key, label string) (
 	if _, err := pipe.Exec(ctx); len(keys) > 0 && err != nil {
 		return nil, fmt.Errorf("read usage of keys: %w", err)
 	}
-	rows := map[string]session.Sums{}
+	rows := map[string]access.Sums{}
 	for i, k := range keys {
-		sums := map[string]session.Sums{}
+		sums := map[string]access.Sums{}
 		for field, text := range read[i].Val() {
 			row, name := k, field
 			if label != "" {

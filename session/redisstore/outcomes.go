@@ -12,12 +12,13 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // BroadcastOutcomes lists what became of a broadcast, or of its withdrawal, by session
 // ID; status "" lists all, limit 0 is 50, at most 1000. next goes into after for the next
 // page, "" when there is none. ErrNotFound as Broadcast.
-func (s *Store) BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []session.Outcome, next string, err error) {
+func (s *Store) BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error) {
 	having := []string{status}
 	switch {
 	case !eventID.MatchString(id):
@@ -62,7 +63,7 @@ func (s *Store) BroadcastOutcomes(ctx context.Context, id string, withdrawn bool
 }
 
 // outcomes reads those of sessions, without those whose status is another one by now.
-func (s *Store) outcomes(ctx context.Context, key string, ids []string, status string) ([]session.Outcome, error) {
+func (s *Store) outcomes(ctx context.Context, key string, ids []string, status string) ([]broadcast.Outcome, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
@@ -70,7 +71,7 @@ func (s *Store) outcomes(ctx context.Context, key string, ids []string, status s
 	if err != nil {
 		return nil, fmt.Errorf("read outcomes: %w", err)
 	}
-	var page []session.Outcome
+	var page []broadcast.Outcome
 	for i, v := range values {
 		value, ok := v.(string)
 		if !ok {
@@ -87,12 +88,12 @@ func (s *Store) outcomes(ctx context.Context, key string, ids []string, status s
 	return page, nil
 }
 
-func parseOutcome(id, value string) (session.Outcome, error) {
+func parseOutcome(id, value string) (broadcast.Outcome, error) {
 	status, rest, _ := strings.Cut(value, " ")
 	at, reason, _ := strings.Cut(rest, " ")
 	n, err := strconv.ParseInt(at, 10, 64)
 	if err != nil {
-		return session.Outcome{}, fmt.Errorf("read outcome of %s: %w", id, err)
+		return broadcast.Outcome{}, fmt.Errorf("read outcome of %s: %w", id, err)
 	}
-	return session.Outcome{Session: session.ID(id), Status: status, Reason: reason, At: time.UnixMicro(n).UTC()}, nil
+	return broadcast.Outcome{Session: session.ID(id), Status: status, Reason: reason, At: time.UnixMicro(n).UTC()}, nil
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/hub"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/session/sessiontest"
@@ -29,37 +31,37 @@ func (r refusing) Dial(context.Context, session.DialRequest) (session.Conn, erro
 func TestRefusedSessionsLeaveNothing(t *testing.T) {
 	for name, row := range map[string]struct {
 		dialer session.Dialer
-		limits session.KeyLimits
+		limits access.KeyLimits
 		id     string
 	}{
 		"by the handshake":       {dialer: refusing{}},
 		"by an error":            {dialer: refusing{`{"type":"error","event_id":"e","error":{"type":"invalid_request_error","code":"invalid_value","message":"no"}}`}},
-		"by the limit of tokens": {dialer: refusing{}, limits: session.KeyLimits{Tokens: 1}},
-		"by that of sessions":    {dialer: refusing{}, limits: session.KeyLimits{Sessions: 1}},
+		"by the limit of tokens": {dialer: refusing{}, limits: access.KeyLimits{Tokens: 1}},
+		"by that of sessions":    {dialer: refusing{}, limits: access.KeyLimits{Sessions: 1}},
 		"for the ID":             {dialer: refusing{}, id: "not an ID "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := redistest.Start(t)
 			s := redisstore.New(connect(t, server.URL), redisstore.Options{})
-			hub := session.NewHub(session.HubOptions{
+			h := hub.New(hub.Options{
 				Node: "http://a", Dialer: row.dialer, Store: s, Directory: s, Fleet: s, Meter: s,
-				KeyLimits: func(string) session.KeyLimits { return row.limits },
+				KeyLimits: func(string) access.KeyLimits { return row.limits },
 			})
-			another := []session.Spent{{ID: "another", Tokens: 10, Seconds: 1}}
+			another := []access.Spent{{ID: "another", Tokens: 10, Seconds: 1}}
 			if _, err := s.Count(t.Context(), "shop", another, time.Hour); err != nil {
 				t.Fatal(err)
 			}
 			before := len(server.Keys())
 			ctx, stop := context.WithCancel(t.Context())
 			var running sync.WaitGroup
-			running.Go(func() { _ = hub.Run(ctx) })
+			running.Go(func() { _ = h.Run(ctx) })
 			var creates sync.WaitGroup
 			for part := range 8 {
 				creates.Go(func() {
 					for i := range 25 {
 						id := session.ID(fmt.Sprint(row.id, "s-", part, "-", i))
-						if _, err := hub.Create(ctx, session.Spec{ID: id, Key: "shop"}); err == nil {
+						if _, err := h.Create(ctx, session.Spec{ID: id, Key: "shop"}); err == nil {
 							t.Error("created")
 						}
 					}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 const (
@@ -20,13 +21,13 @@ const (
 
 // statuses are those an outcome can have.
 var statuses = []string{
-	session.OutcomeApplied, session.OutcomeDeferred, session.OutcomeRefused,
-	session.OutcomeEnded, session.OutcomeSilent,
+	broadcast.Applied, broadcast.Deferred, broadcast.Refused,
+	broadcast.Ended, broadcast.Silent,
 }
 
 // Report implements [session.Broadcasts]. Outcomes may be reported again, after an error
 // too: a session counts once, by its last. Matched adds up, once for each ID. A *session.InvalidError says that nothing was.
-func (s *Store) Report(ctx context.Context, r session.Report) error {
+func (s *Store) Report(ctx context.Context, r broadcast.Report) error {
 	if !eventID.MatchString(r.Broadcast) {
 		return &session.InvalidError{Field: "broadcast", Detail: "is not the ID of a broadcast"}
 	}
@@ -58,7 +59,7 @@ func (s *Store) Report(ctx context.Context, r session.Report) error {
 
 // pairOutcomes makes the arguments of the script: sessions and their outcomes, each
 // session but once, with its last.
-func pairOutcomes(outcomes []session.Outcome) ([]any, error) {
+func pairOutcomes(outcomes []broadcast.Outcome) ([]any, error) {
 	pairs := make([]any, 0, 2*len(outcomes))
 	place := make(map[session.ID]int, len(outcomes))
 	for i, o := range outcomes {
@@ -76,7 +77,7 @@ func pairOutcomes(outcomes []session.Outcome) ([]any, error) {
 }
 
 // formatOutcome writes "<status> <unix µs> <reason>".
-func formatOutcome(o session.Outcome) string {
+func formatOutcome(o broadcast.Outcome) string {
 	reason := o.Reason
 	if len(reason) > reasonLength {
 		reason = strings.ToValidUTF8(reason[:reasonLength], "")

@@ -7,6 +7,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/broadcast"
 )
 
 // Options of a [Store]. The zero value works.
@@ -40,13 +42,13 @@ type Store struct {
 }
 
 var (
-	_ session.Store      = (*Store)(nil)
-	_ session.Directory  = (*Store)(nil)
-	_ session.Grants     = (*Store)(nil)
-	_ session.KeyRing    = (*Store)(nil)
-	_ session.Meter      = (*Store)(nil)
-	_ session.Fleet      = (*Store)(nil)
-	_ session.Broadcasts = (*Store)(nil)
+	_ session.Store     = (*Store)(nil)
+	_ session.Directory = (*Store)(nil)
+	_ access.Grants     = (*Store)(nil)
+	_ access.KeyRing    = (*Store)(nil)
+	_ access.Meter      = (*Store)(nil)
+	_ session.Fleet     = (*Store)(nil)
+	_ broadcast.Log     = (*Store)(nil)
 )
 
 // New returns a store that uses client, which stays the caller's to close.

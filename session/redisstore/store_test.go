@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/access"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/session/sessiontest"
@@ -77,7 +78,7 @@ func TestEveryKeyExpires(t *testing.T) {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
-	if err := s.Open(t.Context(), "shop", "s-1", session.KeyLimits{Sessions: 1}, time.Minute); err != nil {
+	if err := s.Open(t.Context(), "shop", "s-1", access.KeyLimits{Sessions: 1}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	form := regexp.MustCompile(`^gw:\{[a-z]+(:[\w-]+)?\}(:[\w-]+)*$`)
@@ -145,7 +146,7 @@ func TestUsageIsOfTheDay(t *testing.T) {
 	}
 	count := func(tokens int64) {
 		t.Helper()
-		if _, err := s.Count(t.Context(), "shop", []session.Spent{{ID: "s-1", Tokens: tokens, Seconds: 1}}, time.Hour); err != nil {
+		if _, err := s.Count(t.Context(), "shop", []access.Spent{{ID: "s-1", Tokens: tokens, Seconds: 1}}, time.Hour); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -216,14 +217,14 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 		func(ctx context.Context) error { _, err := s.Renew(ctx, []session.Lease{l}, time.Hour); return err },
 		func(ctx context.Context) error { return s.Release(ctx, session.Lease{ID: "s-other", Epoch: 1}) },
 		func(ctx context.Context) error { _, err := s.Owner(ctx, l.ID); return err },
-		func(ctx context.Context) error { return s.PutGrant(ctx, "ek_1", session.Grant{}, time.Hour) },
+		func(ctx context.Context) error { return s.PutGrant(ctx, "ek_1", access.Grant{}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Grant(ctx, "ek_1"); return err },
 		func(ctx context.Context) error {
-			return s.Open(ctx, "shop", "s-1", session.KeyLimits{Sessions: 1}, time.Hour)
+			return s.Open(ctx, "shop", "s-1", access.KeyLimits{Sessions: 1}, time.Hour)
 		},
 		func(ctx context.Context) error {
-			spent := session.Spent{ID: "s-1", Tokens: 1, Seconds: 1, Labels: map[string]string{"team": "a"}}
-			_, err := s.Count(ctx, "shop", []session.Spent{spent}, time.Hour)
+			spent := access.Spent{ID: "s-1", Tokens: 1, Seconds: 1, Labels: map[string]string{"team": "a"}}
+			_, err := s.Count(ctx, "shop", []access.Spent{spent}, time.Hour)
 			return err
 		},
 		func(ctx context.Context) error { _, err := s.Spending(ctx, time.Now(), "", "team"); return err },

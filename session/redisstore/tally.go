@@ -9,13 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // Broadcast returns how far a broadcast has come; ErrNotFound if the log does not have
 // it. It is one short round trip: asking several times a second is fine.
-func (s *Store) Broadcast(ctx context.Context, id string) (session.BroadcastStatus, error) {
+func (s *Store) Broadcast(ctx context.Context, id string) (broadcast.Status, error) {
 	if !eventID.MatchString(id) {
-		return session.BroadcastStatus{}, session.ErrNotFound
+		return broadcast.Status{}, session.ErrNotFound
 	}
 	pipe := s.client.TxPipeline()
 	begun := pipe.XRange(ctx, logKey, id, id)
@@ -23,18 +24,18 @@ func (s *Store) Broadcast(ctx context.Context, id string) (session.BroadcastStat
 	own := readTally(ctx, pipe, id, false)
 	withdrawal := readTally(ctx, pipe, id, true)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return session.BroadcastStatus{}, fmt.Errorf("read broadcast %s: %w", id, err)
+		return broadcast.Status{}, fmt.Errorf("read broadcast %s: %w", id, err)
 	}
 	b, err := published(begun)
 	if err != nil {
-		return session.BroadcastStatus{}, err
+		return broadcast.Status{}, err
 	}
-	status := session.BroadcastStatus{Broadcast: b}
+	status := broadcast.Status{Broadcast: b}
 	if end.Err() == nil {
 		setWithdrawn(&status.Broadcast, end.Val())
 		t, err := withdrawal()
 		if err != nil {
-			return session.BroadcastStatus{}, err
+			return broadcast.Status{}, err
 		}
 		status.Withdrawal = &t
 	}
@@ -56,11 +57,11 @@ func published(begun *redis.XMessageSliceCmd) (session.Broadcast, error) {
 }
 
 // readTally has a pipeline read the counts of an entry; what it returns is for after.
-func readTally(ctx context.Context, pipe redis.Pipeliner, id string, withdrawn bool) func() (session.Tally, error) {
+func readTally(ctx context.Context, pipe redis.Pipeliner, id string, withdrawn bool) func() (broadcast.Tally, error) {
 	nodes := pipe.HGetAll(ctx, tallyKey(id, withdrawn, "nodes"))
 	counts := pipe.HGetAll(ctx, tallyKey(id, withdrawn, "counts"))
-	return func() (session.Tally, error) {
-		t := session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}}
+	return func() (broadcast.Tally, error) {
+		t := broadcast.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}}
 		for node, value := range nodes.Val() {
 			n, err := strconv.Atoi(value)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // broadcastLog is how many entries the log keeps.
@@ -29,7 +30,7 @@ func (m *Memory) Publish(_ context.Context, b session.Broadcast) (session.Broadc
 	b = copied(b)
 	b.ID, b.CreatedAt = m.nextEntryLocked()
 	b.WithdrawnBy, b.WithdrawnAt = "", time.Time{}
-	m.appendLocked(session.BroadcastEntry{ID: b.ID, Broadcast: b})
+	m.appendLocked(broadcast.Entry{ID: b.ID, Broadcast: b})
 	return copied(b), nil
 }
 
@@ -46,7 +47,7 @@ func (m *Memory) Withdraw(_ context.Context, id, by string) (session.Broadcast, 
 		return session.Broadcast{}, session.ErrExists
 	}
 	e.Broadcast.WithdrawnBy = by
-	entry := session.BroadcastEntry{Withdrawn: true}
+	entry := broadcast.Entry{Withdrawn: true}
 	entry.ID, e.Broadcast.WithdrawnAt = m.nextEntryLocked()
 	entry.Broadcast = copied(e.Broadcast)
 	m.appendLocked(entry)
@@ -64,7 +65,7 @@ func (m *Memory) nextEntryLocked() (string, time.Time) {
 	return fmt.Sprintf("%d-%d", m.lastMS, m.lastN), time.UnixMilli(m.lastMS).UTC()
 }
 
-func (m *Memory) appendLocked(e session.BroadcastEntry) {
+func (m *Memory) appendLocked(e broadcast.Entry) {
 	m.log = append(m.log, &e)
 	m.log = m.log[max(0, len(m.log)-broadcastLog):]
 	m.wakeLocked()
@@ -77,11 +78,11 @@ func (m *Memory) wakeLocked() {
 }
 
 // publishedLocked finds the entry with which a broadcast began.
-func (m *Memory) publishedLocked(id string) (*session.BroadcastEntry, error) {
+func (m *Memory) publishedLocked(id string) (*broadcast.Entry, error) {
 	if m.down != nil {
 		return nil, m.down
 	}
-	i := slices.IndexFunc(m.log, func(e *session.BroadcastEntry) bool { return e.ID == id && !e.Withdrawn })
+	i := slices.IndexFunc(m.log, func(e *broadcast.Entry) bool { return e.ID == id && !e.Withdrawn })
 	if i < 0 {
 		return nil, session.ErrNotFound
 	}
@@ -89,7 +90,7 @@ func (m *Memory) publishedLocked(id string) (*session.BroadcastEntry, error) {
 }
 
 // Follow implements [session.Broadcasts].
-func (m *Memory) Follow(ctx context.Context, after string) ([]session.BroadcastEntry, error) {
+func (m *Memory) Follow(ctx context.Context, after string) ([]broadcast.Entry, error) {
 	if after != "" && !isEventID(after) {
 		return nil, &session.InvalidError{Field: "after", Detail: "is not the ID of an entry"}
 	}
@@ -107,7 +108,7 @@ func (m *Memory) Follow(ctx context.Context, after string) ([]session.BroadcastE
 }
 
 // entries returns those behind after, and what is closed when there may be more.
-func (m *Memory) entries(after string) (entries []session.BroadcastEntry, changed <-chan struct{}, err error) {
+func (m *Memory) entries(after string) (entries []broadcast.Entry, changed <-chan struct{}, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.log {

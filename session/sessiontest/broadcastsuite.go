@@ -11,16 +11,17 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // BroadcastLog is what the suite is about: the nodes' side and the operators'.
 type BroadcastLog interface {
-	session.Broadcasts
+	broadcast.Log
 	Publish(ctx context.Context, b session.Broadcast) (session.Broadcast, error)
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
-	Broadcast(ctx context.Context, id string) (session.BroadcastStatus, error)
+	Broadcast(ctx context.Context, id string) (broadcast.Status, error)
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
-	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []session.Outcome, next string, err error)
+	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error)
 }
 
 // TestBroadcasts is what every [session.Broadcasts] must pass. open returns an empty one.
@@ -51,7 +52,7 @@ func publish(t *testing.T, l BroadcastLog, b session.Broadcast) session.Broadcas
 	return b
 }
 
-func follow(t *testing.T, l BroadcastLog, after string) []session.BroadcastEntry {
+func follow(t *testing.T, l BroadcastLog, after string) []broadcast.Entry {
 	t.Helper()
 	entries, err := l.Follow(t.Context(), after)
 	must(t, err)
@@ -81,11 +82,11 @@ func testPublish(t *testing.T, l BroadcastLog) {
 	if compareEventIDs(next.ID, got.ID) <= 0 {
 		t.Fatalf("%s was followed by %s", got.ID, next.ID)
 	}
-	first := session.BroadcastEntry{ID: got.ID, Broadcast: got}
-	second := session.BroadcastEntry{ID: next.ID, Broadcast: next}
-	wantSame(t, "the log", follow(t, l, ""), []session.BroadcastEntry{first, second})
-	wantSame(t, "the end of the log", follow(t, l, got.ID), []session.BroadcastEntry{second})
-	wantSame(t, "the log from before it", follow(t, l, "1-0"), []session.BroadcastEntry{first, second})
+	first := broadcast.Entry{ID: got.ID, Broadcast: got}
+	second := broadcast.Entry{ID: next.ID, Broadcast: next}
+	wantSame(t, "the log", follow(t, l, ""), []broadcast.Entry{first, second})
+	wantSame(t, "the end of the log", follow(t, l, got.ID), []broadcast.Entry{second})
+	wantSame(t, "the log from before it", follow(t, l, "1-0"), []broadcast.Entry{first, second})
 	_, err := l.Follow(t.Context(), "$")
 	wantInvalid(t, err, "after")
 }
@@ -182,7 +183,7 @@ func testFollowLeaves(t *testing.T, l BroadcastLog) {
 }
 
 // followAll returns the IDs of n entries as one node sees them.
-func followAll(ctx context.Context, l session.Broadcasts, n int) ([]string, error) {
+func followAll(ctx context.Context, l broadcast.Log, n int) ([]string, error) {
 	var ids []string
 	last := ""
 	for len(ids) < n {

@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 type grant struct {
-	session.Grant
+	access.Grant
 	id    string
 	until time.Time
 }
 
 // PutGrant implements [session.Grants].
-func (m *Memory) PutGrant(_ context.Context, token string, g session.Grant, ttl time.Duration) error {
+func (m *Memory) PutGrant(_ context.Context, token string, g access.Grant, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -30,29 +31,29 @@ func (m *Memory) PutGrant(_ context.Context, token string, g session.Grant, ttl 
 			others++
 		}
 	}
-	if g.Session != "" && others >= session.MaxSessionTokens {
-		return &session.LimitError{Limit: "session_tokens", Max: session.MaxSessionTokens}
+	if g.Session != "" && others >= access.MaxSessionTokens {
+		return &session.LimitError{Limit: "session_tokens", Max: access.MaxSessionTokens}
 	}
-	m.grants[key] = grant{copied(g), session.TokenID(token), time.Now().Add(ttl)}
+	m.grants[key] = grant{copied(g), access.TokenID(token), time.Now().Add(ttl)}
 	return nil
 }
 
 // Grant implements [session.Grants].
-func (m *Memory) Grant(_ context.Context, token string) (session.Grant, error) {
+func (m *Memory) Grant(_ context.Context, token string) (access.Grant, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
-		return session.Grant{}, m.down
+		return access.Grant{}, m.down
 	}
 	g, ok := m.grants[sha256.Sum256([]byte(token))]
 	if !ok || !time.Now().Before(g.until) {
-		return session.Grant{}, session.ErrNotFound
+		return access.Grant{}, session.ErrNotFound
 	}
 	return copied(g.Grant), nil
 }
 
 // ExtendGrant implements [session.Grants].
-func (m *Memory) ExtendGrant(ctx context.Context, token string, g session.Grant, ttl time.Duration) error {
+func (m *Memory) ExtendGrant(ctx context.Context, token string, g access.Grant, ttl time.Duration) error {
 	if _, err := m.Grant(ctx, token); err != nil {
 		return err
 	}

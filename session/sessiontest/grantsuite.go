@@ -9,10 +9,11 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // TestGrants is what every [session.Grants] must pass. open returns an empty one.
-func TestGrants(t *testing.T, open func(t *testing.T) session.Grants) {
+func TestGrants(t *testing.T, open func(t *testing.T) access.Grants) {
 	t.Run("round trip", func(t *testing.T) { testGrant(t, open(t)) })
 	t.Run("expiry", func(t *testing.T) { testGrantExpiry(t, open(t)) })
 	t.Run("extension", func(t *testing.T) { testGrantExtension(t, open(t)) })
@@ -21,10 +22,10 @@ func TestGrants(t *testing.T, open func(t *testing.T) session.Grants) {
 	t.Run("bound", func(t *testing.T) { testGrantBound(t, open(t)) })
 }
 
-func testGrant(t *testing.T, g session.Grants) {
+func testGrant(t *testing.T, g access.Grants) {
 	_, err := g.Grant(t.Context(), "ek_}{")
 	wantNotFound(t, err)
-	want := session.Grant{
+	want := access.Grant{
 		Session: "s-1", Created: created, Key: "shop}", Issuer: "key_1", Round: 3, Policy: session.Voice(),
 		Config: []byte(`{"instructions":"</b> ü"}`), ExpiresAt: created,
 	}
@@ -38,26 +39,26 @@ func testGrant(t *testing.T, g session.Grants) {
 	wantNotFound(t, err)
 	_, err = g.Grant(t.Context(), "")
 	wantNotFound(t, err)
-	other := session.Grant{Key: "desk", ExpiresAt: created}
+	other := access.Grant{Key: "desk", ExpiresAt: created}
 	must(t, g.PutGrant(t.Context(), "ek_}{", other, time.Hour))
 	if got, err := g.Grant(t.Context(), "ek_}{"); err != nil || !reflect.DeepEqual(got, other) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 }
 
-func testGrantExpiry(t *testing.T, g session.Grants) {
+func testGrantExpiry(t *testing.T, g access.Grants) {
 	for _, ttl := range []time.Duration{0, -time.Second} {
-		wantInvalid(t, g.PutGrant(t.Context(), "ek_1", session.Grant{}, ttl), "ttl")
+		wantInvalid(t, g.PutGrant(t.Context(), "ek_1", access.Grant{}, ttl), "ttl")
 	}
-	must(t, g.PutGrant(t.Context(), "ek_1", session.Grant{Key: "shop"}, 20*time.Millisecond))
+	must(t, g.PutGrant(t.Context(), "ek_1", access.Grant{Key: "shop"}, 20*time.Millisecond))
 	Eventually(t, "the grant expires", func() bool {
 		_, err := g.Grant(t.Context(), "ek_1")
 		return errors.Is(err, session.ErrNotFound)
 	})
 }
 
-func testGrantExtension(t *testing.T, g session.Grants) {
-	grant := session.Grant{Session: "s-1", Key: "shop", ExpiresAt: created}
+func testGrantExtension(t *testing.T, g access.Grants) {
+	grant := access.Grant{Session: "s-1", Key: "shop", ExpiresAt: created}
 	wantNotFound(t, g.ExtendGrant(t.Context(), "ek_1", grant, time.Hour))
 	first := grant
 	grant.Round = 7
@@ -75,16 +76,16 @@ func testGrantExtension(t *testing.T, g session.Grants) {
 	wantNotFound(t, err)
 }
 
-func testGrantRevocation(t *testing.T, g session.Grants) {
+func testGrantRevocation(t *testing.T, g access.Grants) {
 	for token, id := range map[string]session.ID{"ek_1": "s-1", "ek_2": "s-1", "ek_3": "s-1", "ek_other": "s-2", "ek_free": ""} {
-		must(t, g.PutGrant(t.Context(), token, session.Grant{Session: id, Key: "shop"}, time.Hour))
+		must(t, g.PutGrant(t.Context(), token, access.Grant{Session: id, Key: "shop"}, time.Hour))
 	}
 	revoke := func(id session.ID, token string, want ...string) {
 		t.Helper()
 		got, err := g.RevokeGrants(t.Context(), id, token)
 		must(t, err)
 		for i := range want {
-			want[i] = session.TokenID(want[i])
+			want[i] = access.TokenID(want[i])
 		}
 		slices.Sort(got)
 		slices.Sort(want)
@@ -98,9 +99,9 @@ func testGrantRevocation(t *testing.T, g session.Grants) {
 			t.Fatalf("%s: %v", token, err)
 		}
 	}
-	revoke("s-1", session.TokenID("ek_other")) // another session's
+	revoke("s-1", access.TokenID("ek_other")) // another session's
 	known("ek_other", true)
-	revoke("s-1", session.TokenID("ek_1"), "ek_1")
+	revoke("s-1", access.TokenID("ek_1"), "ek_1")
 	known("ek_1", false)
 	known("ek_2", true)
 	revoke("s-1", "", "ek_2", "ek_3")
@@ -114,9 +115,9 @@ func testGrantRevocation(t *testing.T, g session.Grants) {
 	wantNotFound(t, g.RevokeGrant(t.Context(), "ek_free"))
 }
 
-func testGrantEnd(t *testing.T, g session.Grants) {
-	must(t, g.PutGrant(t.Context(), "ek_1", session.Grant{Session: "s-1", Key: "shop"}, time.Hour))
-	must(t, g.PutGrant(t.Context(), "ek_2", session.Grant{Session: "s-2", Key: "shop"}, time.Hour))
+func testGrantEnd(t *testing.T, g access.Grants) {
+	must(t, g.PutGrant(t.Context(), "ek_1", access.Grant{Session: "s-1", Key: "shop"}, time.Hour))
+	must(t, g.PutGrant(t.Context(), "ek_2", access.Grant{Session: "s-2", Key: "shop"}, time.Hour))
 	must(t, g.EndGrants(t.Context(), "s-1", time.Hour/2))
 	if _, err := g.Grant(t.Context(), "ek_1"); err != nil {
 		t.Fatal(err)
@@ -134,9 +135,9 @@ func testGrantEnd(t *testing.T, g session.Grants) {
 }
 
 // A session has so many tokens at most, and those that expired make room.
-func testGrantBound(t *testing.T, g session.Grants) {
-	grant := session.Grant{Session: "s-1", Key: "shop"}
-	for i := range session.MaxSessionTokens - 1 {
+func testGrantBound(t *testing.T, g access.Grants) {
+	grant := access.Grant{Session: "s-1", Key: "shop"}
+	for i := range access.MaxSessionTokens - 1 {
 		must(t, g.PutGrant(t.Context(), fmt.Sprintf("ek_%d", i), grant, time.Hour))
 	}
 	must(t, g.PutGrant(t.Context(), "ek_short", grant, 20*time.Millisecond))
@@ -149,5 +150,5 @@ func testGrantBound(t *testing.T, g session.Grants) {
 	})
 	wantBound(t, g.PutGrant(t.Context(), "ek_most", grant, time.Hour), "session_tokens")
 	must(t, g.PutGrant(t.Context(), "ek_more", grant, time.Hour)) // is there already
-	must(t, g.PutGrant(t.Context(), "ek_free", session.Grant{Key: "shop"}, time.Hour))
+	must(t, g.PutGrant(t.Context(), "ek_free", access.Grant{Key: "shop"}, time.Hour))
 }

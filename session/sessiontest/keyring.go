@@ -6,18 +6,19 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // ring is what Memory keeps as a [session.KeyRing].
 type ring struct {
 	version int64
-	keys    map[string]session.APIKey // by ID
-	revoked map[string]int64          // by key ID
-	tokens  map[string]time.Time      // token ID to when it was revoked
+	keys    map[string]access.APIKey // by ID
+	revoked map[string]int64         // by key ID
+	tokens  map[string]time.Time     // token ID to when it was revoked
 }
 
 // AddKey implements [session.KeyRing].
-func (m *Memory) AddKey(_ context.Context, k session.APIKey) error {
+func (m *Memory) AddKey(_ context.Context, k access.APIKey) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
@@ -28,8 +29,8 @@ func (m *Memory) AddKey(_ context.Context, k session.APIKey) error {
 			return session.ErrExists
 		}
 	}
-	if len(m.ring.keys) >= session.MaxAPIKeys {
-		return &session.LimitError{Limit: "keys", Max: session.MaxAPIKeys}
+	if len(m.ring.keys) >= access.MaxAPIKeys {
+		return &session.LimitError{Limit: "keys", Max: access.MaxAPIKeys}
 	}
 	m.ring.keys[k.ID] = copied(k)
 	m.ring.version++
@@ -76,8 +77,8 @@ func (m *Memory) RevokeToken(_ context.Context, id string) error {
 			delete(m.ring.tokens, id)
 		}
 	}
-	if len(m.ring.tokens) >= session.MaxTokenRevocations {
-		return &session.LimitError{Limit: "token_revocations", Max: session.MaxTokenRevocations}
+	if len(m.ring.tokens) >= access.MaxTokenRevocations {
+		return &session.LimitError{Limit: "token_revocations", Max: access.MaxTokenRevocations}
 	}
 	m.ring.tokens[id] = time.Now()
 	m.ring.version++
@@ -85,7 +86,7 @@ func (m *Memory) RevokeToken(_ context.Context, id string) error {
 }
 
 // Keys implements [session.KeyRing].
-func (m *Memory) Keys(_ context.Context, since string) (s session.KeySet, err error) {
+func (m *Memory) Keys(_ context.Context, since string) (s access.KeySet, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {

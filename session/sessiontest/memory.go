@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
+	"switchboard/session/broadcast"
 )
 
 // Memory is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing],
@@ -22,20 +24,20 @@ type Memory struct {
 	secret   []byte
 	down     error // returned by every call, see Fail
 
-	log           []*session.BroadcastEntry // oldest first
-	lastMS, lastN int64                     // of the newest entry's ID
+	log           []*broadcast.Entry // oldest first
+	lastMS, lastN int64              // of the newest entry's ID
 	reports       map[entryKey]*reported
 	changed       chan struct{} // closed, and replaced, when Follow has to look again
 }
 
 var (
-	_ session.Store      = (*Memory)(nil)
-	_ session.Directory  = (*Memory)(nil)
-	_ session.Grants     = (*Memory)(nil)
-	_ session.KeyRing    = (*Memory)(nil)
-	_ session.Meter      = (*Memory)(nil)
-	_ session.Fleet      = (*Memory)(nil)
-	_ session.Broadcasts = (*Memory)(nil)
+	_ session.Store     = (*Memory)(nil)
+	_ session.Directory = (*Memory)(nil)
+	_ access.Grants     = (*Memory)(nil)
+	_ access.KeyRing    = (*Memory)(nil)
+	_ access.Meter      = (*Memory)(nil)
+	_ session.Fleet     = (*Memory)(nil)
+	_ broadcast.Log     = (*Memory)(nil)
 )
 
 // kept is all that is kept of one session.
@@ -56,7 +58,7 @@ func NewMemory() *Memory {
 	m := &Memory{
 		sessions: map[session.ID]*kept{},
 		grants:   map[[sha256.Size]byte]grant{},
-		ring:     ring{keys: map[string]session.APIKey{}, revoked: map[string]int64{}, tokens: map[string]time.Time{}},
+		ring:     ring{keys: map[string]access.APIKey{}, revoked: map[string]int64{}, tokens: map[string]time.Time{}},
 		meters:   map[string]*meterKey{},
 		nodes:    map[string]announced{},
 		secret:   make([]byte, 32),

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"switchboard/session"
+	"switchboard/session/access"
 	"switchboard/session/sessiontest"
 )
 
@@ -16,13 +17,13 @@ func TestMemory(t *testing.T) {
 		sessiontest.TestDirectory(t, func(*testing.T) session.Directory { return sessiontest.NewMemory() })
 	})
 	t.Run("grants", func(t *testing.T) {
-		sessiontest.TestGrants(t, func(*testing.T) session.Grants { return sessiontest.NewMemory() })
+		sessiontest.TestGrants(t, func(*testing.T) access.Grants { return sessiontest.NewMemory() })
 	})
 	t.Run("keyring", func(t *testing.T) {
-		sessiontest.TestKeyRing(t, func(*testing.T) session.KeyRing { return sessiontest.NewMemory() })
+		sessiontest.TestKeyRing(t, func(*testing.T) access.KeyRing { return sessiontest.NewMemory() })
 	})
 	t.Run("meter", func(t *testing.T) {
-		sessiontest.TestMeter(t, func(*testing.T) session.Meter { return sessiontest.NewMemory() })
+		sessiontest.TestMeter(t, func(*testing.T) access.Meter { return sessiontest.NewMemory() })
 	})
 	t.Run("fleet", func(t *testing.T) {
 		sessiontest.TestFleet(t, func(*testing.T) sessiontest.Fleet { return sessiontest.NewMemory() })

@@ -5,25 +5,26 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/access"
 )
 
 // meterDay is the sums of an API key on one day: its own, and by label and value.
 type meterDay struct {
-	sums   session.Sums
-	labels map[string]map[string]session.Sums
+	sums   access.Sums
+	labels map[string]map[string]access.Sums
 }
 
 // meterKey is what Memory knows of an API key.
 type meterKey struct {
 	open    map[session.ID]time.Time // until when they count
-	counted map[session.ID]session.Spent
+	counted map[session.ID]access.Spent
 	days    map[string]*meterDay
 }
 
 func (m *Memory) meterLocked(key string) *meterKey {
 	k := m.meters[key]
 	if k == nil {
-		k = &meterKey{map[session.ID]time.Time{}, map[session.ID]session.Spent{}, map[string]*meterDay{}}
+		k = &meterKey{map[session.ID]time.Time{}, map[session.ID]access.Spent{}, map[string]*meterDay{}}
 		m.meters[key] = k
 	}
 	return k
@@ -32,13 +33,13 @@ func (m *Memory) meterLocked(key string) *meterKey {
 func (k *meterKey) day(at time.Time) *meterDay {
 	name := at.UTC().Format(time.DateOnly)
 	if k.days[name] == nil {
-		k.days[name] = &meterDay{labels: map[string]map[string]session.Sums{}}
+		k.days[name] = &meterDay{labels: map[string]map[string]access.Sums{}}
 	}
 	return k.days[name]
 }
 
 // Open implements [session.Meter].
-func (m *Memory) Open(_ context.Context, key string, id session.ID, limits session.KeyLimits, ttl time.Duration) error {
+func (m *Memory) Open(_ context.Context, key string, id session.ID, limits access.KeyLimits, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
@@ -62,17 +63,17 @@ func (m *Memory) Open(_ context.Context, key string, id session.ID, limits sessi
 }
 
 // Count implements [session.Meter].
-func (m *Memory) Count(_ context.Context, key string, sessions []session.Spent, ttl time.Duration) (session.Sums, error) {
+func (m *Memory) Count(_ context.Context, key string, sessions []access.Spent, ttl time.Duration) (access.Sums, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
-		return session.Sums{}, m.down
+		return access.Sums{}, m.down
 	}
 	now, k := time.Now(), m.meterLocked(key)
 	today := k.day(now)
 	for _, s := range sessions {
 		was, known := k.counted[s.ID]
-		used := session.Sums{
+		used := access.Sums{
 			Tokens: max(0, s.Tokens-was.Tokens), Seconds: max(0, s.Seconds-was.Seconds),
 			CostUSD: max(0, s.Cost.USD-was.Cost.USD),
 		}
@@ -82,7 +83,7 @@ func (m *Memory) Count(_ context.Context, key string, sessions []session.Spent, 
 		if s.Cost.Unknown && !was.Cost.Unknown {
 			used.Unpriced = 1
 		}
-		k.counted[s.ID] = session.Spent{
+		k.counted[s.ID] = access.Spent{
 			Tokens: max(s.Tokens, was.Tokens), Seconds: max(s.Seconds, was.Seconds),
 			Cost: session.Cost{USD: max(s.Cost.USD, was.Cost.USD), Unknown: s.Cost.Unknown || was.Cost.Unknown},
 		}
@@ -95,33 +96,33 @@ func (m *Memory) Count(_ context.Context, key string, sessions []session.Spent, 
 	return today.sums, nil
 }
 
-func (d *meterDay) add(labels map[string]string, used session.Sums) {
+func (d *meterDay) add(labels map[string]string, used access.Sums) {
 	d.sums = d.sums.Add(used)
 	for name, value := range labels {
 		values := d.labels[name]
 		if values == nil {
-			values = map[string]session.Sums{}
+			values = map[string]access.Sums{}
 			d.labels[name] = values
 		}
-		if _, known := values[value]; !known && len(values) >= session.LabelValues {
-			value = session.OtherLabels
+		if _, known := values[value]; !known && len(values) >= access.LabelValues {
+			value = access.OtherLabels
 		}
 		values[value] = values[value].Add(used)
 	}
 }
 
 // Spending implements [session.Meter].
-func (m *Memory) Spending(_ context.Context, day time.Time, key, label string) (map[string]session.Sums, error) {
+func (m *Memory) Spending(_ context.Context, day time.Time, key, label string) (map[string]access.Sums, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	rows := map[string]session.Sums{}
+	rows := map[string]access.Sums{}
 	for name, k := range m.meters {
 		if key != "" && name != key {
 			continue
 		}
 		d := k.day(day)
 		if label == "" {
-			if d.sums != (session.Sums{}) {
+			if d.sums != (access.Sums{}) {
 				rows[name] = d.sums
 			}
 			continue

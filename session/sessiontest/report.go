@@ -8,17 +8,18 @@ import (
 	"slices"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // reported is what nodes said of one entry.
 type reported struct {
 	nodes    map[string]int
-	outcomes map[session.ID]session.Outcome
+	outcomes map[session.ID]broadcast.Outcome
 	said     map[string]bool // IDs of reports whose matched were counted
 }
 
 // Report implements [session.Broadcasts].
-func (m *Memory) Report(_ context.Context, r session.Report) error {
+func (m *Memory) Report(_ context.Context, r broadcast.Report) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
@@ -35,7 +36,7 @@ func (m *Memory) Report(_ context.Context, r session.Report) error {
 	key := entryKey{r.Broadcast, r.Withdrawn}
 	of := m.reports[key]
 	if of == nil {
-		of = &reported{map[string]int{}, map[session.ID]session.Outcome{}, map[string]bool{}}
+		of = &reported{map[string]int{}, map[session.ID]broadcast.Outcome{}, map[string]bool{}}
 		m.reports[key] = of
 	}
 	if r.Matched > 0 && !of.said[r.ID] {
@@ -50,30 +51,30 @@ func (m *Memory) Report(_ context.Context, r session.Report) error {
 
 // outcomes are the statuses that there are.
 var outcomes = []string{
-	session.OutcomeApplied, session.OutcomeDeferred, session.OutcomeRefused,
-	session.OutcomeEnded, session.OutcomeSilent,
+	broadcast.Applied, broadcast.Deferred, broadcast.Refused,
+	broadcast.Ended, broadcast.Silent,
 }
 
 // Broadcast returns how far a broadcast has come; ErrNotFound if the log does not have it.
-func (m *Memory) Broadcast(ctx context.Context, id string) (session.BroadcastStatus, error) {
+func (m *Memory) Broadcast(ctx context.Context, id string) (broadcast.Status, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ctx.Err() != nil {
-		return session.BroadcastStatus{}, ctx.Err() // as one that is asked over a network
+		return broadcast.Status{}, ctx.Err() // as one that is asked over a network
 	}
 	e, err := m.publishedLocked(id)
 	if err != nil {
-		return session.BroadcastStatus{}, err
+		return broadcast.Status{}, err
 	}
-	s := session.BroadcastStatus{Broadcast: copied(e.Broadcast), Tally: m.reports[entryKey{id, false}].tally()}
+	s := broadcast.Status{Broadcast: copied(e.Broadcast), Tally: m.reports[entryKey{id, false}].tally()}
 	if !s.WithdrawnAt.IsZero() {
 		s.Withdrawal = new(m.reports[entryKey{id, true}].tally())
 	}
 	return s, nil
 }
 
-func (r *reported) tally() session.Tally {
-	t := session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}}
+func (r *reported) tally() broadcast.Tally {
+	t := broadcast.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}}
 	if r == nil {
 		return t
 	}
@@ -90,7 +91,7 @@ func (r *reported) tally() session.Tally {
 // BroadcastOutcomes lists what became of a broadcast, or of its withdrawal, by session
 // ID; status "" lists all, limit 0 is 50, at most 1000. next goes into after for the next
 // page, "" when there is none.
-func (m *Memory) BroadcastOutcomes(_ context.Context, id string, withdrawn bool, status, after string, limit int) (page []session.Outcome, next string, err error) {
+func (m *Memory) BroadcastOutcomes(_ context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if _, err := m.publishedLocked(id); err != nil {

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
-func outcome(id session.ID, status string) session.Outcome {
-	o := session.Outcome{Session: id, Status: status, At: created}
-	if status == session.OutcomeRefused {
+func outcome(id session.ID, status string) broadcast.Outcome {
+	o := broadcast.Outcome{Session: id, Status: status, At: created}
+	if status == broadcast.Refused {
 		o.Reason = "upstream: too long: ü }{"
 	}
 	return o
 }
 
-func report(t *testing.T, l session.Broadcasts, r session.Report) {
+func report(t *testing.T, l broadcast.Log, r broadcast.Report) {
 	t.Helper()
 	must(t, l.Report(t.Context(), r))
 }
 
-func wantTally(t *testing.T, l BroadcastLog, id string, want session.Tally) {
+func wantTally(t *testing.T, l BroadcastLog, id string, want broadcast.Tally) {
 	t.Helper()
 	got, err := l.Broadcast(t.Context(), id)
 	must(t, err)
@@ -32,41 +33,41 @@ func wantTally(t *testing.T, l BroadcastLog, id string, want session.Tally) {
 
 func testReport(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	wantTally(t, l, b.ID, session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Matched: 3})
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeB, Matched: 1, Outcomes: []session.Outcome{outcome("s-4", session.OutcomeApplied)}})
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeB})
-	some := session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []session.Outcome{
-		outcome("s-1", session.OutcomeApplied), outcome("s-2", session.OutcomeRefused), outcome("s-3", session.OutcomeSilent),
+	wantTally(t, l, b.ID, broadcast.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 3})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-4", broadcast.Applied)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB})
+	some := broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{
+		outcome("s-1", broadcast.Applied), outcome("s-2", broadcast.Refused), outcome("s-3", broadcast.Silent),
 	}}
 	report(t, l, some)
 	report(t, l, some) // after an error nobody knows whether it was taken
-	want := session.Tally{
+	want := broadcast.Tally{
 		Matched: 4, Nodes: map[string]int{nodeA: 3, nodeB: 1},
-		Outcomes: map[string]int{session.OutcomeApplied: 2, session.OutcomeRefused: 1, session.OutcomeSilent: 1},
+		Outcomes: map[string]int{broadcast.Applied: 2, broadcast.Refused: 1, broadcast.Silent: 1},
 	}
 	wantTally(t, l, b.ID, want)
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []session.Outcome{
-		outcome("s-3", session.OutcomeEnded), outcome("s-3", session.OutcomeApplied),
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{
+		outcome("s-3", broadcast.Ended), outcome("s-3", broadcast.Applied),
 	}})
 	for range 2 { // one that came later; it was sent again because the answer was lost
-		report(t, l, session.Report{ID: "report", Broadcast: b.ID, Node: nodeB, Matched: 1})
+		report(t, l, broadcast.Report{ID: "report", Broadcast: b.ID, Node: nodeB, Matched: 1})
 	}
 	want.Matched, want.Nodes[nodeB] = 5, 2
-	want.Outcomes = map[string]int{session.OutcomeApplied: 3, session.OutcomeRefused: 1}
+	want.Outcomes = map[string]int{broadcast.Applied: 3, broadcast.Refused: 1}
 	wantTally(t, l, b.ID, want)
 	page, next, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "", "", 10)
 	must(t, err)
-	wantSame(t, "the outcomes", page, []session.Outcome{
-		outcome("s-1", session.OutcomeApplied), outcome("s-2", session.OutcomeRefused),
-		outcome("s-3", session.OutcomeApplied), outcome("s-4", session.OutcomeApplied),
+	wantSame(t, "the outcomes", page, []broadcast.Outcome{
+		outcome("s-1", broadcast.Applied), outcome("s-2", broadcast.Refused),
+		outcome("s-3", broadcast.Applied), outcome("s-4", broadcast.Applied),
 	})
 	wantSame(t, "next", next, "")
 }
 
 func testReportWithdrawn(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Matched: 1, Outcomes: []session.Outcome{outcome("s-1", session.OutcomeApplied)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
 	before, err := l.Broadcast(t.Context(), b.ID)
 	must(t, err)
 	if before.Withdrawal != nil {
@@ -74,31 +75,31 @@ func testReportWithdrawn(t *testing.T, l BroadcastLog) {
 	}
 	_, err = l.Withdraw(t.Context(), b.ID, "ops")
 	must(t, err)
-	report(t, l, session.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2, Outcomes: []session.Outcome{outcome("s-1", session.OutcomeSilent)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Silent)}})
 	after, err := l.Broadcast(t.Context(), b.ID)
 	must(t, err)
 	wantSame(t, "the tally", after.Tally, before.Tally)
-	wantSame(t, "the withdrawal's", *after.Withdrawal, session.Tally{
-		Matched: 2, Nodes: map[string]int{nodeA: 2}, Outcomes: map[string]int{session.OutcomeSilent: 1},
+	wantSame(t, "the withdrawal's", *after.Withdrawal, broadcast.Tally{
+		Matched: 2, Nodes: map[string]int{nodeA: 2}, Outcomes: map[string]int{broadcast.Silent: 1},
 	})
-	for withdrawn, status := range map[bool]string{false: session.OutcomeApplied, true: session.OutcomeSilent} {
+	for withdrawn, status := range map[bool]string{false: broadcast.Applied, true: broadcast.Silent} {
 		page, _, err := l.BroadcastOutcomes(t.Context(), b.ID, withdrawn, "", "", 10)
 		must(t, err)
-		wantSame(t, "the outcomes", page, []session.Outcome{outcome("s-1", status)})
+		wantSame(t, "the outcomes", page, []broadcast.Outcome{outcome("s-1", status)})
 	}
 }
 
 func testReportInvalid(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	wantInvalid(t, l.Report(t.Context(), session.Report{Broadcast: "}{", Node: nodeA, Matched: 1}), "broadcast")
-	for _, bad := range []session.Outcome{outcome("}{", session.OutcomeApplied), outcome("s-1", "fine")} {
-		err := l.Report(t.Context(), session.Report{
+	wantInvalid(t, l.Report(t.Context(), broadcast.Report{Broadcast: "}{", Node: nodeA, Matched: 1}), "broadcast")
+	for _, bad := range []broadcast.Outcome{outcome("}{", broadcast.Applied), outcome("s-1", "fine")} {
+		err := l.Report(t.Context(), broadcast.Report{
 			Broadcast: b.ID, Node: nodeA, Matched: 1,
-			Outcomes: []session.Outcome{outcome("s-0", session.OutcomeApplied), bad},
+			Outcomes: []broadcast.Outcome{outcome("s-0", broadcast.Applied), bad},
 		})
 		wantInvalid(t, err, "outcomes[1]")
 	}
-	wantTally(t, l, b.ID, session.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
+	wantTally(t, l, b.ID, broadcast.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
 	_, _, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "fine", "", 10)
 	wantInvalid(t, err, "status")
 	_, _, err = l.BroadcastOutcomes(t.Context(), b.ID, false, "", "}{", 10)
@@ -106,7 +107,7 @@ func testReportInvalid(t *testing.T, l BroadcastLog) {
 }
 
 // outcomePages returns all outcomes, read in pages.
-func outcomePages(t *testing.T, l BroadcastLog, id, status string, limit int) (all []session.Outcome) {
+func outcomePages(t *testing.T, l BroadcastLog, id, status string, limit int) (all []broadcast.Outcome) {
 	t.Helper()
 	for after := ""; ; {
 		page, next, err := l.BroadcastOutcomes(t.Context(), id, false, status, after, limit)
@@ -123,7 +124,7 @@ func outcomePages(t *testing.T, l BroadcastLog, id, status string, limit int) (a
 
 func testOutcomePages(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	var all []session.Outcome
+	var all []broadcast.Outcome
 	for i := range 1200 {
 		o := outcome(session.ID(fmt.Sprintf("s-%04d", i)), outcomes[i%len(outcomes)])
 		o.At = o.At.Add(time.Duration(i) * time.Microsecond)
@@ -131,10 +132,10 @@ func testOutcomePages(t *testing.T, l BroadcastLog) {
 	}
 	shuffled := slices.Clone(all)
 	slices.Reverse(shuffled)
-	report(t, l, session.Report{Broadcast: b.ID, Node: nodeA, Outcomes: shuffled})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: shuffled})
 	wantSame(t, "all outcomes", outcomePages(t, l, b.ID, "", 100), all)
-	refused := slices.DeleteFunc(slices.Clone(all), func(o session.Outcome) bool { return o.Status != session.OutcomeRefused })
-	wantSame(t, "those refused", outcomePages(t, l, b.ID, session.OutcomeRefused, 60), refused)
+	refused := slices.DeleteFunc(slices.Clone(all), func(o broadcast.Outcome) bool { return o.Status != broadcast.Refused })
+	wantSame(t, "those refused", outcomePages(t, l, b.ID, broadcast.Refused, 60), refused)
 	for limit, want := range map[int]int{-1: 50, 0: 50, 2000: 1000} {
 		page, _, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "", "", limit)
 		must(t, err)
@@ -149,13 +150,13 @@ func testReportRace(t *testing.T, l BroadcastLog) {
 	for node := range 3 {
 		wg.Go(func() {
 			for part := range 10 {
-				r := session.Report{Broadcast: b.ID, Node: fmt.Sprint("node-", node/2)}
+				r := broadcast.Report{Broadcast: b.ID, Node: fmt.Sprint("node-", node/2)}
 				if node != 1 { // which is the second half of the first
 					r.Matched = 20
 				}
 				for i := range 20 {
 					id := session.ID(fmt.Sprint("s-", node/2, "-", part, "-", i))
-					r.Outcomes = append(r.Outcomes, outcome(id, session.OutcomeApplied))
+					r.Outcomes = append(r.Outcomes, outcome(id, broadcast.Applied))
 				}
 				if err := l.Report(t.Context(), r); err != nil {
 					t.Error(err)
@@ -164,8 +165,8 @@ func testReportRace(t *testing.T, l BroadcastLog) {
 		})
 	}
 	wg.Wait()
-	wantTally(t, l, b.ID, session.Tally{
+	wantTally(t, l, b.ID, broadcast.Tally{
 		Matched: 400, Nodes: map[string]int{"node-0": 200, "node-1": 200},
-		Outcomes: map[string]int{session.OutcomeApplied: 400},
+		Outcomes: map[string]int{broadcast.Applied: 400},
 	})
 }

@@ -1,0 +1,48 @@
+package hub
+
+import (
+	"switchboard/session"
+	"switchboard/session/conversation"
+	"switchboard/session/realtime"
+
+	"github.com/tidwall/gjson"
+)
+
+// amend does what an upstream has refused to do because it knows an answer of the model's by
+// its words only: it cuts off what the user did not hear. The audio of an answer comes faster
+// than it is played, so that the upstream may be replaced while somebody listens to it. It
+// reports whether the request was such a one.
+func (c *Controller) amend(q request) bool {
+	it := c.conv.Find(q.itemID)
+	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"] {
+		return false
+	}
+	index, ms := gjson.GetBytes(q.event, "content_index"), gjson.GetBytes(q.event, "audio_end_ms")
+	if !realtime.IsCount(ms) {
+		return false // the upstream's refusal stands
+	}
+	c.saveItem(c.conv.Truncate(it.ID, realtime.CountOf(ms)), nil)
+	if it.Restated {
+		c.restateLocked(it)
+	}
+	c.withholdLocked()
+	c.emitLocked(realtime.Object{"type": q.answer, "item_id": it.ID, "content_index": realtime.CountOf(index), "audio_end_ms": realtime.CountOf(ms)})
+	return true
+}
+
+// restateLocked puts an item in its own place, with what is left of it. Clients know already.
+func (c *Controller) restateLocked(it *conversation.Entry) {
+	c.tellUp(realtime.Object{"type": "conversation.item.delete", "item_id": it.ID})
+	o := realtime.ReplayItem(&it.Item)
+	it.Untold = o == nil
+	c.up.amends(it.ID, o != nil)
+	if o != nil {
+		c.tellUp(realtime.Object{"type": "conversation.item.create", "previous_item_id": c.conv.ToldBefore(it), "item": o})
+	}
+}
+
+// tellUp sends the upstream an event whose answer nobody waits for.
+func (c *Controller) tellUp(event realtime.Object) {
+	event["event_id"] = session.NewID(realtime.OwnPrefix)
+	_ = c.sendUp(session.NewFrame(realtime.Marshal(event)), false, false) // one that takes nothing will be lost
+}

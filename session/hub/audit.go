@@ -1,0 +1,93 @@
+package hub
+
+import (
+	"cmp"
+	"errors"
+	"switchboard/session"
+	"switchboard/session/broadcast"
+	"switchboard/session/realtime"
+)
+
+// logOnly reports whether an event is for the log and those who follow it, not for clients.
+func logOnly(typ string) bool { return typ == session.TypeCommand || typ == session.TypeEnded }
+
+// Who ended a session that no API key has ended.
+const (
+	EndedByClient = "client" // the caller
+	EndedByLimit  = "limit"  // a limit was reached
+	EndedByServer = "server" // the gateway or the upstream could not go on
+)
+
+// Ending is how a session is ended on request. The zero value is an end by the gateway itself.
+type Ending struct {
+	By     string // name of the API key that asked, or EndedByClient
+	Reason string // for the record; "": a plain one
+	Told   string // to the clients; "": the reason
+}
+
+// requested is the reason of a session that was ended on request.
+type requested struct{ Ending }
+
+// Error is for the record.
+func (r *requested) Error() string { return cmp.Or(r.Reason, "ended on request") }
+
+// told is for the clients.
+func (r *requested) told() string { return cmp.Or(r.Told, r.Error()) }
+
+// endedBy says who ended a session, by the reason of its end.
+func endedBy(reason error) string {
+	var asked *requested
+	var limit *session.LimitError
+	switch {
+	case errors.As(reason, &asked):
+		return cmp.Or(asked.By, EndedByServer)
+	case errors.As(reason, &limit):
+		return EndedByLimit
+	}
+	return EndedByServer
+}
+
+// Command is what somebody did to a session that its upstream has acknowledged.
+type Command struct {
+	Name      string   `json:"command"`                // update, message, function_result, cancel, commit, clear, renew, broadcast, withdraw
+	By        string   `json:"by"`                     // name of the API key
+	Item      string   `json:"item_id,omitempty"`      // that was added
+	Fields    []string `json:"fields,omitempty"`       // that were changed
+	Broadcast string   `json:"broadcast_id,omitempty"` // that was applied or withdrawn
+}
+
+// Note writes into the session's log who has done something to it.
+func (c *Controller) Note(cmd Command) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.state == stateOpen && !c.frozen {
+		c.noteLocked(cmd)
+	}
+}
+
+func (c *Controller) noteLocked(cmd Command) {
+	c.logEvent(session.TypeCommand, realtime.Marshal(struct {
+		Type    string `json:"type"`
+		EventID string `json:"event_id"`
+		Command
+	}{session.TypeCommand, session.NewID(realtime.OwnPrefix), cmd}))
+}
+
+// logEndLocked writes the last event of the log, unless the session goes on elsewhere.
+func (c *Controller) logEndLocked() {
+	if c.elsewhere() {
+		return
+	}
+	c.logEvent(session.TypeEnded, realtime.Marshal(realtime.Object{
+		"type": session.TypeEnded, "event_id": session.NewID(realtime.OwnPrefix), "reason": reasonText(c.reason), "ended_by": endedBy(c.reason),
+	}))
+}
+
+// noteEntryLocked notes that the upstream has acknowledged a broadcast, or its withdrawal.
+func (c *Controller) noteEntryLocked(e broadcast.Entry) {
+	cmd := Command{Name: "broadcast", By: e.Broadcast.By, Broadcast: e.Broadcast.ID}
+	if e.Withdrawn {
+		cmd.Name, cmd.By = "withdraw", e.Broadcast.WithdrawnBy
+	}
+	c.noteLocked(cmd)
+}

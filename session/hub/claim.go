@@ -1,0 +1,221 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+
+	"switchboard/session"
+	"switchboard/session/buffer"
+	"switchboard/session/contain"
+	"switchboard/session/conversation"
+	"switchboard/session/realtime"
+)
+
+// claimLog is how many events of the log a claim reads at a time, for clients that resume.
+const claimLog = 1000
+
+// claimTimeout bounds the reads and writes of a claim.
+const claimTimeout = 10 * time.Second
+
+// Claim takes over a session that no node runs, out of the store. It returns when the
+// session takes clients; the upstream is connected behind that. *HeldError: another node
+// was quicker. ErrEnded and ErrNotFound: there is nothing to run. A claim that has begun
+// does not end with ctx: half of one would hold the lease for nobody.
+func (h *Hub) Claim(ctx context.Context, id session.ID) (*Controller, error) {
+	if c, ok := h.Controller(id); ok {
+		return c, nil
+	}
+	if err := h.reserve(id); err != nil {
+		return nil, err
+	}
+	defer h.unreserve(id)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
+	defer cancel()
+	r, err := h.node.Store.Record(ctx, id)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if r.Status == session.StatusEnded {
+		return nil, ErrEnded
+	}
+	taken := sinceStart()
+	lease, err := h.node.Directory.Acquire(ctx, id, h.node.Node, h.node.Lease)
+	if err != nil {
+		return nil, fmt.Errorf("claim: %w", err)
+	}
+	if r.EndWithClient {
+		return nil, h.bury(ctx, r, lease, "its node was lost") // and its client's connection with it
+	}
+	return h.orBury(ctx, r, lease, func() (*Controller, error) {
+		s, err := h.kept(ctx, id) // read behind the lease: nobody writes now but us
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
+		}
+		h.node.stats.Claimed.Add(1)
+		h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
+		return h.resume(ctx, s, lease, taken)
+	})
+}
+
+// orBury does what makes a session run here. If that panics the session has ended: it would
+// panic on the next node, too.
+func (h *Hub) orBury(ctx context.Context, r session.Record, lease session.Lease, run func() (*Controller, error)) (c *Controller, err error) {
+	if contain.Do(h.node.Logger, "claim", func() { c, err = run() }, "session", r.ID) != nil {
+		return nil, h.bury(ctx, r, lease, reasonText(errCrashed))
+	}
+	return c, err
+}
+
+// bury records the end of a session that cannot run.
+func (h *Hub) bury(ctx context.Context, r session.Record, lease session.Lease, why string) error {
+	r.Status, r.Reason, r.EndedBy, r.Epoch = session.StatusEnded, why, EndedByServer, lease.Epoch
+	r.EndedAt, r.Clients, r.Responding, r.Response = time.Now(), 0, false, ""
+	h.node.journal.Add(session.Change{ID: r.ID, Epoch: lease.Epoch, Record: &r})
+	if err := h.node.journal.Flush(ctx); err != nil {
+		return fmt.Errorf("claim: %w", err)
+	}
+	h.endGrants(ctx, r.ID)
+	h.meterEnd(ctx, r.Key, spentOf(r, h.node.CostLabels))
+	return errors.Join(ErrEnded, h.node.Directory.Release(ctx, lease))
+}
+
+// kept reads a session out of the store.
+func (h *Hub) kept(ctx context.Context, id session.ID) (session.Snapshot, error) {
+	var s session.Snapshot
+	var err error
+	if s.Record, err = h.node.Store.Record(ctx, id); err != nil {
+		return s, err
+	}
+	if s.Record.Status == session.StatusEnded {
+		return s, ErrEnded
+	}
+	if s.Items, err = h.node.Store.Items(ctx, id); err != nil {
+		return s, err
+	}
+	for after := ""; ; {
+		page, err := h.node.Store.Events(ctx, id, after, claimLog)
+		if err != nil || len(page) == 0 {
+			return s, err
+		}
+		for _, e := range page {
+			if !logOnly(e.Type) {
+				s.History = append(s.History, realtime.PlainEvent([]byte(e.Type), e.Raw))
+			}
+		}
+		after = page[len(page)-1].ID
+		s.LogID = after
+	}
+}
+
+// Adopt takes over a session from a node that hands it over, and its lease with it, so
+// that nobody can claim it on the way with less than what is known of it.
+func (h *Hub) Adopt(ctx context.Context, s session.Snapshot) error {
+	id := s.Record.ID
+	if err := h.reserve(id); err != nil {
+		return err
+	}
+	defer h.unreserve(id)
+	taken := sinceStart()
+	lease, err := h.node.Directory.Transfer(ctx, session.Lease{ID: id, Node: s.Record.Node, Epoch: s.Record.Epoch}, h.node.Node, h.node.Lease)
+	if err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	_, err = h.orBury(ctx, s.Record, lease, func() (*Controller, error) { return h.resume(ctx, s, lease, taken) })
+	return err
+}
+
+// resume runs a session from what is known of it, or gives its lease back.
+func (h *Hub) resume(ctx context.Context, s session.Snapshot, lease session.Lease, taken int64) (*Controller, error) {
+	c := restore(h.node, s, lease)
+	c.leased = taken
+	if err := h.run(ctx, c); err != nil {
+		return nil, errors.Join(err, h.node.Directory.Release(ctx, lease))
+	}
+	return c, nil
+}
+
+// restore makes a controller whose upstream is yet to come.
+func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
+	r := s.Record
+	c := newController(n, session.Spec{
+		ID: r.ID, Key: r.Key, Labels: r.Labels, Limits: r.Limits, Policy: r.Policy,
+		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
+	}, lease)
+	c.created, c.usage, c.cost, c.status, c.state = r.CreatedAt, r.Usage, r.Cost, r.Status, stateOpen
+	c.joined, c.dropped = r.Status == session.StatusActive, r.Dropped
+	c.overlay = overlay{r.Overlay}
+	c.logID.follow(s.LogID)
+	c.turn.active, c.turn.produced = r.Response, true
+	for _, it := range s.Items {
+		if it.Status == "in_progress" {
+			it.Status = "incomplete"
+		}
+		c.conv.Restore(&conversation.Entry{Item: it, Noticed: it.Complete()})
+	}
+	c.recalled.audio = s.Audio
+	now := time.Now()
+	for _, e := range s.History {
+		c.history.Add(e, now)
+	}
+	if s.Era != "" { // handed over, with all that clients may come back for
+		c.history.Era, c.history.Seq, c.history.Floor = s.Era, s.Seq, s.Floor
+		c.history.Cut = c.history.Cut || s.Cut
+	} else {
+		c.history.Floor, c.history.Cut = lastAudio(s.History), true
+	}
+	c.up = &leg{lost: true}
+	c.unseal(r.Secrets)
+	c.up.use(gjson.ParseBytes(r.Session))
+	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
+	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
+	c.up.out.Hold()
+	for _, e := range s.Tail {
+		c.tail.Add(e, now)
+	}
+	for _, e := range s.Waiting {
+		h, err := realtime.Peek(e)
+		if err == nil && string(h.Typ) == "session.update" {
+			c.awaitUpdate(h, e)
+		}
+		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(h.Typ) == realtime.TypAppend})
+	}
+	return c
+}
+
+// lastAudio is behind which event of a log no audio was sent. The log itself has none, so
+// a client that saw less than that cannot be told all that it missed.
+func lastAudio(log [][]byte) int64 {
+	for i := len(log) - 1; i >= 0; i-- {
+		if h, err := realtime.Peek(log[i]); err == nil && bytes.HasPrefix(h.Typ, []byte("response.output_audio")) {
+			return int64(i + 1)
+		}
+	}
+	return 0
+}
+
+// owes reports whether a log ends before anything was heard of an answer. answers says that
+// the upstream answers by itself what was said.
+func owes(log [][]byte, answers bool) bool {
+	for _, event := range slices.Backward(log) {
+		h, err := realtime.Peek(event)
+		if err != nil {
+			continue
+		}
+		switch typ := string(h.Typ); {
+		case typ == "response.done", strings.HasPrefix(typ, "response.") && strings.HasSuffix(typ, ".delta"):
+			return false
+		case typ == "response.created" && gjson.GetBytes(event, "response.conversation_id").Str != "": // else out of band
+			return true
+		case typ == "input_audio_buffer.committed":
+			return answers
+		}
+	}
+	return false
+}

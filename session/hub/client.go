@@ -1,0 +1,305 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"switchboard/session"
+	"switchboard/session/buffer"
+	"switchboard/session/realtime"
+	"time"
+)
+
+// Attachment is how a client joins.
+type Attachment struct {
+	Policy session.Policy
+	// Token tells apart who shares a policy's rates and the number of sockets: a client token,
+	// or what stands for it. "" is a client that shares with none.
+	Token string
+	// LastEventID is the event_id of the last event the client saw, when it comes back.
+	LastEventID string
+}
+
+// client is one attached browser, phone or service.
+type client struct {
+	c       *Controller
+	conn    session.Conn
+	policy  session.Policy
+	allowed *allowance
+	scan    realtime.Scanner
+
+	out buffer.Outbox // guarded by the controller's lock
+}
+
+// Attach joins a client and relays for it until it leaves or the session ends; it closes
+// conn itself. The error says why it ended: *CloseError for a client that left.
+func (c *Controller) Attach(_ context.Context, conn session.Conn, a Attachment) error {
+	cl := &client{c: c, conn: conn, policy: a.Policy}
+	err := errCrashed
+	c.contain(func() { err = cl.join(a) })
+	if err != nil {
+		code, text := closeCode(err)
+		conn.Close(code, text)
+		cl.out.Flusher.Wait()
+		return err
+	}
+	defer c.readers.Done()
+	err = errCrashed
+	c.contain(func() { err = cl.read() })
+	if errors.Is(err, errCrashed) {
+		<-c.hungUp
+	}
+	c.contain(cl.leave)
+	cl.out.Flusher.Wait()
+	return err
+}
+
+// join puts the client among those that are sent to, behind a session.created of its own
+// and what it missed: everything since the session began for the first client ever, what
+// followed the last event it saw for one that comes back.
+func (cl *client) join(a Attachment) error {
+	c, last := cl.c, a.LastEventID
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusesLocked(); err != nil {
+		return cmp.Or(c.reason, err)
+	}
+	allowed, err := c.allowLocked(a)
+	if err != nil {
+		return err
+	}
+	cl.out = c.outbox(cl.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
+	if c.withheld.limit != nil {
+		cl.out.Hold()
+	}
+	n, known := c.history.Seq, true
+	if last != "" || !c.joined {
+		n, known = c.history.After(last)
+	}
+	if !known {
+		n = buffer.Unknown
+	}
+	created := realtime.Marshal(realtime.Object{"type": "session.created", "event_id": c.history.MarkAt(n), "session": c.up.session})
+	err = cl.out.Send(session.NewFrame(created), false, nil, false)
+	if known {
+		c.history.Since(n, func(payload []byte) {
+			if cl.out.Bytes > cl.out.Limit/2 {
+				cl.out.Release() // see toClients
+			}
+			if err == nil {
+				err = cl.out.Send(session.NewFrame(payload), false, nil, false)
+			}
+		})
+	} else if last != "" && err == nil {
+		cl.reset()
+	}
+	if err != nil {
+		cl.out.Close()
+		c.leftLocked()
+		return fmt.Errorf("write what was missed: %w", err)
+	}
+	cl.allowed = allowed
+	c.shareLocked(a.Token, allowed)
+	c.clients = append(c.clients, cl)
+	c.joined, c.status, c.touched = true, session.StatusActive, time.Now()
+	c.node.stats.Clients.Add(1)
+	c.saveLocked()
+	c.readers.Add(1)
+	return nil
+}
+
+// read takes the client's events until its connection ends.
+func (cl *client) read() error {
+	return cl.conn.Each(func(f session.Frame, err error) error {
+		no := cl.allowed.admit(&cl.policy, len(f.Payload()))
+		switch {
+		case no != nil && err == nil && !no.Silent:
+			no.EventID = eventID(f.Payload())
+		case no != nil:
+		case err == nil:
+			no = cl.take(f, cl.conn.Buffered())
+		case errors.Is(err, session.ErrNotText):
+			no = &realtime.Refusal{Code: "invalid_event", Message: "Expected a text WebSocket message; binary frames are not supported."}
+		case errors.Is(err, session.ErrTooBig):
+			no = tooLarge(&cl.policy)
+		default:
+			no = &realtime.Refusal{Code: "invalid_utf8", Message: "The message is not valid UTF-8."}
+		}
+		if no != nil {
+			cl.refuse(no)
+		}
+		if errors.Is(err, session.ErrNotUTF8) { // RFC 6455 §8.1 leaves no choice
+			cl.conn.Close(session.CloseNotUTF8, "message is not valid UTF-8")
+			return err
+		}
+		return nil
+	})
+}
+
+// leave takes the client off the session.
+func (cl *client) leave() {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	cl.leaveLocked(nil)
+}
+
+// leaveLocked does it once; a reason that is given closes the connection with it.
+func (cl *client) leaveLocked(reason error) {
+	c := cl.c
+	if !slices.Contains(c.clients, cl) {
+		return
+	}
+	c.settleUpstream()                                                                              // its frames may be kept back there, by reference
+	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
+	cl.out.Close()
+	cl.allowed.clients--
+	cl.allowed.left = time.Now()
+	if c.speaker == cl {
+		c.speaker = nil
+	}
+	c.node.stats.Clients.Add(-1)
+	if errors.Is(reason, buffer.ErrBehind) {
+		c.node.stats.SlowClients.Add(1)
+		cl.conn.Close(session.CloseSlow, buffer.ErrBehind.Error())
+	} else if reason != nil {
+		cl.conn.Close(session.CloseUpstream, "write failed")
+	}
+	c.leftLocked()
+	c.saveLocked()
+}
+
+// leftLocked ends a session that was to end with its client, if that is gone.
+func (c *Controller) leftLocked() {
+	if c.spec.EndWithClient && len(c.clients) == 0 {
+		c.endLocked(&requested{Ending{By: EndedByClient, Reason: "client left"}})
+	}
+}
+
+// refuse answers an event that goes no further.
+func (cl *client) refuse(no *realtime.Refusal) {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	cl.c.settleUpstream()
+	cl.c.node.stats.Refused.Add(1)
+	if no.Silent {
+		return
+	}
+	f := session.NewFrame(realtime.ErrorEvent(cl.c.history.Mark(), no))
+	if err := cl.out.Send(f, false, nil, false); err != nil {
+		cl.leaveLocked(err)
+	}
+}
+
+// take checks one event of the client's and relays it to the upstream, byte for byte.
+func (cl *client) take(f session.Frame, more bool) *realtime.Refusal {
+	h, err := cl.scan.Check(f.Payload())
+	if err != nil {
+		return &realtime.Refusal{Code: "invalid_json", Message: err.Error(), EventID: eventID(f.Payload())}
+	}
+	if no := realtime.Judge(&cl.policy, h, f.Payload()); no != nil {
+		return no
+	}
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	return cl.passLocked(f, h, more)
+}
+
+// eventID is that of an event that is not passed on, if it can be read.
+func eventID(event []byte) []byte {
+	h, _ := realtime.Peek(event)
+	return h.EventID
+}
+
+// passLocked notes what the event changes and sends it on.
+func (cl *client) passLocked(f session.Frame, h realtime.Head, more bool) *realtime.Refusal {
+	c := cl.c
+	if c.refusesLocked() != nil || cl.out.Closed {
+		return &realtime.Refusal{Code: "session_ended", Message: "The session is over.", EventID: h.EventID}
+	}
+	c.touched = time.Now()
+	audio := string(h.Typ) == realtime.TypAppend
+	if (audio || realtime.IsInputBuffer(h.Typ)) && !c.speaks(cl) {
+		return &realtime.Refusal{Code: "not_the_speaker", Message: "Another client of this session is speaking; this one may listen and type.", Param: "type", EventID: h.EventID}
+	}
+	if !audio {
+		c.controlled = c.touched
+	}
+	var update *ack
+	switch string(h.Typ) {
+	case realtime.TypAppend:
+		c.keepTail(f.Payload())
+	case "session.update":
+		f = c.completeUpdate(f)
+		update = c.awaitUpdate(h, f.Payload())
+	case "response.create":
+		c.turn.requested = c.touched
+		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
+	case "response.cancel":
+		c.turn.cancel()
+	}
+	c.node.stats.EventsUp.Add(1)
+	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
+	kept := !audio && !c.up.lost && c.requests.add(h, f.Payload(), 0, c.tail.Seq)
+	if err := c.sendUp(f, audio, more); err != nil {
+		c.acks.remove(update)
+		if kept {
+			c.requests.remove(len(c.requests.open) - 1)
+		}
+		return &realtime.Refusal{Code: "upstream_busy", Message: "The upstream is not taking what is sent; try again.", EventID: h.EventID}
+	}
+	return nil
+}
+
+// awaitUpdate notes an update of a client's, which the upstream answers in its turn.
+func (c *Controller) awaitUpdate(h realtime.Head, event []byte) *ack {
+	session := realtime.FieldsOf(event)["session"]
+	_, instructs := realtime.FieldsOf(session)["instructions"]
+	k := &ack{eventID: string(realtime.Unescape(h.EventID)), typ: "session.updated", instructs: instructs, sets: session}
+	c.acks.add(k)
+	return k
+}
+
+// speakerPause is how long a speaker may send no audio before another may take its
+// place: its connection may be half open, and the one who speaks is the same person.
+const speakerPause = 2 * time.Second
+
+// speaks reports whether a client's audio goes in, and makes it the speaker if it may be.
+func (c *Controller) speaks(cl *client) bool {
+	if c.speaker == nil || c.touched.Sub(c.spoke) > speakerPause || c.succeeds(cl) {
+		c.speaker = cl
+	}
+	if c.speaker != cl {
+		return false
+	}
+	c.spoke = c.touched
+	return true
+}
+
+// succeeds reports whether a client is the speaker on a later connection: it has the same token.
+// What still arrives on the earlier one is older, and does not go in any more.
+func (c *Controller) succeeds(cl *client) bool {
+	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
+}
+
+// sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is
+// let go, control events never: they are refused once there is no audio left to drop.
+func (c *Controller) sendUp(f session.Frame, audio, more bool) error {
+	if c.up.out.Full() {
+		c.up.out.Drop("")
+		if c.up.out.Full() {
+			return ErrBusy
+		}
+	}
+	if err := c.up.out.Send(f, audio, nil, more); err != nil {
+		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+	}
+	return nil
+}
+
+func (c *Controller) settleUpstream() {
+	if err := c.up.out.Settle(); err != nil {
+		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+	}
+}

@@ -1,0 +1,298 @@
+package hub
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"switchboard/session"
+	"switchboard/session/realtime"
+	"time"
+)
+
+// alreadyActive is the code of an upstream that was asked for a response while one was active.
+const alreadyActive = "conversation_already_has_active_response"
+
+// Message is an item that the application adds to the conversation.
+type Message struct {
+	Role    string // "user" (default), "system" or "assistant"
+	Text    string
+	Respond bool // ask for a response, when the active one has ended
+}
+
+// Message adds an item and, if asked to, requests a response. It returns when the
+// upstream has acknowledged; *UpstreamError when it refused.
+func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err error) {
+	if m.Role == "" {
+		m.Role = "user"
+	}
+	kind := "input_text"
+	if m.Role == "assistant" {
+		kind = "output_text"
+	}
+	itemID = session.NewID("item_")
+	behind, err := c.addItem(ctx, realtime.Object{
+		"id": itemID, "type": "message", "role": m.Role,
+		"content": []realtime.Object{{"type": kind, "text": m.Text}},
+	})
+	if err != nil {
+		return itemID, err
+	}
+	if m.Respond {
+		err = c.respond(ctx, behind)
+	}
+	c.kept(ctx)
+	return itemID, err
+}
+
+// FunctionResult answers a function call of the model's and, once all calls of its
+// response are answered, asks for the next response. *InvalidError: no such call;
+// ErrExists: it was answered before.
+func (c *Controller) FunctionResult(ctx context.Context, callID, output string) (itemID string, err error) {
+	if err := c.answer(callID); err != nil {
+		return "", err
+	}
+	itemID = session.NewID("item_")
+	behind, err := c.addItem(ctx, realtime.Object{"id": itemID, "type": "function_call_output", "call_id": callID, "output": output})
+	if err != nil {
+		c.unanswer(callID)
+		return "", err
+	}
+	if c.followCall(callID) {
+		err = c.respond(ctx, behind)
+	}
+	c.kept(ctx)
+	return itemID, err
+}
+
+// answer notes that a function call is being answered.
+func (c *Controller) answer(callID string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conv.Call(callID) == nil {
+		return &session.InvalidError{Field: "call_id", Detail: "the conversation has no function call with this ID"}
+	}
+	if c.conv.Answered(callID) {
+		return fmt.Errorf("function call %s: %w", callID, session.ErrExists)
+	}
+	c.conv.Answering = append(c.conv.Answering, callID)
+	return nil
+}
+
+// unanswer takes back what answer noted.
+func (c *Controller) unanswer(callID string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.conv.Answering = slices.DeleteFunc(c.conv.Answering, func(id string) bool { return id == callID })
+}
+
+// followCall reports whether the answer to a call makes the next response due. While the
+// call's own response is active more calls may come, and its end decides.
+func (c *Controller) followCall(callID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	it := c.conv.Call(callID)
+	if it == nil {
+		return false // deleted meanwhile
+	}
+	if c.turn.active != "" && (it.ResponseID == "" || it.ResponseID == c.turn.active) {
+		c.turn.answered = true
+		return false
+	}
+	return c.conv.Follow(it.ResponseID)
+}
+
+// Update changes the session's configuration: patch is a part of the GA session object,
+// with or without its type. It returns the effective session after the upstream took it over;
+// *UpstreamError when it refused (nothing has changed then).
+func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
+	select {
+	case c.update <- struct{}{}:
+		defer func() { <-c.update }()
+	case <-c.life.Done():
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return nil, c.overLocked()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	fields := map[string]json.RawMessage{}
+	if err := json.Unmarshal(patch, &fields); err != nil || fields == nil {
+		return nil, &session.InvalidError{Field: "session", Detail: "must be an object"}
+	}
+	base := c.complete(fields)
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "session.updated"}
+	k.sets = c.withSecrets(realtime.Marshal(fields))
+	_, err := c.ask(ctx, k, realtime.Object{"type": "session.update", "event_id": k.eventID, "session": k.sets})
+	if err != nil {
+		return nil, err
+	}
+	c.kept(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if base != nil && c.overlay.Based {
+		c.overlay.Base = *base
+		if c.up.says != c.overlay.text() {
+			c.sendOverlay(nil) // a broadcast came meanwhile
+		}
+	}
+	return c.up.session, nil
+}
+
+// complete adds the type to an update that has none, because the API requires it, and puts its instructions under
+// the broadcasts that stand. It returns the instructions that they will stand on.
+func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := fields["type"]; !ok {
+		fields["type"] = realtime.Marshal(c.up.kind)
+	}
+	raw, ok := fields["instructions"]
+	var own string
+	if !ok || json.Unmarshal(raw, &own) != nil {
+		return nil // the upstream says what is wrong with it
+	}
+	over := c.overlay
+	over.Base = own
+	fields["instructions"] = realtime.Marshal(over.text())
+	return &own
+}
+
+// Cancel ends the active response. *UpstreamError response_cancel_not_active when there
+// is none: a normal race.
+func (c *Controller) Cancel(ctx context.Context) error {
+	c.mu.Lock()
+	c.turn.cancel()
+	c.mu.Unlock()
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "response.done", refusal: "response_cancel_not_active"}
+	_, err := c.ask(ctx, k, realtime.Object{"type": "response.cancel", "event_id": k.eventID})
+	return err
+}
+
+// CommitAudio turns the input audio buffer into an item.
+func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error) {
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "input_audio_buffer.committed", refusal: "input_audio_buffer_commit_empty"}
+	raw, err := c.ask(ctx, k, realtime.Object{"type": "input_audio_buffer.commit", "event_id": k.eventID})
+	if err != nil {
+		return "", err
+	}
+	h, err := realtime.Peek(raw)
+	return string(h.ItemID), err
+}
+
+// ClearAudio empties the input audio buffer.
+func (c *Controller) ClearAudio(ctx context.Context) error {
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "input_audio_buffer.cleared"}
+	_, err := c.ask(ctx, k, realtime.Object{"type": "input_audio_buffer.clear", "event_id": k.eventID})
+	return err
+}
+
+// addItem returns how many responses had begun when the upstream acknowledged the item: those
+// that begin later know of it.
+func (c *Controller) addItem(ctx context.Context, item realtime.Object) (behind int64, err error) {
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
+	_, err = c.ask(ctx, k, realtime.Object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
+	return k.behind, err
+}
+
+// respond asks for a response to an item that the responses up to the n-th know nothing of: now,
+// or when the active one has ended, or when there is an upstream again. A later one is the answer.
+func (c *Controller) respond(ctx context.Context, behind int64) error {
+	if !c.toRequest(behind) {
+		return nil
+	}
+	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "response.created", refusal: alreadyActive, behind: behind}
+	_, err := c.ask(ctx, k, realtime.Object{"type": "response.create", "event_id": k.eventID})
+	var refused *session.UpstreamError
+	if errors.As(err, &refused) && refused.Code == alreadyActive {
+		return nil // somebody was quicker, see observeError
+	}
+	if errors.Is(err, ErrUpstreamLost) {
+		return nil // the next one is asked
+	}
+	if errors.Is(err, ErrMoved) {
+		return ErrLeaseLost // not all of what was asked was left undone
+	}
+	return err
+}
+
+// toRequest reports whether a response is to be requested now.
+func (c *Controller) toRequest(behind int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.turn.begun > behind:
+		return false
+	case c.turn.active != "" || c.up.lost && !c.frozen:
+		c.turn.wanted = true
+		return false
+	}
+	c.turn.requested = time.Now()
+	return true
+}
+
+func (c *Controller) sendResponseCreate(eventID string) {
+	c.turn.requested = time.Now()
+	c.sendUp(session.NewFrame(realtime.Marshal(realtime.Object{"type": "response.create", "event_id": eventID})), false, false)
+}
+
+// ask sends an event to the upstream and waits for what settles k.
+func (c *Controller) ask(ctx context.Context, k *ack, event realtime.Object) ([]byte, error) {
+	c.mu.Lock()
+	c.touched = time.Now()
+	c.controlled = c.touched // more may follow at once: no moment to move
+	c.mu.Unlock()
+	return c.inquire(ctx, k, event)
+}
+
+// inquire is ask for the gateway itself, which is no sign of life.
+func (c *Controller) inquire(ctx context.Context, k *ack, event realtime.Object) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, session.ErrTimeout)
+	defer cancel()
+	result := make(chan reply, 1)
+	k.settle = func(r reply) {
+		if k.itemID != "" {
+			k.behind = c.turn.begun
+		}
+		result <- reply{bytes.Clone(r.raw), r.err}
+	}
+	if err := c.post(k, event); err != nil {
+		return nil, err
+	}
+	select {
+	case r := <-result:
+		return r.raw, r.err
+	case <-ctx.Done():
+		return nil, c.unanswered(k, context.Cause(ctx))
+	}
+}
+
+// unanswered stops waiting for k. When the caller left, its answer, when it comes, is not
+// the next one's; when time has passed it is not to be expected any more. What was not sent
+// yet is not sent: the caller may ask again.
+func (c *Controller) unanswered(k *ack, why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.settle = nil
+	if c.up.out.TakeBack(k.eventID) || errors.Is(why, session.ErrTimeout) {
+		c.acks.remove(k)
+	}
+	return why
+}
+
+func (c *Controller) post(k *ack, event realtime.Object) error {
+	f := session.NewFrame(realtime.Marshal(event))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.refusesLocked(); err != nil {
+		return err
+	}
+	c.acks.add(k)
+	if err := c.sendUp(f, false, false); err != nil {
+		c.acks.remove(k)
+		return err
+	}
+	return nil
+}

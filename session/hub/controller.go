@@ -1,0 +1,320 @@
+package hub
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"switchboard/session"
+	"switchboard/session/buffer"
+	"switchboard/session/conversation"
+	"sync"
+	"time"
+)
+
+// Controller runs one session on the node that holds its lease. Its methods may be
+// called by many at once.
+//
+// What an event changes is changed by the goroutine that read it, under mu, and nothing
+// done under mu waits: writes go to an outbox that takes or queues. So an event costs
+// no hand-over between goroutines (docs/decisions/0003-one-lock-a-session.md).
+type Controller struct {
+	// Set by newController, never changed.
+	id       session.ID
+	spec     session.Spec
+	lease    session.Lease
+	node     *node
+	created  time.Time
+	admitted bool            // the meter was told that it runs; the starter's, before run
+	leased   int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
+	life     context.Context // done when reason is set
+	over     context.CancelFunc
+	hungUp   chan struct{} // closed when run has closed all connections
+	gone     chan struct{} // closed when all of run is done
+	update   chan struct{} // holds one: an update of the application's is under way
+	nudge    chan struct{} // holds one: it is time to look whether the leg is to be replaced
+
+	mu sync.Mutex
+	// Guarded by mu.
+	state      state
+	reason     error     // why it ends
+	ended      time.Time // and when
+	status     session.Status
+	up         *leg
+	frozen     bool      // it is on its way to another node: nothing goes in or out
+	flaps      int       // legs in a row that were lost soon
+	flapping   time.Time // since when
+	swapping   bool      // another leg is being made ready
+	renewAt    time.Time // from when the leg is replaced at a quiet moment
+	renewBy    time.Time // and by when at any
+	wish       wish      // a renewal that somebody asked for
+	clients    []*client
+	allowances map[string]*allowance // of tokens whose clients are here, or were a moment ago
+	speaker    *client               // the one whose audio goes in
+	spoke      time.Time             // when it last sent audio
+	controlled time.Time             // last event of a client that was no audio
+	conv       conversation.Conversation
+	turn       turn
+	facts      facts
+	overlay    overlay
+	acks       acks
+	requests   requests
+	usage      session.Usage
+	dropped    session.Dropped
+	cost       session.Cost
+	unmetered  []expense // that are not in the node's sums
+	metered    metered
+	history    buffer.History
+	withheld   withholding
+	tail       buffer.History // input audio that the upstream has not made an item of
+	said       buffer.History // and that of the user's last item, until its words have come
+	recalled   recalled
+	logID      logID
+	feeds      []*Feed
+	touched    time.Time // last event of a client or the application
+	joined     bool      // a client has been attached before
+	readers    sync.WaitGroup
+}
+
+// state of a controller; it only moves forward.
+type state int
+
+const (
+	stateNew state = iota
+	stateOpen
+	stateClosing
+	stateClosed
+)
+
+func newController(n *node, spec session.Spec, lease session.Lease) *Controller {
+	now := time.Now()
+	c := &Controller{
+		id: spec.ID, spec: spec, lease: lease, node: n, created: now, touched: now,
+		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
+		status: session.StatusCreated,
+	}
+	c.life, c.over = context.WithCancel(context.Background())
+	c.history = buffer.History{Limit: n.ResumeBytes, Window: n.ResumeWindow}
+	c.tail = buffer.History{Limit: n.UpstreamQueue}
+	c.said = c.tail
+	c.requests.limit = n.UpstreamQueue
+	c.conv.Max = conversation.Capacity{Items: n.ConversationItems, Bytes: n.ConversationBytes, Images: n.ConversationImages}
+	return c
+}
+
+// run is the session's whole life after open: the first thing that ends it says why,
+// one place closes, then it waits for all that it started.
+func (c *Controller) run() {
+	defer close(c.gone)
+	c.contain(c.begin)
+	c.contain(c.watch)
+	c.close()
+	c.readers.Wait()
+	c.contain(c.finish)
+	up := c.up
+	up.out.Flusher.Wait()
+	c.contain(func() { c.node.left(c) })
+}
+
+// begin starts what reads the upstream, or makes one.
+func (c *Controller) begin() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.boundLocked() // another node may have had other limits
+	if c.up.lost {
+		c.failResponseLocked()
+		c.start(c.recover)
+		return
+	}
+	c.readUpstreamLocked()
+}
+
+// watch waits for the end and meets the limits of time on the way.
+func (c *Controller) watch() {
+	timer := time.NewTimer(c.checkTime(time.Now()))
+	defer timer.Stop()
+	for {
+		select {
+		case <-c.life.Done():
+			return
+		case now := <-timer.C:
+			timer.Reset(c.checkTime(now))
+		case <-c.nudge:
+			timer.Reset(c.checkTime(time.Now()))
+		}
+	}
+}
+
+// checkTime ends the session if a limit of time is reached, forgets old history, and
+// returns when to look again.
+func (c *Controller) checkTime(now time.Time) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.history.Forget(now)
+	c.said.Forget(now)
+	next := min(c.node.ResumeWindow, c.checkRenewal(now))
+	if limit := c.limits().IdleSeconds; limit > 0 {
+		left := span(limit) - now.Sub(c.touched)
+		if left <= 0 {
+			c.endLocked(&session.LimitError{Limit: "idle_seconds", Max: limit})
+		}
+		next = min(next, left)
+	}
+	if limit := c.limits().MaxSeconds; limit > 0 {
+		left := span(limit) - now.Sub(c.created)
+		if left <= 0 {
+			c.endLocked(&session.LimitError{Limit: "max_seconds", Max: limit})
+		}
+		next = min(next, left)
+	}
+	return max(next, time.Millisecond)
+}
+
+// span is a number of seconds, or as many of them as a Duration holds.
+func span(seconds int64) time.Duration {
+	return time.Duration(min(seconds, int64(math.MaxInt64/time.Second))) * time.Second
+}
+
+// End ends the session and waits until it is over and recorded. ErrMoved, ErrLeaseLost: it goes
+// on elsewhere.
+func (c *Controller) End(ctx context.Context, e Ending) error {
+	if c.endUnlessFrozen(&requested{e}) {
+		return ErrMoved
+	}
+	select {
+	case <-c.gone:
+		if c.elsewhere() {
+			return ErrLeaseLost
+		}
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+func (c *Controller) endUnlessFrozen(reason error) (frozen bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(reason)
+	return c.frozen
+}
+
+func (c *Controller) end(reason error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.endLocked(reason)
+}
+
+func (c *Controller) endLocked(reason error) {
+	if c.state >= stateClosing || c.frozen && !movesOn(reason) {
+		return // another node has all there is to it: nothing else can end it here
+	}
+	c.state = stateClosing
+	c.reason, c.ended = reason, time.Now()
+	c.over()
+}
+
+// leaveNode ends the session here. It is left for another node to claim, unless its
+// client could not come back to it.
+func (c *Controller) leaveNode() {
+	if c.spec.EndWithClient {
+		c.end(ErrDraining)
+		return
+	}
+	c.end(ErrMoved)
+}
+
+// doubtLocked ends the session if its lease may have expired, and reports it.
+func (c *Controller) doubtLocked() bool {
+	if !c.node.inDoubt() {
+		return false
+	}
+	c.endLocked(ErrLeaseLost)
+	return true
+}
+
+// refusesLocked says why nothing can be done in the session here; nil: it can.
+func (c *Controller) refusesLocked() error {
+	switch {
+	case c.frozen:
+		return ErrMoved
+	case c.doubtLocked() || c.state != stateOpen:
+		return c.overLocked()
+	}
+	return nil
+}
+
+// overLocked is what commands are told that were not acknowledged before the end: they
+// may have been carried out, and the session may go on elsewhere.
+func (c *Controller) overLocked() error {
+	if c.elsewhere() {
+		return ErrLeaseLost
+	}
+	return ErrEnded
+}
+
+// Leaving reports whether the session goes on without this node: what is asked of it is
+// to be asked elsewhere.
+func (c *Controller) Leaving() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.frozen || c.state >= stateClosing && c.elsewhere()
+}
+
+// elsewhere reports whether the session goes on without this node. Needs the lock or the end.
+func (c *Controller) elsewhere() bool { return movesOn(c.reason) }
+
+// movesOn reports whether a reason ends a session on this node only.
+func movesOn(reason error) bool {
+	return errors.Is(reason, ErrLeaseLost) || errors.Is(reason, ErrMoved)
+}
+
+// Record describes the session as it is now.
+func (c *Controller) Record() session.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.recordLocked()
+}
+
+func (c *Controller) recordLocked() session.Record {
+	now := time.Now()
+	r := session.Record{
+		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
+		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
+		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
+		Usage: c.usage, Dropped: c.dropped, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
+		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.Overlay,
+	}
+	if c.status == session.StatusEnded {
+		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, reasonText(c.reason), endedBy(c.reason), c.ended
+	}
+	r.Usage.Seconds = now.Sub(c.created).Seconds()
+	return r
+}
+
+func (c *Controller) save() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.saveLocked()
+}
+
+// saveLocked hands the record to the journal.
+func (c *Controller) saveLocked() {
+	r := c.recordLocked()
+	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Record: &r})
+}
+
+// Items is the conversation in order.
+func (c *Controller) Items() []session.Item {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.itemsLocked()
+}
+
+func (c *Controller) itemsLocked() []session.Item {
+	out := make([]session.Item, len(c.conv.Items))
+	for i, it := range c.conv.Items {
+		out[i] = it.Item
+	}
+	return out
+}

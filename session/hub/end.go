@@ -1,0 +1,91 @@
+package hub
+
+import (
+	"errors"
+	"slices"
+
+	"switchboard/session"
+	"switchboard/session/contain"
+)
+
+// contain runs what handles the bytes of this session: a panic in it ends the session, and
+// nothing else. What f locks it has to unlock by defer.
+func (c *Controller) contain(f func()) {
+	if contain.Do(c.node.Logger, "session", f, "session", c.id) != nil {
+		c.crash()
+	}
+}
+
+// start is contain in a goroutine that the session's end waits for.
+func (c *Controller) start(f func()) {
+	c.readers.Go(func() { c.contain(f) })
+}
+
+// crash ends the session here and for good: the next node would only crash it again.
+func (c *Controller) crash() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frozen = false
+	c.endLocked(errCrashed)
+}
+
+// errCrashed ends a session that a panic has left in an unknown state.
+var errCrashed = errors.New("internal error")
+
+// close lets go of both sides; only run calls it. Whatever a panic has left, all connections
+// are closed: their readers are waited for.
+func (c *Controller) close() {
+	c.contain(c.sayLast)
+	code, text, clients, up := c.connections()
+	for _, cl := range clients {
+		cl.conn.Close(code, text)
+	}
+	if up != nil {
+		up.Close(session.CloseNormal, "")
+	}
+	close(c.hungUp)
+}
+
+// sayLast settles what waits for the session, and tells its clients why it ends.
+func (c *Controller) sayLast() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer c.closeFeedsLocked()
+	c.acks.end(c.overLocked())
+	c.wish.doneLocked(Renewal{}, c.overLocked())
+	c.releaseLocked()
+	if e := farewell(c.reason); e != nil {
+		c.emitLocked(e)
+	}
+	c.logEndLocked()
+}
+
+func (c *Controller) closeFeedsLocked() {
+	for _, f := range c.feeds {
+		f.closeLocked(ErrEnded)
+	}
+	c.feeds = nil
+}
+
+func (c *Controller) connections() (code int, text string, clients []*client, up session.Conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	code, text = closeCode(c.reason)
+	return code, text, slices.Clone(c.clients), c.up.conn
+}
+
+// finish records the end, with all readers gone.
+func (c *Controller) finish() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.state = stateClosed
+	c.up.out.Close()
+	if !c.elsewhere() {
+		c.status = session.StatusEnded
+		c.noticeEndLocked()
+		c.saveLocked()
+	}
+	c.history.Clear()
+	c.tail.Clear()
+	c.said.Clear()
+}

@@ -1,0 +1,82 @@
+package hub
+
+import (
+	"context"
+	"time"
+)
+
+// keptWait bounds how long those who wait for something to be kept wait for the store. It
+// is told anyway then: a slow store may not keep a conversation from going on.
+const keptWait = 500 * time.Millisecond
+
+// lasts reports whether an event ends a change of the conversation. What clients were told
+// has to be so on the node that runs the session next, if this one is killed a moment later.
+func lasts(typ []byte) bool {
+	switch string(typ) {
+	case "conversation.item.done", "conversation.item.deleted", "conversation.item.truncated", "response.done":
+		return true
+	}
+	return false
+}
+
+// withholding is what clients are not told yet; guarded by the controller's lock.
+type withholding struct {
+	last  int64       // number of the last event that was to be kept first
+	limit *time.Timer // releases all; nil: nothing is withheld
+}
+
+// withholdLocked has clients wait with all that they are sent from now on, until what has
+// changed so far is in the store.
+func (c *Controller) withholdLocked() {
+	w := &c.withheld
+	mine := w.last + 1
+	written := func() {
+		c.contain(func() { c.releaseWritten(mine) })
+	}
+	if len(c.clients) == 0 || !c.node.journal.AfterWrite(written) {
+		return
+	}
+	w.last = mine
+	if w.limit != nil {
+		return
+	}
+	c.settleClients()
+	for _, cl := range c.clients {
+		cl.out.Hold()
+	}
+	w.limit = time.AfterFunc(keptWait, func() { c.contain(c.release) })
+}
+
+// releaseWritten tells clients what was withheld, if nothing was behind the n-th time.
+func (c *Controller) releaseWritten(n int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.withheld.last == n {
+		c.releaseLocked()
+	}
+}
+
+func (c *Controller) release() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.releaseLocked()
+}
+
+// releaseLocked tells clients what was withheld.
+func (c *Controller) releaseLocked() {
+	if c.withheld.limit == nil {
+		return
+	}
+	c.withheld.limit.Stop()
+	c.withheld.limit = nil
+	for _, cl := range c.clients {
+		cl.out.Release()
+	}
+}
+
+// kept waits until what was done for a caller is in the store.
+func (c *Controller) kept(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, keptWait)
+	defer cancel()
+	_ = c.node.journal.Flush(ctx) // done it is, also while the store is away
+}

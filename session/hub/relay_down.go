@@ -1,0 +1,380 @@
+package hub
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"switchboard/session"
+	"switchboard/session/conversation"
+	"switchboard/session/realtime"
+
+	"github.com/tidwall/gjson"
+)
+
+const typAudioDelta = "response.output_audio.delta"
+
+// readUpstreamLocked starts the reader of the session's leg.
+func (c *Controller) readUpstreamLocked() {
+	l := c.up
+	c.start(func() { c.readUpstream(l) })
+}
+
+// errReplaced ends the reader of a leg that is not in use any more.
+var errReplaced = errors.New("leg was replaced")
+
+// readUpstream passes on what the upstream sends until it is gone.
+func (c *Controller) readUpstream(l *leg) {
+	err := l.conn.Each(func(f session.Frame, err error) error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.up != l || l.lost || c.doubtLocked() {
+			return errReplaced
+		}
+		more := l.conn.Buffered()
+		if err == nil {
+			err = c.fromUpstream(f, more)
+		}
+		if err != nil {
+			c.node.stats.Garbage.Add(1)
+		}
+		if !more {
+			c.settleClients()
+		}
+		return nil
+	})
+	c.lose(l, fmt.Errorf("read upstream: %w", err))
+	l.out.Flusher.Wait()
+}
+
+func (c *Controller) lose(l *leg, why error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lostLocked(l, why)
+}
+
+// fromUpstream relays one event, byte for byte, and takes note of it. more says that the
+// next one is already here, so that they are written together. The error says why it is
+// no event. Needs the lock.
+func (c *Controller) fromUpstream(f session.Frame, more bool) error {
+	payload := f.Payload()
+	h, err := realtime.Peek(payload)
+	if err != nil {
+		return err
+	}
+	if h.Typ == nil {
+		return realtime.ErrNoType
+	}
+	c.node.stats.EventsDown.Add(1)
+	c.node.stats.BytesDown.Add(int64(len(payload)))
+	if string(h.Typ) == "error" {
+		payload = c.withoutSecretsLocked(payload)
+		if c.observeError(payload) {
+			return nil
+		}
+	}
+	if c.up.echoes(h, payload) || c.recalls(h, payload) {
+		return nil
+	}
+	if string(h.Typ) == typAudioDelta {
+		c.pass(f, h, true, more)
+		c.hearAudio(h)
+		return nil
+	}
+	if string(h.Typ) == "session.updated" {
+		c.observe(h, payload)
+		f = frameOf(f, c.up.shown(payload))
+		c.pass(f, h, false, more)
+		c.logEvent(string(h.Typ), f.Payload())
+		return nil
+	}
+	f = frameOf(f, realtime.PlainEvent(h.Typ, payload))
+	if lasts(h.Typ) {
+		c.logEvent(string(h.Typ), payload)
+		c.observe(h, payload)
+		c.withholdLocked()
+		c.pass(f, h, false, more)
+		return nil
+	}
+	c.pass(f, h, false, more) // before anything that takes time
+	c.logEvent(string(h.Typ), payload)
+	c.observe(h, payload)
+	return nil
+}
+
+// frameOf is f, or another frame if the event has become another one.
+func frameOf(f session.Frame, event []byte) session.Frame {
+	if bytes.Equal(f.Payload(), event) {
+		return f
+	}
+	return session.NewFrame(event)
+}
+
+// pass sends an event to all clients and keeps it for those who come back.
+func (c *Controller) pass(f session.Frame, h realtime.Head, audio, more bool) {
+	c.toClients(f, audio, h.ResponseID, more)
+	c.remember(f.Payload())
+}
+
+// remember keeps an event for clients that reconnect. A session that ends with its client has none
+// once that is there: what it was sent before is kept for it until then.
+func (c *Controller) remember(payload []byte) {
+	if c.spec.EndWithClient && c.joined {
+		c.history.Skip()
+		return
+	}
+	c.history.Add(payload, time.Now())
+}
+
+// toClients relays one frame to all clients; one that is too slow is let go.
+func (c *Controller) toClients(f session.Frame, audio bool, response []byte, more bool) {
+	for _, cl := range c.clients {
+		if cl.out.Bytes > cl.out.Limit/2 {
+			c.releaseLocked() // it is not the client that stays behind
+		}
+		if err := cl.out.Send(f, audio, response, more); err != nil {
+			cl.leaveLocked(err)
+		}
+	}
+}
+
+func (c *Controller) settleClients() {
+	for _, cl := range c.clients {
+		if err := cl.out.Settle(); err != nil {
+			cl.leaveLocked(err)
+		}
+	}
+}
+
+// hearAudio counts the audio of an item.
+func (c *Controller) hearAudio(h realtime.Head) {
+	s := c.conv.Live[string(h.ItemID)]
+	if s == nil {
+		s = c.speaking(h)
+	}
+	s.Hear(h.Delta)
+	c.turn.produced = true
+}
+
+// speaking follows the item of an event, in the audio format of its response.
+func (c *Controller) speaking(h realtime.Head) *conversation.Spoken {
+	rate := cmp.Or(c.turn.rates[string(h.ResponseID)], c.up.rate)
+	return c.conv.Speaking(string(h.ItemID), string(h.ResponseID), rate)
+}
+
+// observe updates the session's state from an event that is not audio.
+func (c *Controller) observe(h realtime.Head, raw []byte) {
+	asked := c.answered(h, raw)
+	switch typ := string(h.Typ); typ {
+	case "session.updated":
+		k := c.acks.done(typ, "", raw)
+		c.updateSecrets(k)
+		c.up.adopt(raw)
+		c.conv.Version++ // the next upstream has to be told this one
+		c.rebaseLocked(k)
+		c.saveLocked()
+	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
+		c.observeItem(typ, raw, asked.first)
+	case "conversation.item.deleted":
+		if id := string(h.ItemID); c.conv.Remove(id) {
+			c.conv.Version++
+			c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Removed: id})
+		}
+		c.acks.done(typ, string(h.ItemID), raw)
+	case "conversation.item.truncated":
+		c.saveItem(c.conv.Truncate(string(h.ItemID), realtime.CountOf(gjson.GetBytes(raw, "audio_end_ms"))), nil)
+	case "conversation.item.input_audio_transcription.completed":
+		c.observeTranscript(h, raw)
+		c.transcribed(string(h.ItemID))
+	case "conversation.item.input_audio_transcription.failed":
+		c.untranscribed(string(h.ItemID))
+	case "input_audio_buffer.speech_started":
+		c.turn.speaking = true
+	case "input_audio_buffer.committed":
+		c.turn.speaking = false
+		if c.up.answers {
+			c.turn.requested = time.Now() // the upstream answers by itself
+		}
+		c.committed(string(h.ItemID), c.endOf(asked))
+		c.acks.done(typ, "", raw)
+	case "input_audio_buffer.cleared":
+		c.cleared(c.endOf(asked))
+		c.turn.speaking = false
+		c.acks.done(typ, "", raw)
+	case "response.output_audio_transcript.delta", "response.output_text.delta":
+		c.turn.produced = true
+		c.speaking(h).Text.Write(realtime.Unescape(h.Delta))
+	case "response.function_call_arguments.delta", "response.function_call_arguments.done":
+		c.turn.produced = true
+	case "response.output_item.done":
+		c.observeOutput(string(h.ResponseID), raw)
+	case "response.created":
+		c.observeCreated(raw)
+	case "response.done":
+		c.observeDone(h, raw)
+	}
+	c.boundLocked()
+}
+
+// observeError sorts an error and reports whether it answers the gateway itself and is for
+// no client.
+func (c *Controller) observeError(raw []byte) (hidden bool) {
+	e := realtime.ErrorOf(raw)
+	c.node.stats.Errors[e.Class()].Add(1)
+	k := c.acks.failed(e)
+	if k == nil || !k.own() {
+		if c.amend(c.requests.failed(e.EventID)) {
+			return true
+		}
+		if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
+			c.endLocked(e)
+		}
+		if !strings.HasPrefix(e.EventID, realtime.OwnPrefix) {
+			return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
+		}
+	}
+	if e.Code == alreadyActive && k != nil && c.turn.begun <= k.behind {
+		c.turn.wanted = true // the active one knows nothing of the item that is to be answered
+	}
+	return true
+}
+
+// observeItem takes an item over. That none is said to be before it means that it is the first
+// one only if somebody asked for that: not all upstreams say it of all the others.
+func (c *Controller) observeItem(typ string, raw []byte, first bool) {
+	var previous *string
+	if v := gjson.GetBytes(raw, "previous_item_id"); v.Type == gjson.String {
+		previous = &v.Str
+	} else if first {
+		previous = new(conversation.Root)
+	}
+	it, after := c.conv.Put(gjson.GetBytes(raw, "item"), previous, time.Now())
+	if it == nil {
+		return
+	}
+	c.saveItem(it, after)
+	if typ == "conversation.item.done" && it.Type == "function_call" && it.Complete() && !it.Noticed {
+		it.Noticed = true
+		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, Item: it.ID}})
+	}
+	c.acks.done("conversation.item.added", it.ID, raw)
+}
+
+func (c *Controller) observeTranscript(h realtime.Head, raw []byte) {
+	words := gjson.GetBytes(raw, "transcript")
+	if it := c.conv.Find(string(h.ItemID)); it != nil && words.Type == gjson.String {
+		it.Text = words.Str
+		c.saveItem(it, nil)
+	}
+	part := cmp.Or(string(h.ItemID), string(h.EventID)) + "/" + gjson.GetBytes(raw, "content_index").Raw
+	if c.facts.first("transcription", part) {
+		c.spendLocked(c.transcriberLocked(), realtime.AddTranscription(&c.usage, gjson.GetBytes(raw, "usage")))
+		c.saveLocked()
+	}
+}
+
+// saveItem hands an item to the journal; after is for one that is new and not the last.
+func (c *Controller) saveItem(it *conversation.Entry, after *string) {
+	if it == nil {
+		return
+	}
+	c.conv.Version++
+	c.conv.Weigh(it)
+	own := it.Item
+	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own, After: after})
+}
+
+func (c *Controller) observeCreated(raw []byte) {
+	r := realtime.ReadResponse(raw)
+	if c.facts.has("response.done", r.ID) {
+		return
+	}
+	c.turn.requested = time.Time{}
+	if rate := realtime.BytesPerSecond(r.Format); r.Format.Exists() && rate != c.up.rate {
+		c.turn.pace(r.ID, rate)
+	}
+	if id := cmp.Or(r.ID, realtime.Unnamed); !r.Apart && id != c.turn.active {
+		c.turn.active, c.turn.produced = id, false
+		c.turn.begun++
+	}
+	c.status = session.StatusActive
+	c.acks.done("response.created", "", raw)
+	c.saveLocked()
+}
+
+func (c *Controller) observeDone(h realtime.Head, raw []byte) {
+	r := realtime.ReadResponse(raw)
+	if !c.facts.first("response.done", cmp.Or(r.ID, string(h.EventID))) {
+		return
+	}
+	use := realtime.AddResponse(&c.usage, r.Usage)
+	delete(c.turn.rates, r.ID)
+	c.noteOutcome(r)
+	if r.Status == "cancelled" {
+		for _, cl := range c.clients {
+			cl.out.Drop(r.ID) // nobody will play it
+		}
+	}
+	if r.Failure != nil {
+		c.node.stats.Errors[r.Failure.Class()].Add(1)
+	}
+	if c.turn.endsWith(r) {
+		c.endResponse(raw)
+	} else {
+		c.conv.Forget(r.ID) // out of band: it is not part of the conversation
+	}
+	c.spendLocked(c.modelLocked(), use)
+	c.saveLocked()
+}
+
+// endResponse ends the active response, and asks for the next one if one is due.
+func (c *Controller) endResponse(raw []byte) {
+	id := c.turn.active
+	c.finishItems(id)
+	c.turn.active = ""
+	c.acks.done("response.done", "", raw)
+	if follow := c.turn.answered && c.conv.Follow(id); c.turn.wanted || follow {
+		c.turn.wanted = false
+		c.sendResponseCreate(session.NewID(realtime.OwnPrefix))
+	}
+	c.turn.answered = false
+}
+
+// observeOutput notes which response made an item.
+func (c *Controller) observeOutput(response string, raw []byte) {
+	it := c.conv.Find(gjson.GetBytes(raw, "item.id").Str)
+	if it != nil && it.ResponseID != response {
+		it.ResponseID = response
+		c.saveItem(it, nil)
+	}
+}
+
+// finishItems keeps what was said of a response's items. It stays at hand until the
+// next response is done: a truncation comes after it.
+func (c *Controller) finishItems(response string) {
+	for id, s := range c.conv.Live {
+		if s.Response != response {
+			delete(c.conv.Live, id)
+			continue
+		}
+		if it := c.conv.Find(id); it != nil {
+			s.Into(it)
+			c.saveItem(it, nil)
+		}
+	}
+}
+
+// logEvent gives an event to the log and to those who follow it live, without its images; but
+// not one that carries a user's audio: none goes into the store.
+func (c *Controller) logEvent(typ string, payload []byte) {
+	if typ == "conversation.item.retrieved" {
+		return
+	}
+	e := &session.LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: conversation.WithoutImages(payload)}
+	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Event: e})
+	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offerLocked(e) })
+}

@@ -1,0 +1,313 @@
+package hub
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"switchboard/session"
+	"switchboard/session/configuration"
+	"switchboard/session/realtime"
+	"time"
+)
+
+// Events of the gateway's own; a client may ignore them.
+const (
+	typeRenewed = "switchboard.session.renewed" // another upstream took the place of the one before
+	typeReset   = "switchboard.session.reset"   // what was missed is not kept: this is the present state
+	typeItems   = "switchboard.session.items"   // more of it
+	typeDropped = "switchboard.session.dropped" // the oldest of the conversation was let go to stay within its limits
+)
+
+// Why an upstream was replaced.
+const (
+	reasonExpiring = "expiring"
+	reasonLost     = "upstream_lost"
+	reasonMoved    = "moved" // another node runs the session now
+)
+
+// renewTick is how often a quiet moment is looked for once it is time to renew.
+const renewTick = 50 * time.Millisecond
+
+// lostTick is how often to look whether there is an upstream again.
+const lostTick = time.Second
+
+// controlPause is how long no client event but audio may have come before the upstream is
+// changed: what was sent a moment ago may not have been taken note of yet.
+const controlPause = 500 * time.Millisecond
+
+// ErrUpstreamLost answers commands that the upstream had not acknowledged when it was lost.
+var ErrUpstreamLost = errors.New("session: upstream was lost; the session goes on with another")
+
+var errExpiring = errors.New("upstream is about to expire")
+
+// jitter is a random part of d.
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}
+
+// checkRenewal starts a renewal when it is time and the moment is quiet, forces it when
+// time has run out, and returns when to look again. Needs the lock.
+func (c *Controller) checkRenewal(now time.Time) time.Duration {
+	switch {
+	case c.state != stateOpen:
+		return c.node.ResumeWindow
+	case c.up.lost:
+		return lostTick // the next one sets its own time
+	case c.renewAt.IsZero():
+		return c.node.ResumeWindow
+	case now.Before(c.renewAt):
+		return c.renewAt.Sub(now)
+	case !now.Before(c.renewBy) && c.wish.why == "":
+		c.lostLocked(c.up, errExpiring)
+		return lostTick
+	case !now.Before(c.renewBy) && !c.swapping:
+		c.swapping = true
+		c.start(c.force)
+	case !c.swapping && (c.quiet(now) || c.toRecallLocked(c.up, recallLimit) != ""):
+		c.swapping = true
+		c.start(c.renew)
+	}
+	return renewTick
+}
+
+func (c *Controller) quiet(now time.Time) bool {
+	return c.turn.quiet(now) && c.acks.none(now) && c.requests.none(now) && now.Sub(c.controlled) > controlPause
+}
+
+// renew makes another leg ready while the present one goes on, and moves over if the
+// moment is still quiet and nothing was said meanwhile; else it will be tried again. What has to be
+// recalled does not wait for such a moment: there may be none.
+func (c *Controller) renew() {
+	old := c.present()
+	c.recall(c.life, old, recallLimit)
+	version, config, items, ok := c.beginSwap(old)
+	if !ok {
+		return
+	}
+	l, err := c.connect(c.life, configuration.Opening{Config: config, Items: items, Again: true})
+	c.endSwap(old, l, version, err)
+}
+
+// present is the session's leg.
+func (c *Controller) present() *leg {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.up
+}
+
+// beginSwap returns what another leg is to be told, and of which version of the conversation
+// that is; false if this is not the moment.
+func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage, items []realtime.Object, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.up != old || old.lost || !c.quiet(time.Now()) {
+		c.swapping = false
+		return 0, nil, nil, false
+	}
+	config, items = c.replayLocked()
+	return c.conv.Version, config, items, true
+}
+
+// endSwap moves the session over to l, if it was made and the moment is still quiet.
+func (c *Controller) endSwap(old, l *leg, version int64, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.swapping = false
+	if err != nil {
+		c.node.count(err)
+		c.renewAt = time.Now().Add(jitter(time.Until(c.renewBy) / 2))
+		c.wish.failLocked(c, err)
+		return
+	}
+	if c.doubtLocked() || c.state != stateOpen || c.up != old || old.lost || c.conv.Version != version || !c.quiet(time.Now()) {
+		l.conn.Close(session.CloseNormal, "")
+		return
+	}
+	c.swapLocked(l, cmp.Or(c.wish.why, reasonExpiring))
+}
+
+// swapLocked moves the session over to l and tells the clients.
+func (c *Controller) swapLocked(l *leg, reason string) {
+	old := c.up
+	c.useLocked(l)
+	c.markTold()
+	c.recalled = recalled{}
+	c.readUpstreamLocked()
+	if old.conn != nil {
+		old.conn.Close(session.CloseNormal, "")
+	}
+	c.node.stats.Renewals.Add(1)
+	renewed := realtime.Object{"type": typeRenewed, "reason": reason, "session": c.up.session}
+	if len(l.dropped) > 0 {
+		renewed["dropped"] = l.dropped
+	}
+	c.emitLocked(renewed)
+	if c.overlay.Based && c.up.says != c.overlay.text() {
+		c.sendOverlay(nil) // it came while the leg was made ready
+	}
+	c.saveLocked()
+	c.wish.doneLocked(Renewal{Reason: reason, Items: len(c.conv.Items), Dropped: l.dropped}, nil)
+}
+
+// emitLocked sends an event of the gateway's own to all clients.
+func (c *Controller) emitLocked(event realtime.Object) {
+	event["event_id"] = session.NewID("event_")
+	typ, raw := event["type"].(string), realtime.Marshal(event)
+	c.logEvent(typ, raw)
+	f := session.NewFrame(realtime.PlainEvent([]byte(typ), raw))
+	c.remember(f.Payload())
+	c.toClients(f, false, nil, false)
+}
+
+// lostLocked ends the use of a leg that failed and starts to make another, unless the
+// reason says that none would do better.
+func (c *Controller) lostLocked(l *leg, why error) {
+	if c.state != stateOpen || c.up != l || l.lost {
+		return
+	}
+	c.settleClients() // what is kept back there may be in the leg's memory
+	l.lost, l.spent = true, errors.Is(why, errExpiring)
+	l.out.Hold()
+	l.conn.Close(session.CloseNormal, "")
+	if c.flaps == 0 || time.Since(l.opened) > stableLife || l.spent {
+		c.flaps, c.flapping = 0, time.Now()
+	}
+	if c.flaps++; fatal(why) || time.Since(c.flapping) > recoverWait {
+		c.endLocked(why)
+		return
+	}
+	c.acks.end(ErrUpstreamLost)
+	c.failResponseLocked()
+	c.resendLocked()
+	c.turn.speaking, c.turn.requested = false, time.Time{}
+	c.start(c.recover)
+}
+
+// stableLife is how long a leg must live to be a success: an upstream that accepts and
+// then closes, again and again, is treated as one that does not accept.
+const stableLife = 5 * time.Second
+
+// fatal reports whether an upstream that ended like this would refuse the next one too.
+func fatal(why error) bool {
+	var refused *session.UpstreamError
+	if errors.As(why, &refused) {
+		return refused.Class() == session.Account || refused.Class() == session.Session && refused.Code != "session_expired"
+	}
+	var closed *session.CloseError
+	if errors.As(why, &closed) {
+		return closed.Code == 1008 || closed.Code >= 3000 || closed.Code == session.CloseNormal
+	}
+	return false
+}
+
+// failResponseLocked tells the clients that the active response ends here. One of which
+// nothing was heard yet is asked for again.
+func (c *Controller) failResponseLocked() {
+	id := c.turn.active
+	c.turn.wanted = c.turn.owed(time.Now())
+	if id == "" {
+		return
+	}
+	c.turn.active, c.turn.answered = "", false
+	c.finishItems(id)
+	c.cutItems()
+	c.emitLocked(realtime.Object{"type": "response.done", "response": realtime.Object{
+		"id": id, "object": "realtime.response", "status": "failed", "output": []realtime.Object{},
+		"status_details": realtime.Object{"type": "failed", "error": realtime.Object{"type": "server_error", "code": "upstream_lost"}},
+		"usage":          nil, "metadata": nil,
+	}})
+}
+
+// cutItems marks what the lost upstream did not finish.
+func (c *Controller) cutItems() {
+	for _, it := range c.conv.Items {
+		if it.Status == "in_progress" {
+			it.Status = "incomplete"
+			c.saveItem(it, nil)
+		}
+	}
+}
+
+// recoverWait bounds how long a session lives without an upstream, or with none that stays.
+const recoverWait = 30 * time.Second
+
+// recover makes another leg in the place of one that was lost, with back-off.
+func (c *Controller) recover() {
+	began := time.Now()
+	for attempt := c.firstAttempt(); attempt == 0 || c.backOff(attempt-1); attempt++ {
+		l, err := c.nextLeg()
+		if err == nil {
+			c.recovered(l)
+			return
+		}
+		c.node.count(err)
+		if fatal(err) || time.Since(began) > recoverWait {
+			c.end(fmt.Errorf("recover upstream: %w", err))
+			return
+		}
+	}
+}
+
+// firstAttempt is greater the more legs in a row were lost soon.
+func (c *Controller) firstAttempt() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.flaps-1, 0)
+}
+
+// nextLeg makes the leg that takes the place of one that was lost, or goes on with the spare one.
+func (c *Controller) nextLeg() (*leg, error) {
+	config, items, spare := c.replay()
+	if spare == nil {
+		return c.connect(c.life, configuration.Opening{Config: config, Items: items, Again: true})
+	}
+	ctx, cancel := context.WithTimeout(c.life, c.node.OpenTimeout)
+	defer cancel()
+	return spare, spare.within(ctx, func() error { return spare.tell(items) })
+}
+
+func (c *Controller) replay() (config json.RawMessage, items []realtime.Object, spare *leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	config, items = c.replayLocked()
+	spare, c.wish.spare = c.wish.spare, nil
+	return config, items, spare
+}
+
+// backOff waits behind an attempt that failed; false when the session is over.
+func (c *Controller) backOff(attempt int) bool {
+	pause := min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)
+	select {
+	case <-c.life.Done():
+		return false
+	case <-time.After(pause/2 + jitter(pause/2)):
+		return true
+	}
+}
+
+func (c *Controller) recovered(l *leg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refusesLocked() != nil || !c.up.lost {
+		l.conn.Close(session.CloseNormal, "")
+		return
+	}
+	reason := reasonLost
+	switch {
+	case c.up.conn == nil:
+		reason = reasonMoved
+	case c.up.spent:
+		reason = cmp.Or(c.wish.why, reasonExpiring)
+	}
+	c.swapLocked(l, reason)
+	if c.turn.wanted {
+		c.turn.wanted = false
+		c.sendResponseCreate(session.NewID(realtime.OwnPrefix))
+	}
+}

@@ -1,0 +1,99 @@
+package hub
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"switchboard/session"
+	"sync/atomic"
+	"time"
+)
+
+// counters are a node's sums, touched on the event path.
+type counters struct {
+	EventsUp, EventsDown          atomic.Int64
+	BytesUp, BytesDown            atomic.Int64
+	DroppedUp, DroppedDown        atomic.Int64
+	Refused, Garbage              atomic.Int64
+	Clients, SlowClients          atomic.Int64
+	Claimed, Renewals, HandedOver atomic.Int64
+	NoticesLost                   atomic.Int64
+	FieldsDropped                 atomic.Int64
+	DroppedImages, DroppedItems   atomic.Int64
+	Entries, EntryTime            atomic.Int64 // of the broadcasts' log; ns
+	Errors                        [4]atomic.Int64
+}
+
+// Stats are numbers of one node for metrics and readiness. All but Sessions, Clients and
+// the journal's pending ones are sums since the start.
+type Stats struct {
+	Sessions    int
+	Clients     int64
+	EventsUp    int64 // client events relayed to upstreams
+	EventsDown  int64 // upstream events relayed to clients
+	BytesUp     int64
+	BytesDown   int64
+	DroppedUp   int64           // appends let go because an upstream did not take them
+	DroppedDown int64           // audio deltas of cancelled responses let go
+	Refused     int64           // client events refused
+	Renewals    int64           // upstreams replaced under a session that went on
+	HandedOver  int64           // sessions given to other nodes
+	Claimed     int64           // sessions taken over from nodes that were lost
+	NoticesLost int64           // notices let go because nobody took them
+	Dropped     int64           // fields of a configuration that the next upstream refused
+	Content     session.Dropped // what was dropped of conversations to keep them within their limits
+	Entries     int64           // broadcasts and withdrawals that the sessions here were told
+	Garbage     int64           // upstream messages that were no events
+	SlowClients int64           // clients let go because they stayed behind
+	Errors      [4]int64        // upstream errors by Class
+
+	EntryTime      time.Duration // in which the upstreams of all sessions concerned were written
+	JournalPending int           // changes not yet written
+	JournalDropped int64         // log events let go while the store was away
+	StoreAway      time.Duration // since when the store has refused writes; 0: it works
+	LeaseAge       time.Duration // since the leases were last renewed
+	Costs          Costs
+}
+
+// Stats returns the numbers as they are now.
+func (h *Hub) Stats() Stats {
+	n := &h.node.stats
+	s := Stats{
+		Clients: n.Clients.Load(), EventsUp: n.EventsUp.Load(), EventsDown: n.EventsDown.Load(),
+		BytesUp: n.BytesUp.Load(), BytesDown: n.BytesDown.Load(),
+		DroppedUp: n.DroppedUp.Load(), DroppedDown: n.DroppedDown.Load(),
+		Refused: n.Refused.Load(), Garbage: n.Garbage.Load(), SlowClients: n.SlowClients.Load(), Renewals: n.Renewals.Load(), HandedOver: n.HandedOver.Load(), Claimed: n.Claimed.Load(), NoticesLost: n.NoticesLost.Load(), Dropped: n.FieldsDropped.Load(),
+		Content: session.Dropped{Images: n.DroppedImages.Load(), Items: n.DroppedItems.Load()},
+		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), LeaseAge: h.node.renewed.age(),
+	}
+	for i := range s.Errors {
+		s.Errors[i] = n.Errors[i].Load()
+	}
+	h.mu.Lock()
+	s.Sessions = len(h.running)
+	s.Costs = h.costs.clone()
+	h.mu.Unlock()
+	s.JournalPending, s.JournalDropped, s.StoreAway = h.node.journal.Backlog()
+	return s
+}
+
+// Models names the models of the sessions that run here, each once.
+func (h *Hub) Models() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	seen := map[string]bool{}
+	for _, c := range h.running {
+		if model := c.spec.Model; model != "" {
+			seen[model] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// count sorts an error that kept a session from opening.
+func (n *node) count(err error) {
+	var refused *session.UpstreamError
+	if errors.As(err, &refused) {
+		n.stats.Errors[refused.Class()].Add(1)
+	}
+}
