@@ -1,13 +1,13 @@
 package gateway_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
-	"context"
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
 )

@@ -2,8 +2,9 @@ package access
 
 import (
 	"context"
-	"switchboard/session"
 	"time"
+
+	"switchboard/session"
 )
 
 // Met is the *LimitError of the limit that sums have reached; nil: none.

@@ -3,10 +3,11 @@ package buffer
 import (
 	"strconv"
 	"strings"
-	"switchboard/session"
-	"switchboard/session/realtime"
 	"sync"
 	"time"
+
+	"switchboard/session"
+	"switchboard/session/realtime"
 )
 
 // Sizes of the pieces that a history is made of: a quiet session needs little.

@@ -2,9 +2,10 @@ package buffer
 
 import (
 	"strings"
-	"switchboard/session/realtime"
 	"testing"
 	"time"
+
+	"switchboard/session/realtime"
 )
 
 func TestHistoryKeepsWhatFits(t *testing.T) {

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"slices"
-	"switchboard/session"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"switchboard/session"
 )
 
 // ErrBehind ends a connection whose peer takes less than it is sent.

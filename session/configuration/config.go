@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
 	"switchboard/session"
 	"switchboard/session/realtime"
 )

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
 	"switchboard/session"
 	"switchboard/session/realtime"
 )

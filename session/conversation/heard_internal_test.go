@@ -1,9 +1,10 @@
 package conversation
 
 import (
-	"switchboard/session"
 	"testing"
 	"unicode/utf8"
+
+	"switchboard/session"
 )
 
 func TestHeardWords(t *testing.T) {

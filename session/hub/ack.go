@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/realtime"
-	"time"
 )
 
 // ack is an answer of the upstream's that somebody waits for. session.updated carries no

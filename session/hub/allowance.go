@@ -3,10 +3,11 @@ package hub
 import (
 	"fmt"
 	"maps"
-	"switchboard/session"
-	"switchboard/session/realtime"
 	"sync"
 	"time"
+
+	"switchboard/session"
+	"switchboard/session/realtime"
 )
 
 // allowance is what all clients of one token may send to a session, over however many
@@ -29,15 +30,15 @@ func newAllowance(p session.Policy, now time.Time) *allowance {
 
 // Room says why a client cannot join: a *LimitError where too many have already.
 func (c *Controller) Room(a Attachment) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := c.allowLocked(a)
+	s := c.lock()
+	defer s.unlock()
+	_, err := s.allow(a)
 	return err
 }
 
-// allowLocked finds the allowance of a client that is about to join. One that nobody uses is
+// allow finds the allowance of a client that is about to join. One that nobody uses is
 // forgotten once it is full again.
-func (c *Controller) allowLocked(a Attachment) (*allowance, error) {
+func (c *held) allow(a Attachment) (*allowance, error) {
 	now := time.Now()
 	maps.DeleteFunc(c.allowances, func(_ string, o *allowance) bool {
 		return o.clients == 0 && now.Sub(o.left) > bucketBurst*time.Second
@@ -56,8 +57,8 @@ func (c *Controller) allowLocked(a Attachment) (*allowance, error) {
 	return o, nil
 }
 
-// shareLocked counts a client that joins.
-func (c *Controller) shareLocked(token string, o *allowance) {
+// share counts a client that joins.
+func (c *held) share(token string, o *allowance) {
 	o.clients++
 	if token == "" {
 		return

@@ -12,7 +12,7 @@ import (
 // its words only: it cuts off what the user did not hear. The audio of an answer comes faster
 // than it is played, so that the upstream may be replaced while somebody listens to it. It
 // reports whether the request was such a one.
-func (c *Controller) amend(q request) bool {
+func (c *held) amend(q request) bool {
 	it := c.conv.Find(q.itemID)
 	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"] {
 		return false
@@ -23,15 +23,15 @@ func (c *Controller) amend(q request) bool {
 	}
 	c.saveItem(c.conv.Truncate(it.ID, realtime.CountOf(ms)), nil)
 	if it.Restated {
-		c.restateLocked(it)
+		c.recreate(it)
 	}
-	c.withholdLocked()
-	c.emitLocked(realtime.Object{"type": q.answer, "item_id": it.ID, "content_index": realtime.CountOf(index), "audio_end_ms": realtime.CountOf(ms)})
+	c.withhold()
+	c.emit(realtime.Object{"type": q.answer, "item_id": it.ID, "content_index": realtime.CountOf(index), "audio_end_ms": realtime.CountOf(ms)})
 	return true
 }
 
-// restateLocked puts an item in its own place, with what is left of it. Clients know already.
-func (c *Controller) restateLocked(it *conversation.Entry) {
+// recreate puts an item in its own place, with what is left of it. Clients know already.
+func (c *held) recreate(it *conversation.Entry) {
 	c.tellUp(realtime.Object{"type": "conversation.item.delete", "item_id": it.ID})
 	o := realtime.ReplayItem(&it.Item)
 	it.Untold = o == nil
@@ -42,7 +42,7 @@ func (c *Controller) restateLocked(it *conversation.Entry) {
 }
 
 // tellUp sends the upstream an event whose answer nobody waits for.
-func (c *Controller) tellUp(event realtime.Object) {
+func (c *held) tellUp(event realtime.Object) {
 	event["event_id"] = session.NewID(realtime.OwnPrefix)
 	_ = c.sendUp(session.NewFrame(realtime.Marshal(event)), false, false) // one that takes nothing will be lost
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"cmp"
 	"errors"
+
 	"switchboard/session"
 	"switchboard/session/broadcast"
 	"switchboard/session/realtime"
@@ -58,14 +59,14 @@ type Command struct {
 
 // Note writes into the session's log who has done something to it.
 func (c *Controller) Note(cmd Command) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if c.state == stateOpen && !c.frozen {
-		c.noteLocked(cmd)
+		s.note(cmd)
 	}
 }
 
-func (c *Controller) noteLocked(cmd Command) {
+func (c *held) note(cmd Command) {
 	c.logEvent(session.TypeCommand, realtime.Marshal(struct {
 		Type    string `json:"type"`
 		EventID string `json:"event_id"`
@@ -73,8 +74,8 @@ func (c *Controller) noteLocked(cmd Command) {
 	}{session.TypeCommand, session.NewID(realtime.OwnPrefix), cmd}))
 }
 
-// logEndLocked writes the last event of the log, unless the session goes on elsewhere.
-func (c *Controller) logEndLocked() {
+// logEnd writes the last event of the log, unless the session goes on elsewhere.
+func (c *held) logEnd() {
 	if c.elsewhere() {
 		return
 	}
@@ -83,11 +84,11 @@ func (c *Controller) logEndLocked() {
 	}))
 }
 
-// noteEntryLocked notes that the upstream has acknowledged a broadcast, or its withdrawal.
-func (c *Controller) noteEntryLocked(e broadcast.Entry) {
+// noteEntry notes that the upstream has acknowledged a broadcast, or its withdrawal.
+func (c *held) noteEntry(e broadcast.Entry) {
 	cmd := Command{Name: "broadcast", By: e.Broadcast.By, Broadcast: e.Broadcast.ID}
 	if e.Withdrawn {
 		cmd.Name, cmd.By = "withdraw", e.Broadcast.WithdrawnBy
 	}
-	c.noteLocked(cmd)
+	c.note(cmd)
 }

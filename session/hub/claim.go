@@ -148,6 +148,8 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		ID: r.ID, Key: r.Key, Labels: r.Labels, Limits: r.Limits, Policy: r.Policy,
 		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
 	}, lease)
+	h := c.lock() // nobody else knows of it yet
+	defer h.unlock()
 	c.created, c.usage, c.cost, c.status, c.state = r.CreatedAt, r.Usage, r.Cost, r.Status, stateOpen
 	c.joined, c.dropped = r.Status == session.StatusActive, r.Dropped
 	c.overlay = overlay{r.Overlay}
@@ -171,7 +173,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		c.history.Floor, c.history.Cut = lastAudio(s.History), true
 	}
 	c.up = &leg{lost: true}
-	c.unseal(r.Secrets)
+	h.unseal(r.Secrets)
 	c.up.use(gjson.ParseBytes(r.Session))
 	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
@@ -180,11 +182,11 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		c.tail.Add(e, now)
 	}
 	for _, e := range s.Waiting {
-		h, err := realtime.Peek(e)
-		if err == nil && string(h.Typ) == "session.update" {
-			c.awaitUpdate(h, e)
+		head, err := realtime.Peek(e)
+		if err == nil && string(head.Typ) == "session.update" {
+			h.awaitUpdate(head, e)
 		}
-		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(h.Typ) == realtime.TypAppend})
+		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(head.Typ) == realtime.TypAppend})
 	}
 	return c
 }

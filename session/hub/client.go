@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/buffer"
 	"switchboard/session/realtime"
-	"time"
 )
 
 // Attachment is how a client joins.
@@ -61,12 +62,12 @@ func (c *Controller) Attach(_ context.Context, conn session.Conn, a Attachment) 
 // followed the last event it saw for one that comes back.
 func (cl *client) join(a Attachment) error {
 	c, last := cl.c, a.LastEventID
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.refusesLocked(); err != nil {
+	s := c.lock()
+	defer s.unlock()
+	if err := s.refuses(); err != nil {
 		return cmp.Or(c.reason, err)
 	}
-	allowed, err := c.allowLocked(a)
+	allowed, err := s.allow(a)
 	if err != nil {
 		return err
 	}
@@ -93,19 +94,19 @@ func (cl *client) join(a Attachment) error {
 			}
 		})
 	} else if last != "" && err == nil {
-		cl.reset()
+		s.reset(cl)
 	}
 	if err != nil {
 		cl.out.Close()
-		c.leftLocked()
+		s.left()
 		return fmt.Errorf("write what was missed: %w", err)
 	}
 	cl.allowed = allowed
-	c.shareLocked(a.Token, allowed)
+	s.share(a.Token, allowed)
 	c.clients = append(c.clients, cl)
 	c.joined, c.status, c.touched = true, session.StatusActive, time.Now()
 	c.node.stats.Clients.Add(1)
-	c.saveLocked()
+	s.save()
 	c.readers.Add(1)
 	return nil
 }
@@ -140,14 +141,13 @@ func (cl *client) read() error {
 
 // leave takes the client off the session.
 func (cl *client) leave() {
-	cl.c.mu.Lock()
-	defer cl.c.mu.Unlock()
-	cl.leaveLocked(nil)
+	s := cl.c.lock()
+	defer s.unlock()
+	s.drop(cl, nil)
 }
 
-// leaveLocked does it once; a reason that is given closes the connection with it.
-func (cl *client) leaveLocked(reason error) {
-	c := cl.c
+// drop takes a client off, once; a reason that is given closes its connection with it.
+func (c *held) drop(cl *client, reason error) {
 	if !slices.Contains(c.clients, cl) {
 		return
 	}
@@ -166,29 +166,29 @@ func (cl *client) leaveLocked(reason error) {
 	} else if reason != nil {
 		cl.conn.Close(session.CloseUpstream, "write failed")
 	}
-	c.leftLocked()
-	c.saveLocked()
+	c.left()
+	c.save()
 }
 
-// leftLocked ends a session that was to end with its client, if that is gone.
-func (c *Controller) leftLocked() {
+// left ends a session that was to end with its client, if that is gone.
+func (c *held) left() {
 	if c.spec.EndWithClient && len(c.clients) == 0 {
-		c.endLocked(&requested{Ending{By: EndedByClient, Reason: "client left"}})
+		c.end(&requested{Ending{By: EndedByClient, Reason: "client left"}})
 	}
 }
 
 // refuse answers an event that goes no further.
 func (cl *client) refuse(no *realtime.Refusal) {
-	cl.c.mu.Lock()
-	defer cl.c.mu.Unlock()
-	cl.c.settleUpstream()
+	s := cl.c.lock()
+	defer s.unlock()
+	s.settleUpstream()
 	cl.c.node.stats.Refused.Add(1)
 	if no.Silent {
 		return
 	}
 	f := session.NewFrame(realtime.ErrorEvent(cl.c.history.Mark(), no))
 	if err := cl.out.Send(f, false, nil, false); err != nil {
-		cl.leaveLocked(err)
+		s.drop(cl, err)
 	}
 }
 
@@ -201,9 +201,9 @@ func (cl *client) take(f session.Frame, more bool) *realtime.Refusal {
 	if no := realtime.Judge(&cl.policy, h, f.Payload()); no != nil {
 		return no
 	}
-	cl.c.mu.Lock()
-	defer cl.c.mu.Unlock()
-	return cl.passLocked(f, h, more)
+	s := cl.c.lock()
+	defer s.unlock()
+	return s.fromClient(cl, f, h, more)
 }
 
 // eventID is that of an event that is not passed on, if it can be read.
@@ -212,10 +212,9 @@ func eventID(event []byte) []byte {
 	return h.EventID
 }
 
-// passLocked notes what the event changes and sends it on.
-func (cl *client) passLocked(f session.Frame, h realtime.Head, more bool) *realtime.Refusal {
-	c := cl.c
-	if c.refusesLocked() != nil || cl.out.Closed {
+// fromClient notes what a client's event changes and sends it on.
+func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more bool) *realtime.Refusal {
+	if c.refuses() != nil || cl.out.Closed {
 		return &realtime.Refusal{Code: "session_ended", Message: "The session is over.", EventID: h.EventID}
 	}
 	c.touched = time.Now()
@@ -253,7 +252,7 @@ func (cl *client) passLocked(f session.Frame, h realtime.Head, more bool) *realt
 }
 
 // awaitUpdate notes an update of a client's, which the upstream answers in its turn.
-func (c *Controller) awaitUpdate(h realtime.Head, event []byte) *ack {
+func (c *held) awaitUpdate(h realtime.Head, event []byte) *ack {
 	session := realtime.FieldsOf(event)["session"]
 	_, instructs := realtime.FieldsOf(session)["instructions"]
 	k := &ack{eventID: string(realtime.Unescape(h.EventID)), typ: "session.updated", instructs: instructs, sets: session}
@@ -266,7 +265,7 @@ func (c *Controller) awaitUpdate(h realtime.Head, event []byte) *ack {
 const speakerPause = 2 * time.Second
 
 // speaks reports whether a client's audio goes in, and makes it the speaker if it may be.
-func (c *Controller) speaks(cl *client) bool {
+func (c *held) speaks(cl *client) bool {
 	if c.speaker == nil || c.touched.Sub(c.spoke) > speakerPause || c.succeeds(cl) {
 		c.speaker = cl
 	}
@@ -279,13 +278,13 @@ func (c *Controller) speaks(cl *client) bool {
 
 // succeeds reports whether a client is the speaker on a later connection: it has the same token.
 // What still arrives on the earlier one is older, and does not go in any more.
-func (c *Controller) succeeds(cl *client) bool {
+func (c *held) succeeds(cl *client) bool {
 	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
 }
 
 // sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is
 // let go, control events never: they are refused once there is no audio left to drop.
-func (c *Controller) sendUp(f session.Frame, audio, more bool) error {
+func (c *held) sendUp(f session.Frame, audio, more bool) error {
 	if c.up.out.Full() {
 		c.up.out.Drop("")
 		if c.up.out.Full() {
@@ -293,13 +292,13 @@ func (c *Controller) sendUp(f session.Frame, audio, more bool) error {
 		}
 	}
 	if err := c.up.out.Send(f, audio, nil, more); err != nil {
-		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+		c.lost(c.up, fmt.Errorf("write upstream: %w", err))
 	}
 	return nil
 }
 
-func (c *Controller) settleUpstream() {
+func (c *held) settleUpstream() {
 	if err := c.up.out.Settle(); err != nil {
-		c.lostLocked(c.up, fmt.Errorf("write upstream: %w", err))
+		c.lost(c.up, fmt.Errorf("write upstream: %w", err))
 	}
 }

@@ -3,6 +3,7 @@ package hub
 import (
 	"errors"
 	"strconv"
+
 	"switchboard/session"
 	"switchboard/session/realtime"
 )

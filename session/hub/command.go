@@ -7,9 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/realtime"
-	"time"
 )
 
 // alreadyActive is the code of an upstream that was asked for a response while one was active.
@@ -69,8 +70,8 @@ func (c *Controller) FunctionResult(ctx context.Context, callID, output string) 
 
 // answer notes that a function call is being answered.
 func (c *Controller) answer(callID string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if c.conv.Call(callID) == nil {
 		return &session.InvalidError{Field: "call_id", Detail: "the conversation has no function call with this ID"}
 	}
@@ -83,16 +84,16 @@ func (c *Controller) answer(callID string) error {
 
 // unanswer takes back what answer noted.
 func (c *Controller) unanswer(callID string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.conv.Answering = slices.DeleteFunc(c.conv.Answering, func(id string) bool { return id == callID })
 }
 
 // followCall reports whether the answer to a call makes the next response due. While the
 // call's own response is active more calls may come, and its end decides.
 func (c *Controller) followCall(callID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	it := c.conv.Call(callID)
 	if it == nil {
 		return false // deleted meanwhile
@@ -112,9 +113,9 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	case c.update <- struct{}{}:
 		defer func() { <-c.update }()
 	case <-c.life.Done():
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		return nil, c.overLocked()
+		s := c.lock()
+		defer s.unlock()
+		return nil, s.afterEnd()
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
@@ -130,12 +131,12 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 		return nil, err
 	}
 	c.kept(ctx)
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if base != nil && c.overlay.Based {
 		c.overlay.Base = *base
 		if c.up.says != c.overlay.text() {
-			c.sendOverlay(nil) // a broadcast came meanwhile
+			s.sendOverlay(nil) // a broadcast came meanwhile
 		}
 	}
 	return c.up.session, nil
@@ -144,8 +145,8 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 // complete adds the type to an update that has none, because the API requires it, and puts its instructions under
 // the broadcasts that stand. It returns the instructions that they will stand on.
 func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if _, ok := fields["type"]; !ok {
 		fields["type"] = realtime.Marshal(c.up.kind)
 	}
@@ -163,9 +164,9 @@ func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) 
 // Cancel ends the active response. *UpstreamError response_cancel_not_active when there
 // is none: a normal race.
 func (c *Controller) Cancel(ctx context.Context) error {
-	c.mu.Lock()
+	s := c.lock()
 	c.turn.cancel()
-	c.mu.Unlock()
+	s.unlock()
 	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "response.done", refusal: "response_cancel_not_active"}
 	_, err := c.ask(ctx, k, realtime.Object{"type": "response.cancel", "event_id": k.eventID})
 	return err
@@ -220,8 +221,8 @@ func (c *Controller) respond(ctx context.Context, behind int64) error {
 
 // toRequest reports whether a response is to be requested now.
 func (c *Controller) toRequest(behind int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	switch {
 	case c.turn.begun > behind:
 		return false
@@ -233,17 +234,17 @@ func (c *Controller) toRequest(behind int64) bool {
 	return true
 }
 
-func (c *Controller) sendResponseCreate(eventID string) {
+func (c *held) sendResponseCreate(eventID string) {
 	c.turn.requested = time.Now()
 	c.sendUp(session.NewFrame(realtime.Marshal(realtime.Object{"type": "response.create", "event_id": eventID})), false, false)
 }
 
 // ask sends an event to the upstream and waits for what settles k.
 func (c *Controller) ask(ctx context.Context, k *ack, event realtime.Object) ([]byte, error) {
-	c.mu.Lock()
+	s := c.lock()
 	c.touched = time.Now()
 	c.controlled = c.touched // more may follow at once: no moment to move
-	c.mu.Unlock()
+	s.unlock()
 	return c.inquire(ctx, k, event)
 }
 
@@ -273,8 +274,8 @@ func (c *Controller) inquire(ctx context.Context, k *ack, event realtime.Object)
 // the next one's; when time has passed it is not to be expected any more. What was not sent
 // yet is not sent: the caller may ask again.
 func (c *Controller) unanswered(k *ack, why error) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	k.settle = nil
 	if c.up.out.TakeBack(k.eventID) || errors.Is(why, session.ErrTimeout) {
 		c.acks.remove(k)
@@ -284,13 +285,13 @@ func (c *Controller) unanswered(k *ack, why error) error {
 
 func (c *Controller) post(k *ack, event realtime.Object) error {
 	f := session.NewFrame(realtime.Marshal(event))
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.refusesLocked(); err != nil {
+	s := c.lock()
+	defer s.unlock()
+	if err := s.refuses(); err != nil {
 		return err
 	}
 	c.acks.add(k)
-	if err := c.sendUp(f, false, false); err != nil {
+	if err := s.sendUp(f, false, false); err != nil {
 		c.acks.remove(k)
 		return err
 	}

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"maps"
 	"math"
+	"sync"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/buffer"
 	"switchboard/session/conversation"
-	"sync"
-	"time"
 )
 
 // Controller runs one session on the node that holds its lease. Its methods may be
@@ -118,15 +119,15 @@ func (c *Controller) run() {
 
 // begin starts what reads the upstream, or makes one.
 func (c *Controller) begin() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.boundLocked() // another node may have had other limits
+	s := c.lock()
+	defer s.unlock()
+	s.bound() // another node may have had other limits
 	if c.up.lost {
-		c.failResponseLocked()
+		s.failResponse()
 		c.start(c.recover)
 		return
 	}
-	c.readUpstreamLocked()
+	s.readUpstream()
 }
 
 // watch waits for the end and meets the limits of time on the way.
@@ -148,22 +149,22 @@ func (c *Controller) watch() {
 // checkTime ends the session if a limit of time is reached, forgets old history, and
 // returns when to look again.
 func (c *Controller) checkTime(now time.Time) time.Duration {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.history.Forget(now)
 	c.said.Forget(now)
-	next := min(c.node.ResumeWindow, c.checkRenewal(now))
+	next := min(c.node.ResumeWindow, s.checkRenewal(now))
 	if limit := c.limits().IdleSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.touched)
 		if left <= 0 {
-			c.endLocked(&session.LimitError{Limit: "idle_seconds", Max: limit})
+			s.end(&session.LimitError{Limit: "idle_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
 	if limit := c.limits().MaxSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.created)
 		if left <= 0 {
-			c.endLocked(&session.LimitError{Limit: "max_seconds", Max: limit})
+			s.end(&session.LimitError{Limit: "max_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
@@ -183,7 +184,7 @@ func (c *Controller) End(ctx context.Context, e Ending) error {
 	}
 	select {
 	case <-c.gone:
-		if c.elsewhere() {
+		if c.Leaving() {
 			return ErrLeaseLost
 		}
 		return nil
@@ -193,19 +194,19 @@ func (c *Controller) End(ctx context.Context, e Ending) error {
 }
 
 func (c *Controller) endUnlessFrozen(reason error) (frozen bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.endLocked(reason)
+	s := c.lock()
+	defer s.unlock()
+	s.end(reason)
 	return c.frozen
 }
 
 func (c *Controller) end(reason error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.endLocked(reason)
+	s := c.lock()
+	defer s.unlock()
+	s.end(reason)
 }
 
-func (c *Controller) endLocked(reason error) {
+func (c *held) end(reason error) {
 	if c.state >= stateClosing || c.frozen && !movesOn(reason) {
 		return // another node has all there is to it: nothing else can end it here
 	}
@@ -224,29 +225,29 @@ func (c *Controller) leaveNode() {
 	c.end(ErrMoved)
 }
 
-// doubtLocked ends the session if its lease may have expired, and reports it.
-func (c *Controller) doubtLocked() bool {
+// doubt ends the session if its lease may have expired, and reports it.
+func (c *held) doubt() bool {
 	if !c.node.inDoubt() {
 		return false
 	}
-	c.endLocked(ErrLeaseLost)
+	c.end(ErrLeaseLost)
 	return true
 }
 
-// refusesLocked says why nothing can be done in the session here; nil: it can.
-func (c *Controller) refusesLocked() error {
+// refuses says why nothing can be done in the session here; nil: it can.
+func (c *held) refuses() error {
 	switch {
 	case c.frozen:
 		return ErrMoved
-	case c.doubtLocked() || c.state != stateOpen:
-		return c.overLocked()
+	case c.doubt() || c.state != stateOpen:
+		return c.afterEnd()
 	}
 	return nil
 }
 
-// overLocked is what commands are told that were not acknowledged before the end: they
+// afterEnd is what commands are told that were not acknowledged before the end: they
 // may have been carried out, and the session may go on elsewhere.
-func (c *Controller) overLocked() error {
+func (c *held) afterEnd() error {
 	if c.elsewhere() {
 		return ErrLeaseLost
 	}
@@ -256,13 +257,13 @@ func (c *Controller) overLocked() error {
 // Leaving reports whether the session goes on without this node: what is asked of it is
 // to be asked elsewhere.
 func (c *Controller) Leaving() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.frozen || c.state >= stateClosing && c.elsewhere()
+	s := c.lock()
+	defer s.unlock()
+	return c.frozen || c.state >= stateClosing && s.elsewhere()
 }
 
-// elsewhere reports whether the session goes on without this node. Needs the lock or the end.
-func (c *Controller) elsewhere() bool { return movesOn(c.reason) }
+// elsewhere reports whether the session goes on without this node.
+func (c *held) elsewhere() bool { return movesOn(c.reason) }
 
 // movesOn reports whether a reason ends a session on this node only.
 func movesOn(reason error) bool {
@@ -271,18 +272,18 @@ func movesOn(reason error) bool {
 
 // Record describes the session as it is now.
 func (c *Controller) Record() session.Record {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.recordLocked()
+	s := c.lock()
+	defer s.unlock()
+	return s.record()
 }
 
-func (c *Controller) recordLocked() session.Record {
+func (c *held) record() session.Record {
 	now := time.Now()
 	r := session.Record{
 		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
-		Labels: maps.Clone(c.spec.Labels), Limits: c.limits(), Policy: c.spec.Policy,
+		Labels: maps.Clone(c.spec.Labels), Limits: c.own().limits(), Policy: c.spec.Policy,
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
-		Usage: c.usage, Dropped: c.dropped, Cost: c.costLocked(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
+		Usage: c.usage, Dropped: c.dropped, Cost: c.costNow(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.Overlay,
 	}
 	if c.status == session.StatusEnded {
@@ -293,25 +294,25 @@ func (c *Controller) recordLocked() session.Record {
 }
 
 func (c *Controller) save() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.saveLocked()
+	s := c.lock()
+	defer s.unlock()
+	s.save()
 }
 
-// saveLocked hands the record to the journal.
-func (c *Controller) saveLocked() {
-	r := c.recordLocked()
+// save hands the record to the journal.
+func (c *held) save() {
+	r := c.record()
 	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Record: &r})
 }
 
 // Items is the conversation in order.
 func (c *Controller) Items() []session.Item {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.itemsLocked()
+	s := c.lock()
+	defer s.unlock()
+	return s.items()
 }
 
-func (c *Controller) itemsLocked() []session.Item {
+func (c *held) items() []session.Item {
 	out := make([]session.Item, len(c.conv.Items))
 	for i, it := range c.conv.Items {
 		out[i] = it.Item

@@ -23,10 +23,10 @@ func (c *Controller) start(f func()) {
 
 // crash ends the session here and for good: the next node would only crash it again.
 func (c *Controller) crash() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.frozen = false
-	c.endLocked(errCrashed)
+	s.end(errCrashed)
 }
 
 // errCrashed ends a session that a panic has left in an unknown state.
@@ -48,42 +48,42 @@ func (c *Controller) close() {
 
 // sayLast settles what waits for the session, and tells its clients why it ends.
 func (c *Controller) sayLast() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer c.closeFeedsLocked()
-	c.acks.end(c.overLocked())
-	c.wish.doneLocked(Renewal{}, c.overLocked())
-	c.releaseLocked()
+	s := c.lock()
+	defer s.unlock()
+	defer s.closeFeeds()
+	c.acks.end(s.afterEnd())
+	c.wish.settle(Renewal{}, s.afterEnd())
+	s.release()
 	if e := farewell(c.reason); e != nil {
-		c.emitLocked(e)
+		s.emit(e)
 	}
-	c.logEndLocked()
+	s.logEnd()
 }
 
-func (c *Controller) closeFeedsLocked() {
+func (c *held) closeFeeds() {
 	for _, f := range c.feeds {
-		f.closeLocked(ErrEnded)
+		f.stop(ErrEnded)
 	}
 	c.feeds = nil
 }
 
 func (c *Controller) connections() (code int, text string, clients []*client, up session.Conn) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	code, text = closeCode(c.reason)
 	return code, text, slices.Clone(c.clients), c.up.conn
 }
 
 // finish records the end, with all readers gone.
 func (c *Controller) finish() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.state = stateClosed
 	c.up.out.Close()
-	if !c.elsewhere() {
+	if !s.elsewhere() {
 		c.status = session.StatusEnded
-		c.noticeEndLocked()
-		c.saveLocked()
+		s.noticeEnd()
+		s.save()
 	}
 	c.history.Clear()
 	c.tail.Clear()

@@ -6,10 +6,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"switchboard/session"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"switchboard/session"
 )
 
 // A follower may have feedEvents events waiting, of feedBytes together. One event may wait
@@ -36,10 +37,10 @@ type Feed struct {
 // Subscribe starts to follow the session's log.
 func (c *Controller) Subscribe() *Feed {
 	f := &Feed{c: c, events: make(chan *session.LoggedEvent, feedEvents), end: make(chan struct{})}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if c.state >= stateClosing {
-		f.closeLocked(ErrEnded)
+		f.stop(ErrEnded)
 		return f
 	}
 	c.feeds = append(c.feeds, f)
@@ -48,8 +49,8 @@ func (c *Controller) Subscribe() *Feed {
 
 // LastEvent is the ID of the newest event of the session's log; "0-0" if there is none.
 func (c *Controller) LastEvent() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	return c.logID.last()
 }
 
@@ -78,10 +79,10 @@ func (f *Feed) Next(ctx context.Context) (session.LoggedEvent, error) {
 
 // Close stops following.
 func (f *Feed) Close() {
-	f.c.mu.Lock()
-	defer f.c.mu.Unlock()
+	s := f.c.lock()
+	defer s.unlock()
 	f.c.feeds = slices.DeleteFunc(f.c.feeds, func(o *Feed) bool { return o == f })
-	f.closeLocked(context.Canceled)
+	f.stop(context.Canceled)
 }
 
 // taken counts an event as one that waits no more.
@@ -90,23 +91,23 @@ func (f *Feed) taken(e *session.LoggedEvent) session.LoggedEvent {
 	return *e
 }
 
-// offerLocked reports false when the feed is over.
-func (f *Feed) offerLocked(e *session.LoggedEvent) bool {
+// offer reports false when the feed is over.
+func (f *Feed) offer(e *session.LoggedEvent) bool {
 	size := int64(len(e.Raw))
 	if waiting := f.bytes.Add(size); waiting > feedBytes && waiting > size {
-		f.closeLocked(ErrFeedBehind)
+		f.stop(ErrFeedBehind)
 		return false
 	}
 	select {
 	case f.events <- e:
 		return true
 	default:
-		f.closeLocked(ErrFeedBehind)
+		f.stop(ErrFeedBehind)
 		return false
 	}
 }
 
-func (f *Feed) closeLocked(why error) {
+func (f *Feed) stop(why error) {
 	f.once.Do(func() {
 		f.err = why
 		close(f.end)

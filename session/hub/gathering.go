@@ -3,10 +3,11 @@ package hub
 import (
 	"context"
 	"errors"
-	"switchboard/session"
-	"switchboard/session/broadcast"
 	"sync"
 	"time"
+
+	"switchboard/session"
+	"switchboard/session/broadcast"
 )
 
 // gathering collects what became of one entry in some sessions of this node.

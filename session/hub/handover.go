@@ -3,10 +3,12 @@ package hub
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"slices"
-	"switchboard/session"
 	"sync"
 	"time"
+
+	"switchboard/session"
 )
 
 // ErrMoved ends a session here that another node runs on. As the answer to a command it
@@ -74,9 +76,9 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 
 // mayMove reports whether the session never can, and whether this is a quiet moment.
 func (c *Controller) mayMove() (over, quiet bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state != stateOpen || c.spec.EndWithClient, c.quiet(time.Now()) && !c.swapping && !c.up.lost
+	s := c.lock()
+	defer s.unlock()
+	return c.state != stateOpen || c.spec.EndWithClient, s.quiet(time.Now()) && !c.swapping && !c.up.lost
 }
 
 // handOver moves one session, and reports false if the moment has passed, unless it is to
@@ -109,45 +111,46 @@ func (h *Hub) others(ctx context.Context) []session.Node {
 		h.node.Logger.Warn("nodes not listed", "err", err)
 	}
 	nodes = slices.DeleteFunc(nodes, func(n session.Node) bool { return n.URL == h.node.Node || n.Draining })
-	slices.SortFunc(nodes, func(a, b session.Node) int { return a.Sessions - b.Sessions + int(jitter(3)) - 1 })
+	rand.Shuffle(len(nodes), func(i, j int) { nodes[i], nodes[j] = nodes[j], nodes[i] }) // not all to the same of equals
+	slices.SortStableFunc(nodes, func(a, b session.Node) int { return a.Sessions - b.Sessions })
 	return nodes
 }
 
 // freeze stops the relay both ways, if it may, and returns what the session is. Its clients
 // are told to come back: what they would send now would be lost.
 func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	quiet := !c.up.lost && !c.swapping && c.quiet(time.Now())
-	if c.refusesLocked() != nil || c.spec.EndWithClient || !quiet && !anyMoment {
+	s := c.lock()
+	defer s.unlock()
+	quiet := !c.up.lost && !c.swapping && s.quiet(time.Now())
+	if s.refuses() != nil || c.spec.EndWithClient || !quiet && !anyMoment {
 		return session.Snapshot{}, false
 	}
 	c.frozen = true
 	if c.turn.active != "" {
-		c.finishItems(c.turn.active)
+		s.finishItems(c.turn.active)
 	}
-	c.saveLocked()
-	c.releaseLocked()
-	c.settleClients()
-	c.settleUpstream()
+	s.save()
+	s.release()
+	s.settleClients()
+	s.settleUpstream()
 	c.up.lost = true
 	c.up.out.Hold()
-	s := c.snapshotLocked()
+	snapshot := s.snapshot()
 	code, text := closeCode(ErrMoved)
 	for _, cl := range c.clients {
 		cl.conn.Close(code, text)
 	}
-	return s, true
+	return snapshot, true
 }
 
-// snapshotLocked is the session as it would be if its upstream were lost now.
-func (c *Controller) snapshotLocked() session.Snapshot {
+// snapshot is the session as it would be if its upstream were lost now.
+func (c *held) snapshot() session.Snapshot {
 	c.turn.wanted = c.turn.owed(time.Now())
-	c.resendLocked()
+	c.resend()
 	s := session.Snapshot{
-		Record: c.recordLocked(), Items: c.itemsLocked(), Wanted: c.turn.wanted,
+		Record: c.record(), Items: c.items(), Wanted: c.turn.wanted,
 		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, LogID: c.logID.last(),
-		Audio: c.audioLocked(),
+		Audio: c.audio(),
 	}
 	c.history.Each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
 	c.tail.Each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })

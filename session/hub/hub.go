@@ -318,7 +318,7 @@ func (h *Hub) release(c *Controller) {
 	if err := h.node.Directory.Release(ctx, c.lease); err != nil {
 		h.node.Logger.Warn("lease not released; it expires by itself", "session", c.id, "err", err)
 	}
-	if !c.elsewhere() {
+	if !c.Leaving() {
 		h.endGrants(ctx, c.id)
 	}
 	h.settle(ctx, c)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
 	"switchboard/session"
 	"switchboard/session/broadcast"
 	"switchboard/session/realtime"

@@ -25,13 +25,13 @@ type withholding struct {
 	limit *time.Timer // releases all; nil: nothing is withheld
 }
 
-// withholdLocked has clients wait with all that they are sent from now on, until what has
+// withhold has clients wait with all that they are sent from now on, until what has
 // changed so far is in the store.
-func (c *Controller) withholdLocked() {
+func (c *held) withhold() {
 	w := &c.withheld
 	mine := w.last + 1
 	written := func() {
-		c.contain(func() { c.releaseWritten(mine) })
+		c.own().contain(func() { c.own().releaseWritten(mine) })
 	}
 	if len(c.clients) == 0 || !c.node.journal.AfterWrite(written) {
 		return
@@ -44,26 +44,26 @@ func (c *Controller) withholdLocked() {
 	for _, cl := range c.clients {
 		cl.out.Hold()
 	}
-	w.limit = time.AfterFunc(keptWait, func() { c.contain(c.release) })
+	w.limit = time.AfterFunc(keptWait, func() { c.own().contain(c.own().release) })
 }
 
 // releaseWritten tells clients what was withheld, if nothing was behind the n-th time.
 func (c *Controller) releaseWritten(n int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	if c.withheld.last == n {
-		c.releaseLocked()
+		s.release()
 	}
 }
 
 func (c *Controller) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.releaseLocked()
+	s := c.lock()
+	defer s.unlock()
+	s.release()
 }
 
-// releaseLocked tells clients what was withheld.
-func (c *Controller) releaseLocked() {
+// release tells clients what was withheld.
+func (c *held) release() {
 	if c.withheld.limit == nil {
 		return
 	}

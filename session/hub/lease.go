@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"switchboard/session"
 	"sync/atomic"
 	"time"
+
+	"switchboard/session"
 )
 
 // renew prolongs the leases of all sessions here until ctx is done. While the store is

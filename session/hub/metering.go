@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/access"
-	"time"
 )
 
 // Times of metering.
@@ -138,7 +139,7 @@ func (h *Hub) settle(ctx context.Context, c *Controller) {
 	}
 	s, expenses := c.lastSpent()
 	h.spend(c.spec.Key, s.Labels, expenses)
-	if !c.elsewhere() {
+	if !c.Leaving() {
 		h.meterEnd(ctx, c.spec.Key, s)
 	}
 }
@@ -163,31 +164,31 @@ func (h *Hub) meterEnd(ctx context.Context, key string, s access.Spent) {
 
 // spentSince is what the session has used, if the meter has to be told, and what was spent
 // that is not in the node's sums.
-func (c *Controller) spentSince(now time.Time, every time.Duration) (s access.Spent, expenses []expense, due bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *Controller) spentSince(now time.Time, every time.Duration) (spent access.Spent, expenses []expense, due bool) {
+	s := c.lock()
+	defer s.unlock()
 	was := c.metered
 	due = c.usage.Spent() != was.tokens || c.cost != was.cost || now.Sub(was.at) >= every
-	due = due && !c.frozen && !c.elsewhere()
+	due = due && !c.frozen && !s.elsewhere()
 	expenses, c.unmetered = c.unmetered, nil
 	if due || len(expenses) > 0 {
-		s = spentOf(c.recordLocked(), c.node.CostLabels)
+		spent = spentOf(s.record(), c.node.CostLabels)
 	}
-	return s, expenses, due
+	return spent, expenses, due
 }
 
 // lastSpent is all that the session has used here, with nothing that could change it any more.
 func (c *Controller) lastSpent() (access.Spent, []expense) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return spentOf(c.recordLocked(), c.node.CostLabels), c.unmetered
+	s := c.lock()
+	defer s.unlock()
+	return spentOf(s.record(), c.node.CostLabels), c.unmetered
 }
 
-// setMetered notes that the meter was told of s.
-func (c *Controller) setMetered(s access.Spent, at time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.metered = metered{s.Tokens, s.Cost, at}
+// setMetered notes what the meter was told.
+func (c *Controller) setMetered(told access.Spent, at time.Time) {
+	s := c.lock()
+	defer s.unlock()
+	c.metered = metered{told.Tokens, told.Cost, at}
 }
 
 // spentOf is what the session of a record has used; labels are the names of those to sum by.

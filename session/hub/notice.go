@@ -5,8 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"switchboard/session"
 	"time"
+
+	"switchboard/session"
 )
 
 // Kinds of notices.
@@ -44,13 +45,13 @@ type Call struct {
 // noticesWaiting is how many notices may wait for HubOptions.Notify; more are let go and counted.
 const noticesWaiting = 4096
 
-// noticeLocked tells about the session, behind the event path.
-func (c *Controller) noticeLocked(n Notice) {
+// notice tells about the session, behind the event path.
+func (c *held) notice(n Notice) {
 	if c.node.Notify == nil {
 		return
 	}
 	n.Session, n.Key, n.Labels, n.At = c.id, c.spec.Key, c.spec.Labels, time.Now()
-	n.ID = c.noticeID(n)
+	n.ID = c.own().noticeID(n)
 	select {
 	case c.node.notices <- n:
 	default:
@@ -68,14 +69,14 @@ func (c *Controller) noticeID(n Notice) string {
 	return "msg_" + hex.EncodeToString(sum[:16])
 }
 
-// noticeEndLocked tells that the session is over and how.
-func (c *Controller) noticeEndLocked() {
-	r := c.recordLocked()
+// noticeEnd tells that the session is over and how.
+func (c *held) noticeEnd() {
+	r := c.record()
 	n := Notice{Type: NoticeEnded, Reason: r.Reason, EndedBy: r.EndedBy, Usage: &r.Usage, CostUSD: r.Cost.Shown()}
 	if code, _ := closeCode(c.reason); code == session.CloseUpstream || code >= 3000 && code < session.CloseLimit {
 		n.Type = NoticeFailed
 	}
-	c.noticeLocked(n)
+	c.notice(n)
 }
 
 // notify passes notices on, in order, until ctx is done and none is left.

@@ -2,11 +2,12 @@ package hub
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/buffer"
 	"switchboard/session/configuration"
-	"sync/atomic"
-	"time"
 )
 
 // open connects to the upstream for the first time.
@@ -15,31 +16,31 @@ func (c *Controller) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.state = stateOpen
-	c.useLocked(l)
-	c.noticeLocked(Notice{Type: NoticeStarted})
-	c.saveLocked()
+	s.use(l)
+	s.notice(Notice{Type: NoticeStarted})
+	s.save()
 	return nil
 }
 
 // abandon ends a session that was opened and may not run after all: left as it is, it
 // would be claimed as one that had lost its node.
 func (c *Controller) abandon(why error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.state, c.status = stateClosed, session.StatusEnded
 	c.reason, c.ended = why, time.Now()
 	c.up.conn.Close(session.CloseNormal, "")
-	c.noticeEndLocked()
-	c.saveLocked()
+	s.noticeEnd()
+	s.save()
 }
 
-// useLocked makes l the session's leg. What waited for the one before, and the input
+// use makes l the session's leg. What waited for the one before, and the input
 // audio that the upstream has not made an item of, goes to the new one.
-func (c *Controller) useLocked(l *leg) {
-	l.out = c.outbox(l.conn, c.node.UpstreamQueue, &c.node.stats.DroppedUp)
+func (c *held) use(l *leg) {
+	l.out = c.own().outbox(l.conn, c.node.UpstreamQueue, &c.node.stats.DroppedUp)
 	old := c.up
 	c.up = l
 	c.setRenewal(l)
@@ -47,12 +48,13 @@ func (c *Controller) useLocked(l *leg) {
 		return
 	}
 	if err := l.out.TakeOver(c.retell(&old.out), &old.out); err != nil {
-		c.lostLocked(l, err)
+		c.lost(l, err)
 	}
 }
 
+// outbox makes one for a connection. It calls Doubt while the lock is held.
 func (c *Controller) outbox(conn session.Conn, limit int, dropped *atomic.Int64) buffer.Outbox {
-	return buffer.Outbox{Conn: conn, Lock: &c.mu, Limit: limit, Stall: c.node.StallLimit, Doubt: c.doubtLocked, Guard: c.contain, Dropped: dropped}
+	return buffer.Outbox{Conn: conn, Lock: &c.mu, Limit: limit, Stall: c.node.StallLimit, Doubt: (*held)(c).doubt, Guard: c.contain, Dropped: dropped}
 }
 
 // Times at which a leg is replaced, as parts of its life: late enough that few sessions
@@ -66,7 +68,7 @@ const (
 )
 
 // setRenewal decides when l is to be replaced.
-func (c *Controller) setRenewal(l *leg) {
+func (c *held) setRenewal(l *leg) {
 	c.renewAt, c.renewBy = time.Time{}, time.Time{}
 	life := time.Until(l.expires)
 	if l.expires.IsZero() || life <= 0 {

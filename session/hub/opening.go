@@ -2,6 +2,7 @@ package hub
 
 import (
 	"errors"
+
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/realtime"

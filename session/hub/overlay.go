@@ -102,11 +102,11 @@ func (h *Hub) catchUpLocked(c *Controller) {
 // overlayNow lets a session consider an entry and reports whether it was concerned;
 // settle is told once what became of it.
 func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error)) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	b := &e.Broadcast
 	switch {
-	case c.refusesLocked() != nil, !selects(b, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
+	case s.refuses() != nil, !selects(b, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
 		return false
 	case !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt):
 		c.overlay.pass(e.ID) // nor is it for this session on the node that runs it next
@@ -114,15 +114,15 @@ func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error
 	case !c.overlay.take(e, c.up.says):
 		return false
 	}
-	c.sendOverlay(func(id session.ID, err error) {
+	s.sendOverlay(func(id session.ID, err error) {
 		var refused *session.UpstreamError
 		if errors.As(err, &refused) { // it must not spoil the next upstream's configuration
 			c.overlay.drop(e.Broadcast.ID)
 		}
 		if err == nil {
-			c.noteEntryLocked(e)
+			s.noteEntry(e)
 		}
-		c.saveLocked() // not before: whoever claims the session meanwhile considers the entry anew
+		s.save() // not before: whoever claims the session meanwhile considers the entry anew
 		settle(id, err)
 	})
 	return true
@@ -140,7 +140,7 @@ func (c *Controller) beganAfter(sent time.Time) bool {
 
 // sendOverlay tells the upstream what the instructions are now. Without an upstream the
 // next one begins with them.
-func (c *Controller) sendOverlay(settle func(session.ID, error)) {
+func (c *held) sendOverlay(settle func(session.ID, error)) {
 	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "session.updated"}
 	if settle != nil {
 		k.settle = func(r reply) { settle(c.id, r.err) }
@@ -168,10 +168,10 @@ type overlayUpdate struct {
 	} `json:"session"`
 }
 
-// rebaseLocked takes the instructions that a client has just set as those that broadcasts
+// rebase takes the instructions that a client has just set as those that broadcasts
 // stand on, and puts what stands over them again. k is the update that the upstream
 // answered; nil if that is not known.
-func (c *Controller) rebaseLocked(k *ack) {
+func (c *held) rebase(k *ack) {
 	set := k != nil && k.instructs || k == nil && c.up.says != c.overlay.text()
 	if !c.overlay.Based || !set {
 		return

@@ -44,8 +44,8 @@ func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 // takeRecalled keeps what a leg has told of an item. One that does not answer would not tell
 // of the others either.
 func (c *Controller) takeRecalled(id string, raw []byte, silent bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.recalled.add(id, raw)
 	if silent {
 		c.recalled.bytes = recallLimit
@@ -64,12 +64,12 @@ func (c *Controller) recallForAnother(ctx context.Context) {
 
 // toRecall is the last item that only l knows; "" if there is none, or no room for more.
 func (c *Controller) toRecall(l *leg, limit int) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.toRecallLocked(l, limit)
+	s := c.lock()
+	defer s.unlock()
+	return s.toRecall(l, limit)
 }
 
-func (c *Controller) toRecallLocked(l *leg, limit int) string {
+func (c *held) toRecall(l *leg, limit int) string {
 	if c.up != l || l.lost || c.recalled.bytes >= limit {
 		return ""
 	}
@@ -97,20 +97,20 @@ func (r *recalled) add(id string, raw []byte) {
 }
 
 // hasAudio reports whether an item that has no words can be told by its audio.
-func (c *Controller) hasAudio(it *conversation.Entry) bool {
+func (c *held) hasAudio(it *conversation.Entry) bool {
 	return it.Wordless() && (c.hasSaid(it) || len(c.recalled.audio[it.ID]) > 0)
 }
 
 // audioOf is that audio, in base64, by the item's parts.
-func (c *Controller) audioOf(it *conversation.Entry) []string {
+func (c *held) audioOf(it *conversation.Entry) []string {
 	if c.hasSaid(it) {
 		return []string{c.saidAudio()}
 	}
 	return c.recalled.audio[it.ID]
 }
 
-// audioLocked is that of all items, by their IDs.
-func (c *Controller) audioLocked() map[string][]string {
+// audio is that of all items, by their IDs.
+func (c *held) audio() map[string][]string {
 	all := map[string][]string{}
 	for _, it := range c.conv.Items {
 		if c.hasAudio(it) {
@@ -121,6 +121,6 @@ func (c *Controller) audioLocked() map[string][]string {
 }
 
 // recalls reports whether an event is what recall has asked for, and so for no client.
-func (c *Controller) recalls(h realtime.Head, payload []byte) bool {
+func (c *held) recalls(h realtime.Head, payload []byte) bool {
 	return string(h.Typ) == typRetrieved && c.acks.done(typRetrieved, gjson.GetBytes(payload, "item.id").Str, payload) != nil
 }

@@ -18,10 +18,10 @@ import (
 
 const typAudioDelta = "response.output_audio.delta"
 
-// readUpstreamLocked starts the reader of the session's leg.
-func (c *Controller) readUpstreamLocked() {
+// readUpstream starts the reader of the session's leg.
+func (c *held) readUpstream() {
 	l := c.up
-	c.start(func() { c.readUpstream(l) })
+	c.own().start(func() { c.own().readUpstream(l) })
 }
 
 // errReplaced ends the reader of a leg that is not in use any more.
@@ -30,20 +30,20 @@ var errReplaced = errors.New("leg was replaced")
 // readUpstream passes on what the upstream sends until it is gone.
 func (c *Controller) readUpstream(l *leg) {
 	err := l.conn.Each(func(f session.Frame, err error) error {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.up != l || l.lost || c.doubtLocked() {
+		s := c.lock()
+		defer s.unlock()
+		if c.up != l || l.lost || s.doubt() {
 			return errReplaced
 		}
 		more := l.conn.Buffered()
 		if err == nil {
-			err = c.fromUpstream(f, more)
+			err = s.fromUpstream(f, more)
 		}
 		if err != nil {
 			c.node.stats.Garbage.Add(1)
 		}
 		if !more {
-			c.settleClients()
+			s.settleClients()
 		}
 		return nil
 	})
@@ -52,15 +52,15 @@ func (c *Controller) readUpstream(l *leg) {
 }
 
 func (c *Controller) lose(l *leg, why error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lostLocked(l, why)
+	s := c.lock()
+	defer s.unlock()
+	s.lost(l, why)
 }
 
 // fromUpstream relays one event, byte for byte, and takes note of it. more says that the
 // next one is already here, so that they are written together. The error says why it is
 // no event. Needs the lock.
-func (c *Controller) fromUpstream(f session.Frame, more bool) error {
+func (c *held) fromUpstream(f session.Frame, more bool) error {
 	payload := f.Payload()
 	h, err := realtime.Peek(payload)
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *Controller) fromUpstream(f session.Frame, more bool) error {
 	c.node.stats.EventsDown.Add(1)
 	c.node.stats.BytesDown.Add(int64(len(payload)))
 	if string(h.Typ) == "error" {
-		payload = c.withoutSecretsLocked(payload)
+		payload = c.withoutSecrets(payload)
 		if c.observeError(payload) {
 			return nil
 		}
@@ -96,7 +96,7 @@ func (c *Controller) fromUpstream(f session.Frame, more bool) error {
 	if lasts(h.Typ) {
 		c.logEvent(string(h.Typ), payload)
 		c.observe(h, payload)
-		c.withholdLocked()
+		c.withhold()
 		c.pass(f, h, false, more)
 		return nil
 	}
@@ -115,14 +115,14 @@ func frameOf(f session.Frame, event []byte) session.Frame {
 }
 
 // pass sends an event to all clients and keeps it for those who come back.
-func (c *Controller) pass(f session.Frame, h realtime.Head, audio, more bool) {
+func (c *held) pass(f session.Frame, h realtime.Head, audio, more bool) {
 	c.toClients(f, audio, h.ResponseID, more)
 	c.remember(f.Payload())
 }
 
 // remember keeps an event for clients that reconnect. A session that ends with its client has none
 // once that is there: what it was sent before is kept for it until then.
-func (c *Controller) remember(payload []byte) {
+func (c *held) remember(payload []byte) {
 	if c.spec.EndWithClient && c.joined {
 		c.history.Skip()
 		return
@@ -131,27 +131,27 @@ func (c *Controller) remember(payload []byte) {
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.
-func (c *Controller) toClients(f session.Frame, audio bool, response []byte, more bool) {
+func (c *held) toClients(f session.Frame, audio bool, response []byte, more bool) {
 	for _, cl := range c.clients {
 		if cl.out.Bytes > cl.out.Limit/2 {
-			c.releaseLocked() // it is not the client that stays behind
+			c.release() // it is not the client that stays behind
 		}
 		if err := cl.out.Send(f, audio, response, more); err != nil {
-			cl.leaveLocked(err)
+			c.drop(cl, err)
 		}
 	}
 }
 
-func (c *Controller) settleClients() {
+func (c *held) settleClients() {
 	for _, cl := range c.clients {
 		if err := cl.out.Settle(); err != nil {
-			cl.leaveLocked(err)
+			c.drop(cl, err)
 		}
 	}
 }
 
 // hearAudio counts the audio of an item.
-func (c *Controller) hearAudio(h realtime.Head) {
+func (c *held) hearAudio(h realtime.Head) {
 	s := c.conv.Live[string(h.ItemID)]
 	if s == nil {
 		s = c.speaking(h)
@@ -161,13 +161,13 @@ func (c *Controller) hearAudio(h realtime.Head) {
 }
 
 // speaking follows the item of an event, in the audio format of its response.
-func (c *Controller) speaking(h realtime.Head) *conversation.Spoken {
+func (c *held) speaking(h realtime.Head) *conversation.Spoken {
 	rate := cmp.Or(c.turn.rates[string(h.ResponseID)], c.up.rate)
 	return c.conv.Speaking(string(h.ItemID), string(h.ResponseID), rate)
 }
 
 // observe updates the session's state from an event that is not audio.
-func (c *Controller) observe(h realtime.Head, raw []byte) {
+func (c *held) observe(h realtime.Head, raw []byte) {
 	asked := c.answered(h, raw)
 	switch typ := string(h.Typ); typ {
 	case "session.updated":
@@ -175,8 +175,8 @@ func (c *Controller) observe(h realtime.Head, raw []byte) {
 		c.updateSecrets(k)
 		c.up.adopt(raw)
 		c.conv.Version++ // the next upstream has to be told this one
-		c.rebaseLocked(k)
-		c.saveLocked()
+		c.rebase(k)
+		c.save()
 	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
 		c.observeItem(typ, raw, asked.first)
 	case "conversation.item.deleted":
@@ -217,12 +217,12 @@ func (c *Controller) observe(h realtime.Head, raw []byte) {
 	case "response.done":
 		c.observeDone(h, raw)
 	}
-	c.boundLocked()
+	c.bound()
 }
 
 // observeError sorts an error and reports whether it answers the gateway itself and is for
 // no client.
-func (c *Controller) observeError(raw []byte) (hidden bool) {
+func (c *held) observeError(raw []byte) (hidden bool) {
 	e := realtime.ErrorOf(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
 	k := c.acks.failed(e)
@@ -231,7 +231,7 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 			return true
 		}
 		if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
-			c.endLocked(e)
+			c.end(e)
 		}
 		if !strings.HasPrefix(e.EventID, realtime.OwnPrefix) {
 			return e.Code == "session_expired" && !fatal(e) // another upstream takes its place
@@ -245,7 +245,7 @@ func (c *Controller) observeError(raw []byte) (hidden bool) {
 
 // observeItem takes an item over. That none is said to be before it means that it is the first
 // one only if somebody asked for that: not all upstreams say it of all the others.
-func (c *Controller) observeItem(typ string, raw []byte, first bool) {
+func (c *held) observeItem(typ string, raw []byte, first bool) {
 	var previous *string
 	if v := gjson.GetBytes(raw, "previous_item_id"); v.Type == gjson.String {
 		previous = &v.Str
@@ -259,12 +259,12 @@ func (c *Controller) observeItem(typ string, raw []byte, first bool) {
 	c.saveItem(it, after)
 	if typ == "conversation.item.done" && it.Type == "function_call" && it.Complete() && !it.Noticed {
 		it.Noticed = true
-		c.noticeLocked(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, Item: it.ID}})
+		c.notice(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, Item: it.ID}})
 	}
 	c.acks.done("conversation.item.added", it.ID, raw)
 }
 
-func (c *Controller) observeTranscript(h realtime.Head, raw []byte) {
+func (c *held) observeTranscript(h realtime.Head, raw []byte) {
 	words := gjson.GetBytes(raw, "transcript")
 	if it := c.conv.Find(string(h.ItemID)); it != nil && words.Type == gjson.String {
 		it.Text = words.Str
@@ -272,13 +272,13 @@ func (c *Controller) observeTranscript(h realtime.Head, raw []byte) {
 	}
 	part := cmp.Or(string(h.ItemID), string(h.EventID)) + "/" + gjson.GetBytes(raw, "content_index").Raw
 	if c.facts.first("transcription", part) {
-		c.spendLocked(c.transcriberLocked(), realtime.AddTranscription(&c.usage, gjson.GetBytes(raw, "usage")))
-		c.saveLocked()
+		c.spend(c.transcriber(), realtime.AddTranscription(&c.usage, gjson.GetBytes(raw, "usage")))
+		c.save()
 	}
 }
 
 // saveItem hands an item to the journal; after is for one that is new and not the last.
-func (c *Controller) saveItem(it *conversation.Entry, after *string) {
+func (c *held) saveItem(it *conversation.Entry, after *string) {
 	if it == nil {
 		return
 	}
@@ -288,7 +288,7 @@ func (c *Controller) saveItem(it *conversation.Entry, after *string) {
 	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Item: &own, After: after})
 }
 
-func (c *Controller) observeCreated(raw []byte) {
+func (c *held) observeCreated(raw []byte) {
 	r := realtime.ReadResponse(raw)
 	if c.facts.has("response.done", r.ID) {
 		return
@@ -303,10 +303,10 @@ func (c *Controller) observeCreated(raw []byte) {
 	}
 	c.status = session.StatusActive
 	c.acks.done("response.created", "", raw)
-	c.saveLocked()
+	c.save()
 }
 
-func (c *Controller) observeDone(h realtime.Head, raw []byte) {
+func (c *held) observeDone(h realtime.Head, raw []byte) {
 	r := realtime.ReadResponse(raw)
 	if !c.facts.first("response.done", cmp.Or(r.ID, string(h.EventID))) {
 		return
@@ -327,12 +327,12 @@ func (c *Controller) observeDone(h realtime.Head, raw []byte) {
 	} else {
 		c.conv.Forget(r.ID) // out of band: it is not part of the conversation
 	}
-	c.spendLocked(c.modelLocked(), use)
-	c.saveLocked()
+	c.spend(c.model(), use)
+	c.save()
 }
 
 // endResponse ends the active response, and asks for the next one if one is due.
-func (c *Controller) endResponse(raw []byte) {
+func (c *held) endResponse(raw []byte) {
 	id := c.turn.active
 	c.finishItems(id)
 	c.turn.active = ""
@@ -345,7 +345,7 @@ func (c *Controller) endResponse(raw []byte) {
 }
 
 // observeOutput notes which response made an item.
-func (c *Controller) observeOutput(response string, raw []byte) {
+func (c *held) observeOutput(response string, raw []byte) {
 	it := c.conv.Find(gjson.GetBytes(raw, "item.id").Str)
 	if it != nil && it.ResponseID != response {
 		it.ResponseID = response
@@ -355,7 +355,7 @@ func (c *Controller) observeOutput(response string, raw []byte) {
 
 // finishItems keeps what was said of a response's items. It stays at hand until the
 // next response is done: a truncation comes after it.
-func (c *Controller) finishItems(response string) {
+func (c *held) finishItems(response string) {
 	for id, s := range c.conv.Live {
 		if s.Response != response {
 			delete(c.conv.Live, id)
@@ -370,11 +370,11 @@ func (c *Controller) finishItems(response string) {
 
 // logEvent gives an event to the log and to those who follow it live, without its images; but
 // not one that carries a user's audio: none goes into the store.
-func (c *Controller) logEvent(typ string, payload []byte) {
+func (c *held) logEvent(typ string, payload []byte) {
 	if typ == "conversation.item.retrieved" {
 		return
 	}
 	e := &session.LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: conversation.WithoutImages(payload)}
 	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Event: e})
-	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offerLocked(e) })
+	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offer(e) })
 }

@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"switchboard/session"
-	"switchboard/session/journal"
 	"testing"
 	"time"
+
+	"switchboard/session"
+	"switchboard/session/journal"
 )
 
 // sink takes everything.
@@ -49,9 +50,9 @@ func TestRelayAllocatesNothing(t *testing.T) {
 	c, cl, up, down := relayed()
 	delta, appended := deltaFrame(), session.NewFrame(appendEvent())
 	fromUpstream := func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if err := c.fromUpstream(delta, false); err != nil {
+		s := c.lock()
+		defer s.unlock()
+		if err := s.fromUpstream(delta, false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -80,9 +81,9 @@ func BenchmarkRelayDown(b *testing.B) {
 	b.SetBytes(int64(len(f.Payload())))
 	b.ReportAllocs()
 	for b.Loop() {
-		c.mu.Lock()
-		c.fromUpstream(f, false)
-		c.mu.Unlock()
+		s := c.lock()
+		s.fromUpstream(f, false)
+		s.unlock()
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/realtime"
-	"time"
 )
 
 // Events of the gateway's own; a client may ignore them.
@@ -52,8 +53,8 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // checkRenewal starts a renewal when it is time and the moment is quiet, forces it when
-// time has run out, and returns when to look again. Needs the lock.
-func (c *Controller) checkRenewal(now time.Time) time.Duration {
+// time has run out, and returns when to look again.
+func (c *held) checkRenewal(now time.Time) time.Duration {
 	switch {
 	case c.state != stateOpen:
 		return c.node.ResumeWindow
@@ -64,19 +65,19 @@ func (c *Controller) checkRenewal(now time.Time) time.Duration {
 	case now.Before(c.renewAt):
 		return c.renewAt.Sub(now)
 	case !now.Before(c.renewBy) && c.wish.why == "":
-		c.lostLocked(c.up, errExpiring)
+		c.lost(c.up, errExpiring)
 		return lostTick
 	case !now.Before(c.renewBy) && !c.swapping:
 		c.swapping = true
-		c.start(c.force)
-	case !c.swapping && (c.quiet(now) || c.toRecallLocked(c.up, recallLimit) != ""):
+		c.own().start(c.own().force)
+	case !c.swapping && (c.quiet(now) || c.toRecall(c.up, recallLimit) != ""):
 		c.swapping = true
-		c.start(c.renew)
+		c.own().start(c.own().renew)
 	}
 	return renewTick
 }
 
-func (c *Controller) quiet(now time.Time) bool {
+func (c *held) quiet(now time.Time) bool {
 	return c.turn.quiet(now) && c.acks.none(now) && c.requests.none(now) && now.Sub(c.controlled) > controlPause
 }
 
@@ -96,49 +97,49 @@ func (c *Controller) renew() {
 
 // present is the session's leg.
 func (c *Controller) present() *leg {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	return c.up
 }
 
 // beginSwap returns what another leg is to be told, and of which version of the conversation
 // that is; false if this is not the moment.
 func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage, items []realtime.Object, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.up != old || old.lost || !c.quiet(time.Now()) {
+	s := c.lock()
+	defer s.unlock()
+	if c.up != old || old.lost || !s.quiet(time.Now()) {
 		c.swapping = false
 		return 0, nil, nil, false
 	}
-	config, items = c.replayLocked()
+	config, items = s.replay()
 	return c.conv.Version, config, items, true
 }
 
 // endSwap moves the session over to l, if it was made and the moment is still quiet.
 func (c *Controller) endSwap(old, l *leg, version int64, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.swapping = false
 	if err != nil {
 		c.node.count(err)
 		c.renewAt = time.Now().Add(jitter(time.Until(c.renewBy) / 2))
-		c.wish.failLocked(c, err)
+		c.wish.fail(s, err)
 		return
 	}
-	if c.doubtLocked() || c.state != stateOpen || c.up != old || old.lost || c.conv.Version != version || !c.quiet(time.Now()) {
+	if s.doubt() || c.state != stateOpen || c.up != old || old.lost || c.conv.Version != version || !s.quiet(time.Now()) {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}
-	c.swapLocked(l, cmp.Or(c.wish.why, reasonExpiring))
+	s.swap(l, cmp.Or(c.wish.why, reasonExpiring))
 }
 
-// swapLocked moves the session over to l and tells the clients.
-func (c *Controller) swapLocked(l *leg, reason string) {
+// swap moves the session over to l and tells the clients.
+func (c *held) swap(l *leg, reason string) {
 	old := c.up
-	c.useLocked(l)
+	c.use(l)
 	c.markTold()
 	c.recalled = recalled{}
-	c.readUpstreamLocked()
+	c.readUpstream()
 	if old.conn != nil {
 		old.conn.Close(session.CloseNormal, "")
 	}
@@ -147,16 +148,16 @@ func (c *Controller) swapLocked(l *leg, reason string) {
 	if len(l.dropped) > 0 {
 		renewed["dropped"] = l.dropped
 	}
-	c.emitLocked(renewed)
+	c.emit(renewed)
 	if c.overlay.Based && c.up.says != c.overlay.text() {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
-	c.saveLocked()
-	c.wish.doneLocked(Renewal{Reason: reason, Items: len(c.conv.Items), Dropped: l.dropped}, nil)
+	c.save()
+	c.wish.settle(Renewal{Reason: reason, Items: len(c.conv.Items), Dropped: l.dropped}, nil)
 }
 
-// emitLocked sends an event of the gateway's own to all clients.
-func (c *Controller) emitLocked(event realtime.Object) {
+// emit sends an event of the gateway's own to all clients.
+func (c *held) emit(event realtime.Object) {
 	event["event_id"] = session.NewID("event_")
 	typ, raw := event["type"].(string), realtime.Marshal(event)
 	c.logEvent(typ, raw)
@@ -165,9 +166,9 @@ func (c *Controller) emitLocked(event realtime.Object) {
 	c.toClients(f, false, nil, false)
 }
 
-// lostLocked ends the use of a leg that failed and starts to make another, unless the
+// lost ends the use of a leg that failed and starts to make another, unless the
 // reason says that none would do better.
-func (c *Controller) lostLocked(l *leg, why error) {
+func (c *held) lost(l *leg, why error) {
 	if c.state != stateOpen || c.up != l || l.lost {
 		return
 	}
@@ -179,14 +180,14 @@ func (c *Controller) lostLocked(l *leg, why error) {
 		c.flaps, c.flapping = 0, time.Now()
 	}
 	if c.flaps++; fatal(why) || time.Since(c.flapping) > recoverWait {
-		c.endLocked(why)
+		c.end(why)
 		return
 	}
 	c.acks.end(ErrUpstreamLost)
-	c.failResponseLocked()
-	c.resendLocked()
+	c.failResponse()
+	c.resend()
 	c.turn.speaking, c.turn.requested = false, time.Time{}
-	c.start(c.recover)
+	c.own().start(c.own().recover)
 }
 
 // stableLife is how long a leg must live to be a success: an upstream that accepts and
@@ -206,9 +207,9 @@ func fatal(why error) bool {
 	return false
 }
 
-// failResponseLocked tells the clients that the active response ends here. One of which
+// failResponse tells the clients that the active response ends here. One of which
 // nothing was heard yet is asked for again.
-func (c *Controller) failResponseLocked() {
+func (c *held) failResponse() {
 	id := c.turn.active
 	c.turn.wanted = c.turn.owed(time.Now())
 	if id == "" {
@@ -217,7 +218,7 @@ func (c *Controller) failResponseLocked() {
 	c.turn.active, c.turn.answered = "", false
 	c.finishItems(id)
 	c.cutItems()
-	c.emitLocked(realtime.Object{"type": "response.done", "response": realtime.Object{
+	c.emit(realtime.Object{"type": "response.done", "response": realtime.Object{
 		"id": id, "object": "realtime.response", "status": "failed", "output": []realtime.Object{},
 		"status_details": realtime.Object{"type": "failed", "error": realtime.Object{"type": "server_error", "code": "upstream_lost"}},
 		"usage":          nil, "metadata": nil,
@@ -225,7 +226,7 @@ func (c *Controller) failResponseLocked() {
 }
 
 // cutItems marks what the lost upstream did not finish.
-func (c *Controller) cutItems() {
+func (c *held) cutItems() {
 	for _, it := range c.conv.Items {
 		if it.Status == "in_progress" {
 			it.Status = "incomplete"
@@ -256,8 +257,8 @@ func (c *Controller) recover() {
 
 // firstAttempt is greater the more legs in a row were lost soon.
 func (c *Controller) firstAttempt() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	return max(c.flaps-1, 0)
 }
 
@@ -273,9 +274,9 @@ func (c *Controller) nextLeg() (*leg, error) {
 }
 
 func (c *Controller) replay() (config json.RawMessage, items []realtime.Object, spare *leg) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	config, items = c.replayLocked()
+	s := c.lock()
+	defer s.unlock()
+	config, items = s.replay()
 	spare, c.wish.spare = c.wish.spare, nil
 	return config, items, spare
 }
@@ -292,9 +293,9 @@ func (c *Controller) backOff(attempt int) bool {
 }
 
 func (c *Controller) recovered(l *leg) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.refusesLocked() != nil || !c.up.lost {
+	s := c.lock()
+	defer s.unlock()
+	if s.refuses() != nil || !c.up.lost {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}
@@ -305,9 +306,9 @@ func (c *Controller) recovered(l *leg) {
 	case c.up.spent:
 		reason = cmp.Or(c.wish.why, reasonExpiring)
 	}
-	c.swapLocked(l, reason)
+	s.swap(l, reason)
 	if c.turn.wanted {
 		c.turn.wanted = false
-		c.sendResponseCreate(session.NewID(realtime.OwnPrefix))
+		s.sendResponseCreate(session.NewID(realtime.OwnPrefix))
 	}
 }

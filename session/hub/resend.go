@@ -128,9 +128,9 @@ func (r *requests) take(waiting []buffer.Queued) (again []buffer.Queued) {
 	return again
 }
 
-// resendLocked has the next leg be sent what the lost one may not have done. What the gateway
+// resend has the next leg be sent what the lost one may not have done. What the gateway
 // itself asked for is left out: its callers were told, and ask again if they like.
-func (c *Controller) resendLocked() {
+func (c *held) resend() {
 	o := &c.up.out
 	queue := append(c.requests.take(o.Queue), o.Queue...)
 	o.Queue, o.Bytes = nil, 0
@@ -142,7 +142,7 @@ func (c *Controller) resendLocked() {
 }
 
 // again reports whether an event is to be sent to another upstream, and what that changes.
-func (c *Controller) again(h realtime.Head, event []byte) bool {
+func (c *held) again(h realtime.Head, event []byte) bool {
 	switch {
 	case own(h):
 		return false
@@ -158,7 +158,7 @@ func (c *Controller) again(h realtime.Head, event []byte) bool {
 func own(h realtime.Head) bool { return strings.HasPrefix(string(h.EventID), realtime.OwnPrefix) }
 
 // answered takes note of what an event of the upstream's answers, and returns it.
-func (c *Controller) answered(h realtime.Head, raw []byte) (q request) {
+func (c *held) answered(h realtime.Head, raw []byte) (q request) {
 	typ := strings.Replace(string(h.Typ), "item.created", "item.added", 1)
 	if !slices.ContainsFunc(c.requests.open, func(q request) bool { return q.answer == typ }) {
 		return q

@@ -3,6 +3,7 @@ package hub
 import (
 	"encoding/json"
 	"slices"
+
 	"switchboard/session/conversation"
 	"switchboard/session/realtime"
 )
@@ -13,8 +14,7 @@ const pageBytes = 64 << 10
 // reset tells a client how things are that cannot be told what it missed: the session, and
 // the conversation a page at a time. A page is made when the one before has been taken: a
 // client that does not read costs one.
-func (cl *client) reset() {
-	c := cl.c
+func (c *held) reset(cl *client) {
 	pages := &paging{}
 	items, more := pages.next(c.conv.Items)
 	first := realtime.Marshal(realtime.Object{

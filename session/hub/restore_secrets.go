@@ -14,15 +14,15 @@ import (
 
 // withSecrets puts back what an update leaves out of what it was made of.
 func (c *Controller) withSecrets(update json.RawMessage) json.RawMessage {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	update, _ = configuration.Completed(update, c.up.secrets)
 	return update
 }
 
 // completeUpdate does so in an event of a client's, which stays as it is to the byte if it leaves
 // nothing out.
-func (c *Controller) completeUpdate(f session.Frame) session.Frame {
+func (c *held) completeUpdate(f session.Frame) session.Frame {
 	if c.up.secrets == nil {
 		return f
 	}
@@ -36,7 +36,7 @@ func (c *Controller) completeUpdate(f session.Frame) session.Frame {
 
 // updateSecrets notes what an update that is in effect now has told the upstream; k is nil if it
 // is not known which one that is.
-func (c *Controller) updateSecrets(k *ack) {
+func (c *held) updateSecrets(k *ack) {
 	if k == nil || k.sets == nil {
 		return
 	}
@@ -45,9 +45,9 @@ func (c *Controller) updateSecrets(k *ack) {
 	}
 }
 
-// withoutSecretsLocked takes out of an error what it repeats of the session's secrets, and of
+// withoutSecrets takes out of an error what it repeats of the session's secrets, and of
 // those of updates that are under way.
-func (c *Controller) withoutSecretsLocked(event []byte) []byte {
+func (c *held) withoutSecrets(event []byte) []byte {
 	known := []json.RawMessage{c.up.secrets}
 	for _, k := range c.acks.open {
 		if _, secrets := configuration.HideSecrets(k.sets); secrets != nil {
@@ -64,7 +64,7 @@ func (c *Controller) withoutSecretsLocked(event []byte) []byte {
 
 // sealedSecrets are the session's secrets as the store may have them; "" where nothing can be
 // sealed: another node's upstreams then do without them.
-func (c *Controller) sealedSecrets() string {
+func (c *held) sealedSecrets() string {
 	if c.up.secrets == nil || c.node.Sealer == nil {
 		return ""
 	}
@@ -75,7 +75,7 @@ func (c *Controller) sealedSecrets() string {
 }
 
 // unseal is the reverse on the node that runs the session on.
-func (c *Controller) unseal(sealed string) {
+func (c *held) unseal(sealed string) {
 	if sealed == "" {
 		return
 	}

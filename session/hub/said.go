@@ -14,7 +14,7 @@ import (
 
 // keepTail keeps input audio until the upstream has made an item of it: while nobody
 // speaks the last second, in which a word may have begun; else all, within its bound.
-func (c *Controller) keepTail(event []byte) {
+func (c *held) keepTail(event []byte) {
 	if c.up.lost {
 		return // it waits in the outbox
 	}
@@ -28,7 +28,7 @@ func (c *Controller) keepTail(event []byte) {
 // retell returns what the next leg is sent first: the tail, with what the one before was sent
 // and has not answered in its places. All of it, and what waits in old behind it, is kept: that
 // leg, too, may be lost before it has made anything of it.
-func (c *Controller) retell(old *buffer.Outbox) (first []buffer.Queued) {
+func (c *held) retell(old *buffer.Outbox) (first []buffer.Queued) {
 	again := c.requests.take(old.Queue)
 	for len(old.Queue) > 0 && old.Queue[0].Sent > 0 {
 		again, old.Queue = append(again, old.Queue[0]), old.Queue[1:]
@@ -56,7 +56,7 @@ func (c *Controller) retell(old *buffer.Outbox) (first []buffer.Queued) {
 }
 
 // keepRequest keeps an event that a leg is about to be sent, if it is a client's request.
-func (c *Controller) keepRequest(q buffer.Queued, after int64) {
+func (c *held) keepRequest(q buffer.Queued, after int64) {
 	if q.Audio {
 		return
 	}
@@ -67,7 +67,7 @@ func (c *Controller) keepRequest(q buffer.Queued, after int64) {
 
 // endOf is where the part of the tail ends that the upstream has done with: where that was
 // asked for, or at the end.
-func (c *Controller) endOf(asked request) int64 {
+func (c *held) endOf(asked request) int64 {
 	if asked.answer != "" {
 		return asked.after
 	}
@@ -76,7 +76,7 @@ func (c *Controller) endOf(asked request) int64 {
 
 // committed notes that the tail up to a place has become an item. Until its words have come,
 // the audio is all that another upstream could be told of it.
-func (c *Controller) committed(item string, upTo int64) {
+func (c *held) committed(item string, upTo int64) {
 	rest := c.tail.Behind(upTo)
 	c.said.Clear()
 	c.tail.CutBehind(upTo)
@@ -89,14 +89,14 @@ func (c *Controller) committed(item string, upTo int64) {
 }
 
 // cleared notes that the upstream has forgotten the tail up to a place.
-func (c *Controller) cleared(upTo int64) {
+func (c *held) cleared(upTo int64) {
 	rest := c.tail.Behind(upTo)
 	c.tail.Clear()
 	c.tail = rest
 }
 
 // transcribed notes that an item's words have come, or will not.
-func (c *Controller) transcribed(item string) {
+func (c *held) transcribed(item string) {
 	if c.turn.unwritten == item {
 		c.turn.unwritten = ""
 		c.said.Clear()
@@ -105,19 +105,19 @@ func (c *Controller) transcribed(item string) {
 
 // untranscribed notes that an item's words will not come: its audio is all there is of it, for
 // as long as the user says nothing more.
-func (c *Controller) untranscribed(item string) {
+func (c *held) untranscribed(item string) {
 	if c.turn.unwritten == item {
 		c.turn.spoken, c.said.Window = time.Time{}, time.Hour
 	}
 }
 
 // hasSaid reports whether an item is the user's last one, and its audio still kept.
-func (c *Controller) hasSaid(it *conversation.Entry) bool {
+func (c *held) hasSaid(it *conversation.Entry) bool {
 	return it.ID == c.turn.unwritten && c.said.Bytes > 0
 }
 
 // saidAudio is the audio of the user's last item, in base64.
-func (c *Controller) saidAudio() string {
+func (c *held) saidAudio() string {
 	var audio []byte
 	c.said.Each(func(event []byte) {
 		chunk, err := base64.StdEncoding.DecodeString(gjson.GetBytes(event, "audio").Str)

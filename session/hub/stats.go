@@ -4,9 +4,10 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"switchboard/session"
 	"sync/atomic"
 	"time"
+
+	"switchboard/session"
 )
 
 // counters are a node's sums, touched on the event path.

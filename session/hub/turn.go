@@ -1,8 +1,9 @@
 package hub
 
 import (
-	"switchboard/session/realtime"
 	"time"
+
+	"switchboard/session/realtime"
 )
 
 // turn is the state of the session's responses, guarded by the controller's lock. One

@@ -5,9 +5,9 @@ import (
 	"switchboard/session/realtime"
 )
 
-// boundLocked lets go of the oldest of a conversation that is over its limits: the data of
+// bound lets go of the oldest of a conversation that is over its limits: the data of
 // images first, then items.
-func (c *Controller) boundLocked() {
+func (c *held) bound() {
 	v := &c.conv
 	if v.Holds.Images <= v.Max.Images && v.Holds.All <= v.Max.Bytes && len(v.Items) <= v.Max.Items {
 		return
@@ -17,13 +17,13 @@ func (c *Controller) boundLocked() {
 	c.dropped.Items += int64(len(items))
 	c.node.stats.DroppedImages.Add(int64(len(images)))
 	c.node.stats.DroppedItems.Add(int64(len(items)))
-	c.emitLocked(realtime.Object{"type": typeDropped, "images": images, "items": items, "dropped": c.dropped})
-	c.saveLocked()
+	c.emit(realtime.Object{"type": typeDropped, "images": images, "items": items, "dropped": c.dropped})
+	c.save()
 }
 
 // dropImages drops the data of the oldest images and returns the IDs of their items. What
 // is said of an item stays, and that it had an image.
-func (c *Controller) dropImages() []string {
+func (c *held) dropImages() []string {
 	v, dropped := &c.conv, []string{}
 	for _, it := range v.Items {
 		if v.Holds.Images <= v.Max.Images && (v.Holds.Images == 0 || v.Holds.All <= v.Max.Bytes) {
@@ -42,7 +42,7 @@ func (c *Controller) dropImages() []string {
 
 // dropItems removes the oldest items, a function call together with its output, and
 // returns their IDs.
-func (c *Controller) dropItems() []string {
+func (c *held) dropItems() []string {
 	v, dropped := &c.conv, []string{}
 	drop := func(id string) {
 		v.Remove(id)

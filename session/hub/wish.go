@@ -4,10 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
+
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/realtime"
-	"time"
 )
 
 // Why an upstream was replaced that could have gone on.
@@ -75,18 +76,18 @@ func (c *Controller) Renew(ctx context.Context) (Renewal, error) {
 }
 
 func (c *Controller) wishFor(done chan renewed) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if err := c.refusesLocked(); err != nil {
+	s := c.lock()
+	defer s.unlock()
+	if err := s.refuses(); err != nil {
 		return err
 	}
 	c.wish.waiting = append(c.wish.waiting, done)
-	c.wishLocked(reasonRequested)
+	s.renewSoon(reasonRequested)
 	return nil
 }
 
-// wishLocked has the upstream replaced soon. One that is lost is being replaced anyway.
-func (c *Controller) wishLocked(why string) {
+// renewSoon has the upstream replaced soon. One that is lost is being replaced anyway.
+func (c *held) renewSoon(why string) {
 	if c.up.lost || c.wish.why != "" {
 		return
 	}
@@ -104,59 +105,59 @@ func (c *Controller) force() {
 	c.recall(ctx, old, recallLimit)
 	cancel()
 	l, err := c.connect(c.life, configuration.Opening{Config: c.config(), Again: true})
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	c.swapping = false
 	switch {
 	case err != nil:
 		c.node.count(err)
-		c.wish.failLocked(c, err)
-	case c.refusesLocked() != nil || c.up != old || old.lost:
+		c.wish.fail(s, err)
+	case s.refuses() != nil || c.up != old || old.lost:
 		l.conn.Close(session.CloseNormal, "")
 	default:
 		c.wish.spare = l
-		c.lostLocked(old, errExpiring)
+		s.lost(old, errExpiring)
 	}
 }
 
 // config is what the next upstream is to be configured with.
 func (c *Controller) config() json.RawMessage {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	config, _ := c.replayLocked()
+	s := c.lock()
+	defer s.unlock()
+	config, _ := s.replay()
 	return config
 }
 
-// doneLocked tells those who wait.
-func (w *wish) doneLocked(r Renewal, err error) {
+// settle tells those who wait.
+func (w *wish) settle(r Renewal, err error) {
 	for _, done := range w.waiting {
 		done <- renewed{r, err}
 	}
 	w.waiting, w.why = nil, ""
 }
 
-// failLocked gives a renewal up that was asked for: the present upstream goes on until its time
+// fail gives a renewal up that was asked for: the present upstream goes on until its time
 // has come.
-func (w *wish) failLocked(c *Controller, err error) {
-	if over := c.refusesLocked(); over != nil {
+func (w *wish) fail(c *held, err error) {
+	if over := c.refuses(); over != nil {
 		err = over
 	}
 	if w.why != "" {
-		w.doneLocked(Renewal{}, err)
+		w.settle(Renewal{}, err)
 		c.setRenewal(c.up)
 	}
 }
 
 // leave stops waiting.
 func (w *wish) leave(c *Controller, done chan renewed) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	s := c.lock()
+	defer s.unlock()
 	w.waiting = slices.DeleteFunc(w.waiting, func(o chan renewed) bool { return o == done })
 }
 
 // noteOutcome has the upstream replaced after several responses in a row that failed through no
 // fault of theirs. That does not help where the model is broken: it is tried less and less often.
-func (c *Controller) noteOutcome(r realtime.Response) {
+func (c *held) noteOutcome(r realtime.Response) {
 	w, now := &c.wish, time.Now()
 	switch {
 	case r.ServerFailed():
@@ -172,7 +173,7 @@ func (c *Controller) noteOutcome(r realtime.Response) {
 	w.failed = 0
 	w.pause = min(max(2*w.pause, failingPause), failingPauseMax)
 	w.after = now.Add(w.pause)
-	c.wishLocked(reasonFailing)
+	c.renewSoon(reasonFailing)
 }
 
 // raise puts into a channel that holds one that there is something to do; it never waits.

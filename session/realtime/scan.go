@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math/bits"
+
 	"switchboard/session"
 )
 
