@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 )
@@ -26,7 +27,7 @@ type caller struct {
 
 // sees reports whether a session of key is the caller's business.
 func (c caller) sees(key string) bool {
-	return c.Key.Role.atLeast(RoleOperator) || c.Key.Name == key
+	return c.Key.Role.AtLeast(role.Operator) || c.Key.Name == key
 }
 
 type callerKey struct{}
@@ -145,9 +146,9 @@ func (g *Gateway) unknown(why error) error {
 
 var errKeysUnread = errors.New("the API keys of the store are not read yet")
 
-// authenticate lets API keys of at least role min through. Client tokens pass nowhere but the
+// authenticate lets API keys of at least role least through. Client tokens pass nowhere but the
 // sockets. What is read without an end, ends when the key is gone.
-func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
+func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		who, err := g.identify(c.Request)
 		switch {
@@ -155,7 +156,7 @@ func (g *Gateway) authenticate(min Role) gin.HandlerFunc {
 			g.fail(c, err)
 		case who.Grant != nil:
 			g.fail(c, errTokenOnly)
-		case !who.Key.Role.atLeast(min):
+		case !who.Key.Role.AtLeast(least):
 			g.fail(c, errRole)
 		default:
 			ctx := context.WithValue(c.Request.Context(), callerKey{}, who)

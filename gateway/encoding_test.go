@@ -10,12 +10,13 @@ import (
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
+	"switchboard/gateway/role"
 )
 
 // A compressed body is refused for what it is, on every route, also where nobody is known.
 func TestCompressedBodiesAreRefusedByName(t *testing.T) {
 	r := newRig(t, standin.Faults{}, func(o *gateway.Options) {
-		o.Routes = func(r gin.IRouter, _ huma.API, _ func(string) gin.HandlerFunc, _ func(context.Context) (string, string)) {
+		o.Routes = func(r gin.IRouter, _ huma.API, _ func(role.Role) gin.HandlerFunc, _ func(context.Context) (string, role.Role)) {
 			r.POST("/beside", func(c *gin.Context) { c.Status(200) })
 		}
 	})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/hub"
 	"switchboard/session/realtime"
@@ -38,7 +39,7 @@ func (g *Gateway) events(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after, plain: !callerOf(ctx).Key.Role.atLeast(RoleOperator)}
+	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after, plain: !callerOf(ctx).Key.Role.AtLeast(role.Operator)}
 	if c.Request.Method == http.MethodHead {
 		s.head()
 		return

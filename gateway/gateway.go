@@ -15,6 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/hub"
@@ -77,7 +78,7 @@ type Options struct {
 	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
 	// ask for no key but by auth, which lets keys of at least a role through. Who says whose
 	// request it is, of those that auth or api let through: the API key's name and role.
-	Routes func(r gin.IRouter, api huma.API, auth func(role string) gin.HandlerFunc, who func(context.Context) (key, role string))
+	Routes func(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role))
 
 	// Metrics are the numbers of what stands beside the sessions; nil: none.
 	Metrics prometheus.Collector

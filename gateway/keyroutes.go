@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/hub"
@@ -20,7 +21,7 @@ const apiKeys = "/keys"
 type KeyView struct {
 	ID        string    `json:"id" doc:"Of this key; a later one of the same name has another" example:"key_…"`
 	Name      string    `json:"name" doc:"Shown in sessions, limits and lists"`
-	Role      Role      `json:"role" enum:"app,operator,admin"`
+	Role      role.Role `json:"role" enum:"app,operator,admin"`
 	Source    string    `json:"source" enum:"environment,api" doc:"environment: given at the start, and read-only; api: made at run time"`
 	Status    string    `json:"status" enum:"active,expired,shadowed" doc:"shadowed: a key of the environment has its name, and it opens nothing"`
 	Limits    KeyLimits `json:"limits"`
@@ -46,7 +47,7 @@ type (
 	keyCreateInput struct {
 		Body struct {
 			Name      string    `json:"name" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"No other key has it"`
-			Role      Role      `json:"role" enum:"app,operator,admin"`
+			Role      role.Role `json:"role" enum:"app,operator,admin"`
 			Limits    KeyLimits `json:"limits,omitempty"`
 			ExpiresAt time.Time `json:"expires_at,omitempty" doc:"RFC 3339, in the future; left out: never"`
 		}
@@ -153,7 +154,7 @@ func (g *Gateway) findKey(ctx context.Context, id string) (*keyEntry, error) {
 	if i < 0 {
 		i = slices.IndexFunc(all, func(e keyEntry) bool { return e.Name == id })
 	}
-	if i < 0 || all[i].ID != who.ID && !who.Role.atLeast(RoleAdmin) {
+	if i < 0 || all[i].ID != who.ID && !who.Role.AtLeast(role.Admin) {
 		return nil, errKeyNotFound
 	}
 	return &all[i], nil
@@ -174,7 +175,7 @@ func (g *Gateway) keyView(e *keyEntry) KeyView {
 		status = "shadowed"
 	}
 	return KeyView{
-		ID: e.ID, Name: e.Name, Role: Role(e.Role), Source: e.source, Status: status, Limits: KeyLimits(e.Limits),
+		ID: e.ID, Name: e.Name, Role: role.Role(e.Role), Source: e.source, Status: status, Limits: KeyLimits(e.Limits),
 		CreatedAt: e.CreatedAt, CreatedBy: e.CreatedBy, ExpiresAt: e.ExpiresAt,
 	}
 }

@@ -13,29 +13,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"switchboard/gateway/role"
 	"switchboard/session/access"
 )
-
-// Role is what an API key may do.
-type Role string
-
-// The roles, each with all rights of the one before.
-const (
-	RoleApp      Role = "app"      // its own sessions
-	RoleOperator Role = "operator" // all sessions
-	RoleAdmin    Role = "admin"    // the gateway's own settings
-)
-
-var ranks = map[Role]int{RoleApp: 1, RoleOperator: 2, RoleAdmin: 3}
-
-// atLeast reports whether r has the rights of min.
-func (r Role) atLeast(min Role) bool { return ranks[r] >= ranks[min] }
 
 // Key is an API key without its secret.
 type Key struct {
 	ID   string // made of the secret: a key of the same name with another secret is another key
 	Name string
-	Role Role
+	Role role.Role
 }
 
 // tokenPrefix starts every client token and no API key.
@@ -58,7 +44,7 @@ type keyEntry struct {
 	source string
 }
 
-func (k *keyEntry) key() Key { return Key{ID: k.ID, Name: k.Name, Role: Role(k.Role)} }
+func (k *keyEntry) key() Key { return Key{ID: k.ID, Name: k.Name, Role: role.Role(k.Role)} }
 
 func (k *keyEntry) expired(now time.Time) bool {
 	return !k.ExpiresAt.IsZero() && !now.Before(k.ExpiresAt)
@@ -115,11 +101,11 @@ func (k *Keys) add(entry string) error {
 	if len(parts) != 3 {
 		return fmt.Errorf("API key %d: want name:role:secret", n)
 	}
-	name, role, secret := parts[0], Role(parts[1]), parts[2]
+	name, granted, secret := parts[0], role.Role(parts[1]), parts[2]
 	switch {
 	case !keyName.MatchString(name):
 		return fmt.Errorf("API key %d: the name must be 1 to 64 of A-Z a-z 0-9 _ . -", n)
-	case ranks[role] == 0:
+	case !granted.Valid():
 		return fmt.Errorf("API key %q: the role must be app, operator or admin", name)
 	case len(secret) < secretMin || strings.ContainsAny(secret, " \t"):
 		return fmt.Errorf("API key %q: the secret must have at least %d characters and no blanks", name, secretMin)
@@ -127,7 +113,7 @@ func (k *Keys) add(entry string) error {
 		return fmt.Errorf("API key %q: a secret must not start with %s, as client tokens do", name, tokenPrefix)
 	}
 	sum := sha256.Sum256([]byte(secret))
-	fresh := keyEntry{access.APIKey{ID: keyID(sum[:]), Name: name, Role: string(role), Sum: sum[:]}, sourceEnvironment}
+	fresh := keyEntry{access.APIKey{ID: keyID(sum[:]), Name: name, Role: string(granted), Sum: sum[:]}, sourceEnvironment}
 	for _, other := range k.fixed {
 		if other.Name == name || other.ID == fresh.ID {
 			return fmt.Errorf("API key %q: name or secret is there twice", name)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 )
 
@@ -82,7 +83,7 @@ func (g *Gateway) page(ctx context.Context, who caller, q session.Query) (sessio
 
 // scope is the API key whose sessions the caller sees; empty: it sees all.
 func (c caller) scope() string {
-	if c.Key.Role.atLeast(RoleOperator) {
+	if c.Key.Role.AtLeast(role.Operator) {
 		return ""
 	}
 	return c.Key.Name

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 )
 
@@ -130,7 +131,7 @@ func (g *Gateway) route() error {
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
-	api := e.Group("", g.authenticate(RoleApp), g.body, g.owned)
+	api := e.Group("", g.authenticate(role.App), g.body, g.owned)
 	g.api = typed(e, api, g.apiConfig())
 	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
 	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
@@ -188,13 +189,13 @@ func (g *Gateway) nothing(c *gin.Context) {
 func (g *Gateway) routeOperators(e *gin.Engine) {
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = typed(e, e.Group("", g.authenticate(RoleOperator), g.body, g.owned), g.sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(role.Operator), g.body, g.owned), g.sharedConfig(apps))
 	add(g, http.MethodPost, sessions+"/{id}/renew", "renew-session", "Replace the session's upstream", 200, g.renew)
 }
 
 // routeBroadcasts adds what operators do to all sessions at once.
 func (g *Gateway) routeBroadcasts(e *gin.Engine) {
-	operators := e.Group("", g.authenticate(RoleOperator), g.body)
+	operators := e.Group("", g.authenticate(role.Operator), g.body)
 	apps := g.api
 	defer func() { g.api = apps }()
 	g.api = typed(e, operators, g.sharedConfig(apps))
@@ -210,10 +211,10 @@ func (g *Gateway) routeBroadcasts(e *gin.Engine) {
 func (g *Gateway) routeKeys(e *gin.Engine) {
 	apps := g.api
 	defer func() { g.api = apps }()
-	g.api = typed(e, e.Group("", g.authenticate(RoleApp), g.body), g.sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(role.App), g.body), g.sharedConfig(apps))
 	add(g, http.MethodGet, apiKeys+"/{id}", "get-key", "Look at an API key", 200, g.getKey)
 	add(g, http.MethodPost, apiKeys+"/{id}/revoke-tokens", "revoke-key-tokens", "Revoke the client tokens of an API key", 200, g.revokeKey)
-	g.api = typed(e, e.Group("", g.authenticate(RoleAdmin), g.body), g.sharedConfig(apps))
+	g.api = typed(e, e.Group("", g.authenticate(role.Admin), g.body), g.sharedConfig(apps))
 	add(g, http.MethodPost, apiKeys, "create-key", "Make an API key", 201, g.createKey)
 	add(g, http.MethodGet, apiKeys, "list-keys", "List the API keys", 200, g.listKeys)
 	add(g, http.MethodDelete, apiKeys+"/{id}", "delete-key", "Remove an API key", 200, g.deleteKey)
@@ -228,10 +229,10 @@ func (g *Gateway) sharedConfig(with huma.API) huma.Config {
 
 // routeBeside adds the routes of what stands beside the sessions, described in the same document.
 func (g *Gateway) routeBeside(e *gin.Engine) {
-	api := typed(e, e.Group("", g.authenticate(RoleApp), g.body), g.sharedConfig(g.api))
-	g.Options.Routes(e, api, func(role string) gin.HandlerFunc { return g.authenticate(Role(role)) }, func(ctx context.Context) (key, role string) {
+	api := typed(e, e.Group("", g.authenticate(role.App), g.body), g.sharedConfig(g.api))
+	g.Options.Routes(e, api, g.authenticate, func(ctx context.Context) (key string, r role.Role) {
 		who := callerOf(ctx).Key
-		return who.Name, string(who.Role)
+		return who.Name, who.Role
 	})
 }
 

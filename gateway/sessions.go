@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/tidwall/gjson"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/configuration"
@@ -231,7 +232,7 @@ func endingBy(k Key, by string) hub.Ending {
 		return hub.Ending{By: hub.EndedByClient, Reason: "ended by the caller"}
 	}
 	e := hub.Ending{By: k.Name, Reason: "ended by " + string(k.Role) + " " + k.Name, Told: "The application ended the call"}
-	if k.Role.atLeast(RoleOperator) {
+	if k.Role.AtLeast(role.Operator) {
 		e.Told = "An operator ended the call"
 	}
 	return e

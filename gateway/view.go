@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/realtime"
@@ -46,7 +47,7 @@ func view(r session.Record) SessionView {
 // reason is why a session ended, as the caller may read it: what the upstream said of its account
 // is for operators.
 func (c caller) reason(of string) string {
-	if c.Key.Role.atLeast(RoleOperator) {
+	if c.Key.Role.AtLeast(role.Operator) {
 		return of
 	}
 	return realtime.PlainText("", of)

@@ -26,6 +26,7 @@ import (
 	"go.uber.org/goleak"
 
 	"switchboard/cmd/simulator/standin"
+	"switchboard/gateway/role"
 	"switchboard/webhooks"
 	"switchboard/webhooks/redistest"
 )
@@ -109,12 +110,11 @@ func newOffice(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api
 }
 
 // allow stands for the gateway's authentication: a key is its role, or its role, a dot and more.
-func allow(role string) gin.HandlerFunc {
-	rank := map[string]int{"app": 1, "operator": 2, "admin": 3}
+func allow(least role.Role) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		key := strings.TrimPrefix(c.GetHeader("Authorization"), "Bearer ")
 		given, _, _ := strings.Cut(key, ".")
-		if rank[given] < rank[role] {
+		if !role.Role(given).AtLeast(least) {
 			c.AbortWithStatus(http.StatusForbidden)
 			return
 		}
@@ -124,9 +124,9 @@ func allow(role string) gin.HandlerFunc {
 
 type keyOf struct{}
 
-func who(ctx context.Context) (key, role string) {
+func who(ctx context.Context) (key string, r role.Role) {
 	k, _ := ctx.Value(keyOf{}).([2]string)
-	return k[0], k[1]
+	return k[0], role.Role(k[1])
 }
 
 // call makes a request as an admin and returns the status and the body.

@@ -20,6 +20,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"switchboard/gateway/role"
 	"switchboard/webhooks"
 	"switchboard/webhooks/redistest"
 )
@@ -107,8 +108,8 @@ func serve(t *testing.T) (*webhooks.Office, string) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
-	open := func(string) gin.HandlerFunc { return func(*gin.Context) {} }
-	anybody := func(context.Context) (key, role string) { return "ann", "admin" }
+	open := func(role.Role) gin.HandlerFunc { return func(*gin.Context) {} }
+	anybody := func(context.Context) (key string, r role.Role) { return "ann", role.Admin }
 	office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open, anybody)
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
