@@ -102,7 +102,7 @@ lint-go: web
 	@GOOS=darwin GOARCH=arm64 $(GOBUILD) -o /dev/null ./cmd/loadgen
 
 .PHONY: lint-web
-lint-web: web
+lint-web: bin/switchboard
 	@echo "== tsc, biome"
 	@cd web && $(NPM) run check
 

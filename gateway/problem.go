@@ -23,7 +23,7 @@ type Problem struct {
 	Title  string         `json:"title" doc:"The kind in words" example:"Not Found"`
 	Status int            `json:"status" doc:"HTTP status" example:"404"`
 	Detail string         `json:"detail,omitempty" doc:"What happened this time"`
-	Errors []ProblemField `json:"errors,omitempty" doc:"Fields that are wrong"`
+	Errors []ProblemField `json:"errors,omitempty" nullable:"false" doc:"Fields that are wrong"`
 
 	Code         string `json:"code,omitempty" doc:"The upstream's error code, when the upstream refused"`
 	Param        string `json:"param,omitempty" doc:"The upstream's name of the refused parameter"`

@@ -14,7 +14,7 @@ const (
 type Broadcast struct {
 	ID           string            `json:"id"` // grows with each; the order is the same on all nodes
 	Instructions string            `json:"instructions"`
-	Mode         string            `json:"mode"`
+	Mode         string            `json:"mode" enum:"replace,append"`
 	Select       map[string]string `json:"select,omitempty"` // labels that a session must have, all of them
 	Sticky       bool              `json:"sticky,omitempty"` // sessions that are created later get it too
 	By           string            `json:"by"`               // name of the API key

@@ -101,8 +101,8 @@ type Record struct {
 type Item struct {
 	ID         string          `json:"id"`
 	PreviousID string          `json:"previous_item_id,omitempty"`
-	Type       string          `json:"type"`           // message, function_call, function_call_output, …
-	Role       string          `json:"role,omitempty"` // of a message
+	Type       string          `json:"type"`                                        // message, function_call, function_call_output, …
+	Role       string          `json:"role,omitempty" enum:"user,assistant,system"` // of a message
 	Status     string          `json:"status"`
 	Text       string          `json:"text,omitempty"`   // text or transcript; of an interrupted item what was heard
 	Spoken     string          `json:"spoken,omitempty"` // of an interrupted item all that was said

@@ -35,7 +35,7 @@ func describeStreams(api huma.API) {
 type schemas struct{ huma.Registry }
 
 func schemaOf[T any](s schemas) *huma.Schema {
-	return huma.SchemaFromType(s.Registry, reflect.TypeFor[T]())
+	return s.Registry.Schema(reflect.TypeFor[T](), true, "")
 }
 
 // answers describes the good answer and the statuses of refusals.
@@ -76,6 +76,18 @@ func (s schemas) submissions() []*huma.Operation {
 	}
 }
 
+// resultLine describes one line of a batch's results or errors. batch.Results writes them without
+// it, because a line may be larger than memory should hold.
+type resultLine struct {
+	CustomID   *string `json:"custom_id" nullable:"true"`
+	StatusCode *int    `json:"status_code" nullable:"true" doc:"null: the request was not answered"`
+	RequestID  *string `json:"request_id" nullable:"true"`
+	Response   any     `json:"response" doc:"The body of the answer"`
+	Error      any     `json:"error"`
+	Line       int     `json:"line,omitempty" doc:"With include=request: the line of the input file"`
+	Request    any     `json:"request,omitempty" doc:"With include=request: the body of the request"`
+}
+
 // streams are what is read line by line, or event by event.
 func (s schemas) streams() []*huma.Operation {
 	lines := []*huma.Param{parameter("path", "id", "", huma.TypeString),
@@ -85,10 +97,10 @@ func (s schemas) streams() []*huma.Operation {
 	}
 	read := func(id, path, summary, says string) *huma.Operation {
 		return &huma.Operation{Method: "GET", Path: path, OperationID: id, Summary: summary, Parameters: lines,
-			Responses: s.answers("200", says, "application/x-ndjson", text(""), 401, 403, 404, 409, 422, 429, 502, 503)}
+			Responses: s.answers("200", says, "application/x-ndjson", schemaOf[resultLine](s), 401, 403, 404, 409, 422, 429, 502, 503)}
 	}
 	return []*huma.Operation{
-		read("read-results", "/api/batches/{id}/results", "Read answered requests", "One JSON object per line: custom_id, status_code, request_id, response, error"),
+		read("read-results", "/api/batches/{id}/results", "Read answered requests", "One JSON object per line"),
 		read("read-errors", "/api/batches/{id}/errors", "Read requests that failed", "One JSON object per line, like results"),
 		{Method: "GET", Path: "/api/events", OperationID: "follow-changes", Summary: "Follow changes",
 			Description: "Server-sent events: batch.updated, fine_tuning.updated, fine_tuning.metrics, inbox.updated, file.updated, call.incoming; " +

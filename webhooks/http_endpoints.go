@@ -16,7 +16,7 @@ type Endpoint struct {
 	ID         string    `json:"id"`
 	Name       string    `json:"name"`
 	URL        string    `json:"url"`
-	Types      []string  `json:"event_types"`
+	Types      []string  `json:"event_types" nullable:"false"`
 	SecretHint string    `json:"signing_secret_hint"`
 	CreatedAt  time.Time `json:"created_at"`
 	UpdatedAt  time.Time `json:"updated_at"`

@@ -25,7 +25,7 @@ type EventView struct {
 	Error      string          `json:"error,omitempty" doc:"Of the last attempt"`
 	Note       string          `json:"note,omitempty" doc:"Of an event that is done: why nothing was left to be done; of a discarded one: what was said of it"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
-	Attempts   []queue.Attempt `json:"attempts,omitempty" doc:"Oldest first; by names the handler that was chosen. With action: what an API key, named by by, did to the event"`
+	Attempts   []queue.Attempt `json:"attempts,omitempty" nullable:"false" doc:"Oldest first; by names the handler that was chosen. With action: what an API key, named by by, did to the event"`
 }
 
 type (

@@ -48,7 +48,7 @@ const (
 // Outcome is what became of a broadcast in one session.
 type Outcome struct {
 	Session session.ID `json:"session_id"`
-	Status  string     `json:"status"`
+	Status  string     `json:"status" enum:"applied,deferred,refused,ended,silent"`
 	Reason  string     `json:"reason,omitempty"`
 	At      time.Time  `json:"at"`
 }

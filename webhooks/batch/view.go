@@ -9,7 +9,7 @@ import (
 // Batch is a batch as this gateway shows it. Times are unix seconds.
 type Batch struct {
 	ID               string            `json:"id"`
-	Status           string            `json:"status" doc:"validating, in_progress, finalizing, completed, failed, expired, cancelling or cancelled"`
+	Status           string            `json:"status" enum:"validating,in_progress,finalizing,completed,failed,expired,cancelling,cancelled"`
 	Endpoint         string            `json:"endpoint"`
 	Model            string            `json:"model,omitempty"`
 	Counts           RequestCounts     `json:"request_counts"`
@@ -21,7 +21,7 @@ type Batch struct {
 	InputFileID      string            `json:"input_file_id"`
 	OutputFileID     string            `json:"output_file_id,omitempty"`
 	ErrorFileID      string            `json:"error_file_id,omitempty"`
-	Errors           []InputProblem    `json:"errors,omitempty" doc:"Why the input was refused"`
+	Errors           []InputProblem    `json:"errors,omitempty" nullable:"false" doc:"Why the input was refused"`
 	Usage            *TokenUsage       `json:"usage,omitempty"`
 	CostUSD          *float64          `json:"cost_usd,omitempty" doc:"From usage, if the model's price is configured"`
 	Metadata         map[string]string `json:"metadata,omitempty"`

@@ -14,7 +14,7 @@ import (
 type Subscription struct {
 	ID          string    `json:"id"`
 	URL         string    `json:"url"`
-	Types       []string  `json:"event_types" doc:"Exact types, categories like batch.*, or *"`
+	Types       []string  `json:"event_types" nullable:"false" doc:"Exact types, categories like batch.*, or *"`
 	Description string    `json:"description,omitempty"`
 	Enabled     bool      `json:"enabled"`
 	Reason      string    `json:"disabled_reason,omitempty"`

@@ -32,8 +32,8 @@ type Attempt struct {
 	By    string    `json:"by,omitempty"` // the handler's name for itself; of an action, whose it was
 	Error string    `json:"error,omitempty"`
 
-	Note   string `json:"note,omitempty"`   // a word of the handler on what is done, or of who acted
-	Action string `json:"action,omitempty"` // no attempt: a person replayed or discarded the item
+	Note   string `json:"note,omitempty"`                             // a word of the handler on what is done, or of who acted
+	Action string `json:"action,omitempty" enum:"replayed,discarded"` // no attempt: a person replayed or discarded the item
 }
 
 // Handler does the work of a claim within the context's deadline and names who did it. It may be called more than once

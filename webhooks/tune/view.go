@@ -12,7 +12,7 @@ import (
 // Job is a fine-tuning job as this gateway shows it. Times are unix seconds.
 type Job struct {
 	ID              string            `json:"id"`
-	Status          string            `json:"status" doc:"validating_files, queued, running, paused, succeeded, failed or cancelled"`
+	Status          string            `json:"status" enum:"validating_files,queued,running,paused,succeeded,failed,cancelled"`
 	Model           string            `json:"model" doc:"The base model"`
 	FineTunedModel  string            `json:"fine_tuned_model,omitempty"`
 	Method          string            `json:"method,omitempty"`
@@ -22,7 +22,7 @@ type Job struct {
 	TrainedTokens   int64             `json:"trained_tokens,omitempty"`
 	TrainingFile    string            `json:"training_file"`
 	ValidationFile  string            `json:"validation_file,omitempty"`
-	ResultFiles     []string          `json:"result_files,omitempty"`
+	ResultFiles     []string          `json:"result_files,omitempty" nullable:"false"`
 	Hyperparameters json.RawMessage   `json:"hyperparameters,omitempty"`
 	Error           string            `json:"error,omitempty"`
 	Metadata        map[string]string `json:"metadata,omitempty"`

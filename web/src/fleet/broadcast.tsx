@@ -8,7 +8,7 @@ import { Ago, Bar, Confirm, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
 import { addressOf } from "./route";
 import type { Store } from "./store";
-import type { BroadcastStatus, Counts, Outcome, OutcomeStatus } from "./types";
+import type { BroadcastStatus, Counts, Outcome, OutcomePage, OutcomeStatus } from "./types";
 import { audience, broadcastWord, nodeName, outcomeWords, progressOf, sayProgress } from "./words";
 
 const back = () => ({ href: addressOf("broadcasts"), name: "Broadcasts" });
@@ -132,11 +132,6 @@ function Facts({ broadcast: b }: { broadcast: BroadcastStatus }) {
 }
 
 const pageOutcomes = 100;
-
-interface OutcomePage {
-  outcomes: Outcome[];
-  next?: string;
-}
 
 /** Session by session, read when it is opened: all, or those that it went one way with. */
 function Outcomes({ store, path, withdrawn }: { store: Store; path: string; withdrawn: boolean }) {

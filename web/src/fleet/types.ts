@@ -1,78 +1,28 @@
-// What the gateway says of sessions and broadcasts; /docs of a gateway has every field.
+// The gateway's schemas, by the names that the fleet page has for them.
 
-export interface Session {
-  session_id: string;
-  status: "created" | "active" | "ended";
-  reason?: string;
-  key: string;
-  node?: string;
-  labels?: Record<string, string>;
-  model?: string;
-  session?: { instructions?: string; audio?: { input?: { transcription?: unknown }; output?: { voice?: string } } };
-  usage: { responses: number; total_tokens: number; input_tokens: number; output_tokens: number };
-  /** US dollars, or that a model has no price. */
-  cost_usd?: number | "unknown";
-  clients: number;
-  responding: boolean;
-  created_at: string;
-  ended_at?: string;
-  ended_by?: string;
-  limits?: { max_seconds?: number; max_tokens?: number };
+import type * as schema from "../schema";
+
+export type {
+  Broadcast,
+  BroadcastListOutputBody as BroadcastPage,
+  Outcome,
+  OutcomesOutputBody as OutcomePage,
+  Status as BroadcastStatus,
+  Tally as Counts,
+  Totals,
+} from "../schema";
+
+export type Mode = schema.Broadcast["mode"];
+export type OutcomeStatus = schema.Outcome["status"];
+
+/** What the page reads of the API session, whose fields are OpenAI's. */
+interface ApiSession {
+  instructions?: string;
+  audio?: { input?: { transcription?: unknown }; output?: { voice?: string } };
 }
 
-/** A page of sessions; total counts all that match, totals all that the key may see. */
-export interface SessionPage {
-  sessions: Session[];
-  next?: string;
-  total: number;
-  totals: Totals;
-}
-
-export interface Totals {
-  status: Partial<Record<Session["status"], number>>;
-  /** Live sessions by node. */
-  nodes: Record<string, number>;
-  live: number;
-  /** Live sessions without a client. */
-  unattended: number;
-  clients: number;
-}
-
-export type Mode = "append" | "replace";
-
-export interface Broadcast {
-  id: string;
-  instructions: string;
-  mode: Mode;
-  select?: Record<string, string>;
-  sticky?: boolean;
-  by: string;
-  created_at: string;
-  withdrawn_by?: string;
-  withdrawn_at?: string;
-}
-
-export interface BroadcastPage {
-  broadcasts: Broadcast[];
-  next?: string;
-}
-
-export type OutcomeStatus = "applied" | "deferred" | "refused" | "ended" | "silent";
-
-/** Sessions that are yet to answer are in matched and in no outcome. */
-export interface Counts {
-  matched: number;
-  nodes?: Record<string, number>;
-  outcomes?: Partial<Record<OutcomeStatus, number>>;
-}
-
-export interface BroadcastStatus extends Broadcast, Counts {
-  withdrawal?: Counts;
-}
-
-export interface Outcome {
-  session_id: string;
-  status: OutcomeStatus;
-  reason?: string;
-  at: string;
-}
+export type Session = Omit<schema.SessionView, "session" | "usage" | "updated_at"> & {
+  session?: ApiSession;
+  usage: Pick<schema.Usage, "responses" | "total_tokens" | "input_tokens" | "output_tokens">;
+};
+export type SessionPage = Omit<schema.SessionList, "sessions"> & { sessions: Session[] };

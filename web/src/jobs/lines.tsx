@@ -107,7 +107,7 @@ function Exchange({ line, kind }: { line: ResultLine; kind: Kind }) {
     <li class="exchange">
       <p class="exchange-id">
         <code>{line.custom_id ?? "(none)"}</code>
-        {line.line > 0 && <span>line {line.line}</span>}
+        {line.line ? <span>line {line.line}</span> : null}
         {line.status_code ? <span class={kind === "errors" ? "bad" : ""}>{line.status_code}</span> : null}
       </p>
       <p class="line" data-role="user">

@@ -1,5 +1,7 @@
 // The events of the Realtime protocol (GA), and two of the gateway's own, that the page sends and acts on. Any other is passed by.
 
+import type * as schema from "../schema";
+
 export interface Item {
   id: string;
   type: string;
@@ -13,22 +15,10 @@ export interface Item {
 }
 
 /** An entry of the conversation as the gateway keeps it. */
-export interface StoredItem {
-  id: string;
-  type: string;
-  role?: "user" | "assistant" | "system";
-  /** Of an interrupted answer what was heard. */
-  text?: string;
-  name?: string;
-  call_id?: string;
-  arguments?: string;
-  output?: string;
-  /** How much audio it has, and how much of it was heard: present where an answer was interrupted. */
-  audio_ms?: number;
-  heard_ms?: number;
+export type StoredItem = Pick<schema.Item, "id" | "type" | "role" | "text" | "name" | "call_id" | "arguments" | "output" | "audio_ms" | "heard_ms"> & {
   /** The item as the upstream last sent it. */
   raw?: Item;
-}
+};
 
 export interface ErrorDetails {
   type?: string;

@@ -1,33 +1,17 @@
 // The sessions of the gateway, as the pages use them. All of it rejects with an ApiProblem.
 
 import type { StoredItem } from "../realtime/events";
+import type { ClientSecret, CreateBody, Created, SessionView } from "../schema";
 import { call } from "./api";
 
-export interface CreatedSession {
-  session_id: string;
-  client_secret: { value: string };
-  relay_url: string;
-  /** The effective API session. */
-  session: { model?: string };
-}
+/** With what the pages read of the API session, whose fields are OpenAI's. */
+export type CreatedSession = Pick<Created, "session_id" | "relay_url"> & { client_secret: Pick<ClientSecret, "value">; session: { model?: string } };
 
-/** What the pages read of a session; /docs of a gateway has every field. */
-export interface SessionState {
-  status: "created" | "active" | "ended";
-  reason?: string;
-}
-
-interface NewSession {
-  config: unknown;
-  labels: Record<string, string>;
-  limits: { idle_seconds?: number };
-}
-
-export function createSession(key: string, session: NewSession): Promise<CreatedSession> {
+export function createSession(key: string, session: CreateBody): Promise<CreatedSession> {
   return call({ method: "POST", path: "/realtime/sessions", key, body: session });
 }
 
-export function readSession(key: string, id: string): Promise<SessionState> {
+export function readSession(key: string, id: string): Promise<SessionView> {
   return call({ method: "GET", path: address(id), key });
 }
 
@@ -39,7 +23,7 @@ export async function readItems(key: string, id: string): Promise<StoredItem[]> 
 
 /** Another client token: they are short-lived. */
 export async function newClientToken(key: string, id: string): Promise<string> {
-  const secret = await call<{ value: string }>({ method: "POST", path: `${address(id)}/client-secret`, key });
+  const secret = await call<ClientSecret>({ method: "POST", path: `${address(id)}/client-secret`, key });
   return secret.value;
 }
 

@@ -45,6 +45,7 @@ const session = (change: Partial<Session>): Session => ({
   node: "http://a:1",
   usage: { responses: 0, total_tokens: 0, input_tokens: 0, output_tokens: 0 },
   clients: 1,
+  cost_usd: 0,
   responding: false,
   created_at: "2026-11-25T00:00:00Z",
   ...change,
