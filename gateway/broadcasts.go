@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/broadcast"
 )
@@ -135,9 +136,9 @@ func broadcastError(err error) error {
 	var invalid *session.InvalidError
 	switch {
 	case errors.Is(err, session.ErrNotFound):
-		return refuse(http.StatusNotFound, "broadcast-not-found", "there is no such broadcast")
+		return problem.New(http.StatusNotFound, "broadcast-not-found", "there is no such broadcast")
 	case errors.Is(err, session.ErrExists):
-		return refuse(http.StatusConflict, "broadcast-withdrawn", "the broadcast has been withdrawn")
+		return problem.New(http.StatusConflict, "broadcast-withdrawn", "the broadcast has been withdrawn")
 	case errors.As(err, &invalid):
 		return err
 	}

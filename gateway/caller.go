@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
@@ -45,15 +46,15 @@ const (
 )
 
 var (
-	errNoCredential = refuse(http.StatusUnauthorized, "credential-missing",
+	errNoCredential = problem.New(http.StatusUnauthorized, "credential-missing",
 		"no API key or client token: send Authorization: Bearer, or the subprotocol "+subprotocolToken+"<token>")
-	errWrongKey = refuse(http.StatusUnauthorized, "credential-unknown", "the API key is not known")
-	errToken    = refuse(http.StatusUnauthorized, "token-expired", "the client token has expired, was revoked or is not known")
-	errInQuery  = refuse(http.StatusBadRequest, "credential-in-query",
+	errWrongKey = problem.New(http.StatusUnauthorized, "credential-unknown", "the API key is not known")
+	errToken    = problem.New(http.StatusUnauthorized, "token-expired", "the client token has expired, was revoked or is not known")
+	errInQuery  = problem.New(http.StatusBadRequest, "credential-in-query",
 		"credentials are not taken from the address, where logs keep them; replace this one and send it as Authorization: Bearer")
-	errTokenOnly  = refuse(http.StatusForbidden, "token-not-allowed", "a client token may only attach to its session")
-	errWrongToken = refuse(http.StatusForbidden, "token-not-allowed", "the client token is for another session")
-	errRole       = refuse(http.StatusForbidden, "role-not-allowed", "the API key's role does not allow this")
+	errTokenOnly  = problem.New(http.StatusForbidden, "token-not-allowed", "a client token may only attach to its session")
+	errWrongToken = problem.New(http.StatusForbidden, "token-not-allowed", "the client token is for another session")
+	errRole       = problem.New(http.StatusForbidden, "role-not-allowed", "the API key's role does not allow this")
 )
 
 // credential finds what a request identifies itself with.

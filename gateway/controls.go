@@ -12,6 +12,7 @@ import (
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/hub"
@@ -78,7 +79,7 @@ func (g *Gateway) functionResult(ctx context.Context, in *functionResultInput) (
 	}
 	item, err := ctl.FunctionResult(ctx, in.Body.CallID, in.Body.Output)
 	if errors.Is(err, session.ErrExists) {
-		return nil, refuse(http.StatusConflict, "call-answered", "the function call has been answered")
+		return nil, problem.New(http.StatusConflict, "call-answered", "the function call has been answered")
 	}
 	return done(ctx, ctl, "function_result", "sent", item, err)
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"switchboard/gateway/problem"
 )
 
 // answers completes what the document says of a plain handler: what its refusals look like
@@ -68,7 +70,7 @@ func refusalContent(r huma.Registry, op *huma.Operation) map[string]*huma.MediaT
 	if op.Tags[0] == tagOpenAI {
 		return map[string]*huma.MediaType{"application/json": {Schema: openAIErrorSchema()}}
 	}
-	return map[string]*huma.MediaType{"application/problem+json": {Schema: huma.SchemaFromType(r, typeOf[Problem]())}}
+	return map[string]*huma.MediaType{"application/problem+json": {Schema: huma.SchemaFromType(r, typeOf[problem.Problem]())}}
 }
 
 // openAIErrorSchema is openAIErrorBody, as OpenAI wraps it.

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"switchboard/gateway/problem"
 )
 
 //go:embed docs.html
@@ -55,7 +57,7 @@ func docsPage(doc *huma.OpenAPI) ([]byte, error) {
 		return nil, err
 	}
 	m := docsModel{Title: doc.Info.Title, Text: doc.Info.Description}
-	m.Problem = fieldsOf(doc.Components.Schemas, huma.SchemaFromType(doc.Components.Schemas, typeOf[Problem]()), 0)
+	m.Problem = fieldsOf(doc.Components.Schemas, huma.SchemaFromType(doc.Components.Schemas, typeOf[problem.Problem]()), 0)
 	groups := map[string][]docsOp{}
 	for op := range operations(doc) {
 		groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(doc.Components.Schemas, op))

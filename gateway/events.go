@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/hub"
@@ -115,7 +116,7 @@ func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
 	switch {
 	case after == "":
 	case !eventID.MatchString(after):
-		return found{}, "", queryProblem("header.Last-Event-ID", "is no ID of this stream; 0 is the beginning")
+		return found{}, "", problem.Field("header.Last-Event-ID", "is no ID of this stream; 0 is the beginning")
 	case !strings.Contains(after, "-"):
 		after += "-0"
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/hub"
 )
@@ -144,7 +145,7 @@ func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) 
 	}
 	body, err := g.bodyAgain(c.Request)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read")
+		return nil, problem.New(http.StatusBadRequest, "malformed-request", "the body could not be read")
 	}
 	secret, err := g.Secret(c.Request.Context())
 	if err != nil {
@@ -198,7 +199,7 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		f.g.Logger.Info("not forwarded", "to", f.to.String(), "err", err)
 	}
 	if r.Method == http.MethodPost && mayHaveArrived(err) {
-		f.g.fail(f.c, refuse(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
+		f.g.fail(f.c, problem.New(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
 		return
 	}
 	f.moved = errMoved

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
@@ -68,9 +69,9 @@ type (
 )
 
 var (
-	errKeyNotFound = refuse(http.StatusNotFound, "key-not-found", "there is no such API key")
-	errKeyExists   = refuse(http.StatusConflict, "key-exists", "an API key has this name")
-	errKeyFixed    = refuse(http.StatusConflict, "key-read-only", "the API key comes from the environment of the nodes, and is removed there")
+	errKeyNotFound = problem.New(http.StatusNotFound, "key-not-found", "there is no such API key")
+	errKeyExists   = problem.New(http.StatusConflict, "key-exists", "an API key has this name")
+	errKeyFixed    = problem.New(http.StatusConflict, "key-read-only", "the API key comes from the environment of the nodes, and is removed there")
 )
 
 // reservedNames stand for something else where the name of a key is shown or asked for.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
 )
@@ -74,7 +75,7 @@ func (g *Gateway) page(ctx context.Context, who caller, q session.Query) (sessio
 	var invalid *session.InvalidError
 	switch {
 	case errors.As(err, &invalid):
-		return page, queryProblem("query."+invalid.Field, invalid.Detail)
+		return page, problem.Field("query."+invalid.Field, invalid.Detail)
 	case err != nil:
 		return page, storeError{err}
 	}
@@ -94,13 +95,13 @@ func query(who caller, in *listInput) (session.Query, error) {
 	for _, label := range in.Label {
 		k, v, ok := strings.Cut(label, ":")
 		if !ok || k == "" {
-			return q, queryProblem("query.label", "want key:value")
+			return q, problem.Field("query.label", "want key:value")
 		}
 		if q.Labels == nil {
 			q.Labels = map[string]string{}
 		}
 		if _, twice := q.Labels[k]; twice {
-			return q, queryProblem("query.label", "the key "+strconv.Quote(k)+" is there twice, and a session has one value of it")
+			return q, problem.Field("query.label", "the key "+strconv.Quote(k)+" is there twice, and a session has one value of it")
 		}
 		q.Labels[k] = v
 	}

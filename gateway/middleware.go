@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/session"
 	"switchboard/session/contain"
@@ -50,7 +51,7 @@ func (g *Gateway) recover(c *gin.Context) {
 			_ = contain.Note(g.Logger, "handler", cause, "route", c.FullPath())
 			c.Abort()
 			if !c.Writer.Written() {
-				g.fail(c, refuse(http.StatusInternalServerError, "", "unexpected error"))
+				g.fail(c, problem.New(http.StatusInternalServerError, "", "unexpected error"))
 			}
 		}
 	}()
@@ -86,7 +87,7 @@ func (g *Gateway) encoding(c *gin.Context) {
 		for coding := range strings.SplitSeq(line, ",") {
 			if coding = strings.TrimSpace(coding); coding != "" && !strings.EqualFold(coding, "identity") {
 				c.Header("Accept-Encoding", "identity") // RFC 9110, 15.5.16
-				g.fail(c, refuse(http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Encoding is %.40q: send the body as it is, not compressed", coding)))
+				g.fail(c, problem.New(http.StatusUnsupportedMediaType, "", fmt.Sprintf("Content-Encoding is %.40q: send the body as it is, not compressed", coding)))
 				return
 			}
 		}
@@ -115,23 +116,23 @@ func (g *Gateway) body(c *gin.Context) {
 		return
 	}
 	if r.ContentLength > g.BodyBytes {
-		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
+		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, g.BodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
+		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		g.fail(c, refuse(http.StatusRequestTimeout, "", "the body did not arrive in time"))
+		g.fail(c, problem.New(http.StatusRequestTimeout, "", "the body did not arrive in time"))
 	case err != nil:
-		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body could not be read"))
+		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body could not be read"))
 	case !takesBody(r.Method):
 		patient(c)
 		r.Body, r.ContentLength = http.NoBody, 0
 	case !utf8.Valid(raw):
-		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
+		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
 	case realtime.CheckBody(raw) != nil:
 		g.fail(c, realtime.CheckBody(raw))
 	case strict.Repeated(raw) != "":
@@ -159,5 +160,5 @@ func (g *Gateway) failHandshake(c *gin.Context, err error) {
 	for name, values := range refused.Header {
 		c.Writer.Header()[name] = values
 	}
-	g.fail(c, refuse(refused.Status, "", "this address speaks WebSocket: "+refused.Reason))
+	g.fail(c, problem.New(refused.Status, "", "this address speaks WebSocket: "+refused.Reason))
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 )
 
@@ -50,10 +51,10 @@ func (g *Gateway) adopt(c *gin.Context) {
 		g.fail(c, storeError{err})
 		return
 	case !ok:
-		g.fail(c, refuse(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
+		g.fail(c, problem.New(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
 		return
 	case p.length > snapshotBytes:
-		g.fail(c, refuse(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
+		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
 	select {
@@ -65,13 +66,13 @@ func (g *Gateway) adopt(c *gin.Context) {
 	}
 	body, err := p.read(c.Request.Body)
 	if err != nil {
-		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is not the one that was signed"))
+		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is not the one that was signed"))
 		return
 	}
 	patient(c)
 	var s session.Snapshot
 	if err := json.Unmarshal(body, &s); err != nil || string(s.Record.ID) != c.Param("id") {
-		g.fail(c, refuse(http.StatusBadRequest, "malformed-request", "the body is no snapshot of this session"))
+		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is no snapshot of this session"))
 		return
 	}
 	if err := g.Hub.Adopt(c.Request.Context(), s); err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/tidwall/gjson"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/configuration"
@@ -27,7 +28,7 @@ type openAIErrorBody struct {
 }
 
 // openAIError is a problem in OpenAI's shape. A wrong field is 400 there.
-func openAIError(p *Problem) (status int, body map[string]openAIErrorBody) {
+func openAIError(p *problem.Problem) (status int, body map[string]openAIErrorBody) {
 	e := openAIErrorBody{Type: "invalid_request_error", Message: p.Detail, Code: optional(p.Code), Param: optional(p.Param)}
 	switch {
 	case p.UpstreamType != "":
@@ -43,7 +44,7 @@ func openAIError(p *Problem) (status int, body map[string]openAIErrorBody) {
 		e.Code = optional(orDefault(p.Code, "invalid_value"))
 	}
 	if e.Code == nil && p.Status != http.StatusNotFound {
-		kind := strings.TrimPrefix(p.Type, problemPrefix)
+		kind := strings.TrimPrefix(p.Type, problem.Prefix)
 		e.Code = optional(strings.ReplaceAll(kind, "-", "_"))
 	}
 	if status = p.Status; status == http.StatusUnprocessableEntity {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"switchboard/gateway/problem"
 )
 
 // origins are the browser origins that may use the gateway.
@@ -41,7 +43,7 @@ func (o origins) same(origin, host string) bool {
 	return err == nil && u.Host != "" && (strings.EqualFold(u.Host, host) || strings.EqualFold(u.Host, o.public))
 }
 
-var errOrigin = refuse(http.StatusForbidden, "origin-not-allowed",
+var errOrigin = problem.New(http.StatusForbidden, "origin-not-allowed",
 	"this web page's origin is not allowed (SWITCHBOARD_ALLOWED_ORIGINS)")
 
 // cors answers preflights and tells browsers that an allowed origin may read the answer.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 )
 
@@ -26,7 +27,7 @@ type presences struct {
 }
 
 // errRevoked ends a presence.
-var errRevoked = refuse(http.StatusUnauthorized, "token-expired", "the client token was revoked, or the API key is gone")
+var errRevoked = problem.New(http.StatusUnauthorized, "token-expired", "the client token was revoked, or the API key is gone")
 
 // present notes that a caller is here, until leave is called. It is noted before it is looked at
 // again: a key or token that is taken back meanwhile is seen here or by dismiss.

@@ -5,90 +5,15 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
-	"switchboard/gateway/strict"
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/hub"
 	"switchboard/session/realtime"
 )
-
-// Problem is the body of every refused request (RFC 9457) outside of OpenAI's own routes.
-type Problem struct {
-	Type   string         `json:"type" doc:"What kind of problem it is; stable, for programs" example:"urn:switchboard:problem:session-not-found"`
-	Title  string         `json:"title" doc:"The kind in words" example:"Not Found"`
-	Status int            `json:"status" doc:"HTTP status" example:"404"`
-	Detail string         `json:"detail,omitempty" doc:"What happened this time"`
-	Errors []ProblemField `json:"errors,omitempty" nullable:"false" doc:"Fields that are wrong"`
-
-	Code         string `json:"code,omitempty" doc:"The upstream's error code, when the upstream refused"`
-	Param        string `json:"param,omitempty" doc:"The upstream's name of the refused parameter"`
-	UpstreamType string `json:"upstream_type,omitempty" doc:"The upstream's error type"`
-
-	retryAfter int  // seconds; 0: no header
-	moved      bool // nothing was done: a node that forwarded the request may look for the owner again
-}
-
-// ProblemField says what is wrong with one field.
-type ProblemField struct {
-	Location string `json:"location" doc:"Where, as body.config.voice or query.limit"`
-	Message  string `json:"message" doc:"What is wrong with it"`
-}
-
-const problemPrefix = "urn:switchboard:problem:"
-
-// Error is the detail: the caller may read it.
-func (p *Problem) Error() string { return p.Detail }
-
-// GetStatus makes a Problem an error that huma writes as it is.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType is asked by huma when it writes a Problem.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
-
-// GetHeaders is asked by huma when it writes a Problem.
-func (p *Problem) GetHeaders() http.Header {
-	h := http.Header{}
-	if p.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
-	}
-	if p.Status == http.StatusUnauthorized {
-		h.Set("WWW-Authenticate", "Bearer")
-	}
-	if p.moved {
-		h.Set(movedHeader, "1")
-	}
-	return h
-}
-
-// refuse makes a problem; an empty kind is that of the status.
-func refuse(status int, kind, detail string) *Problem {
-	title := http.StatusText(status)
-	if kind == "" {
-		kind = strings.ReplaceAll(strings.ToLower(title), " ", "-")
-	}
-	return &Problem{Type: problemPrefix + kind, Title: title, Status: status, Detail: clip(detail)}
-}
-
-// What an answer repeats of a request is bounded: an error must not be larger than what caused it.
-const (
-	longestDetail = 1000 // bytes of a text, of which what was sent is a part
-	longestField  = 200  // bytes of a location or what is said of it
-	mostFields    = 100
-)
-
-func clip(s string) string { return strict.Clip(s, longestDetail) }
-
-// add tells of one more field, if there is room.
-func (p *Problem) add(location, message string) {
-	if len(p.Errors) < mostFields {
-		p.Errors = append(p.Errors, ProblemField{Location: strict.Clip(location, longestField), Message: strict.Clip(message, longestField)})
-	}
-}
 
 // storeError marks an error of the store, whose text is not for the caller.
 type storeError struct{ error }
@@ -125,9 +50,9 @@ var kinds = []struct {
 
 // asProblem turns any error into what the caller is told. What is not known is 500 and
 // says nothing.
-func asProblem(err error) *Problem {
+func asProblem(err error) *problem.Problem {
 	var (
-		problem  *Problem
+		known    *problem.Problem
 		invalid  *session.InvalidError
 		limit    *session.LimitError
 		held     *session.HeldError
@@ -137,42 +62,43 @@ func asProblem(err error) *Problem {
 		store    storeError
 	)
 	switch {
-	case errors.As(err, &problem):
-		return problem
+	case errors.As(err, &known):
+		return known
 	case errors.As(err, &upstream):
 		return refusal(upstream)
 	case errors.As(err, &invalid):
-		p := refuse(http.StatusUnprocessableEntity, "invalid-request", "validation failed")
-		p.add(strings.TrimSuffix("body."+invalid.Field, "."), invalid.Detail)
-		return p
+		return problem.Field(strings.TrimSuffix("body."+invalid.Field, "."), invalid.Detail)
 	case errors.As(err, &limit):
-		p := refuse(http.StatusTooManyRequests, "limit-reached", limit.Error())
-		p.Code, p.retryAfter = limit.Limit, 10
+		p := problem.New(http.StatusTooManyRequests, "limit-reached", limit.Error())
+		p.Code, p.RetryAfter = limit.Limit, 10
 		return p
 	case errors.As(err, &held):
-		return refuse(http.StatusConflict, "session-exists", "the session ID is not available")
+		return problem.New(http.StatusConflict, "session-exists", "the session ID is not available")
 	}
 	for _, k := range kinds {
 		if errors.Is(err, k.err) {
-			p := refuse(k.status, k.kind, k.detail)
-			p.retryAfter, p.moved = k.retry, k.err == hub.ErrMoved
+			p := problem.New(k.status, k.kind, k.detail)
+			p.RetryAfter = k.retry
+			if k.err == hub.ErrMoved { // nothing was done: a node that forwarded the request may look for the owner again
+				p.Header = http.Header{movedHeader: {"1"}}
+			}
 			return p
 		}
 	}
 	switch {
 	case errors.As(err, &closed):
-		return refuse(http.StatusBadGateway, "upstream-left", "the upstream closed the connection")
+		return problem.New(http.StatusBadGateway, "upstream-left", "the upstream closed the connection")
 	case errors.As(err, &store), errors.As(err, &network): // the upstream's troubles come typed
-		p := refuse(http.StatusServiceUnavailable, "store-unavailable", "the store cannot be reached")
-		p.retryAfter = 1
+		p := problem.New(http.StatusServiceUnavailable, "store-unavailable", "the store cannot be reached")
+		p.RetryAfter = 1
 		return p
 	}
-	return refuse(http.StatusInternalServerError, "", "unexpected error")
+	return problem.New(http.StatusInternalServerError, "", "unexpected error")
 }
 
 // refusal tells what the upstream said. A request that can be put right is 422, a race
 // 409; the rest is between the gateway and the upstream.
-func refusal(e *session.UpstreamError) *Problem {
+func refusal(e *session.UpstreamError) *problem.Problem {
 	status := http.StatusUnprocessableEntity
 	switch class := e.Class(); {
 	case e.Status == http.StatusTooManyRequests, e.Status == http.StatusServiceUnavailable:
@@ -182,10 +108,10 @@ func refusal(e *session.UpstreamError) *Problem {
 	case class == session.Benign:
 		status = http.StatusConflict
 	}
-	p := refuse(status, "upstream-refused", realtime.PlainError(e).Message)
+	p := problem.New(status, "upstream-refused", realtime.PlainError(e).Message)
 	p.Code, p.Param, p.UpstreamType = e.Code, e.Param, e.Type
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
-		p.retryAfter = 5
+		p.RetryAfter = 5
 	}
 	return p
 }
@@ -207,20 +133,20 @@ func (g *Gateway) fail(c *gin.Context, err error) {
 }
 
 // problem is asProblem, with what the caller is not told in the log.
-func (g *Gateway) problem(err error, where string) *Problem {
+func (g *Gateway) problem(err error, where string) *problem.Problem {
 	if errors.Is(err, context.Canceled) {
-		return refuse(statusClientGone, "client-gone", "the client went away")
+		return problem.New(statusClientGone, "client-gone", "the client went away")
 	}
 	p := asProblem(err)
 	switch p.Type {
-	case problemPrefix + "upstream-refused":
+	case problem.Prefix + "upstream-refused":
 		var refused *session.UpstreamError
 		if errors.As(err, &refused) && refused.Message != p.Detail { // the caller was not told all of it
 			g.Logger.Warn("refused by the upstream", "at", where, "err", refused)
 		}
-	case problemPrefix + "internal-server-error":
+	case problem.Prefix + "internal-server-error":
 		g.Logger.Error("request failed", "at", where, "err", err)
-	case problemPrefix + "store-unavailable":
+	case problem.Prefix + "store-unavailable":
 		g.Logger.Warn("store unavailable", "at", where, "err", err)
 	}
 	return p
@@ -228,32 +154,3 @@ func (g *Gateway) problem(err error, where string) *Problem {
 
 // statusClientGone is nginx's status, for the log only: nobody is there to read it.
 const statusClientGone = 499
-
-// humaProblem replaces huma's error model; values are not echoed, they may be secrets.
-func humaProblem(status int, message string, errs ...error) huma.StatusError {
-	kind := ""
-	switch status {
-	case http.StatusUnprocessableEntity:
-		kind = "invalid-request"
-	case http.StatusBadRequest:
-		kind = "malformed-request"
-	case http.StatusInternalServerError:
-		return refuse(status, "", "unexpected error")
-	}
-	p := refuse(status, kind, message)
-	for _, err := range errs {
-		var d huma.ErrorDetailer
-		if errors.As(err, &d) {
-			p.add(d.ErrorDetail().Location, d.ErrorDetail().Message)
-		} else if err != nil {
-			p.add("", err.Error())
-		}
-	}
-	return p
-}
-
-// huma has one hook and one setting for the whole program.
-func init() {
-	huma.NewError = humaProblem
-	huma.ValidateStrictCasing = true // JSON has no other
-}

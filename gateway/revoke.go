@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/access"
 )
@@ -33,7 +34,7 @@ type Revoked struct {
 	Tokens []string `json:"tokens,omitempty" doc:"IDs of the tokens that were good until now; absent where all of a key were revoked"`
 }
 
-var errTokenNotFound = refuse(http.StatusNotFound, "token-not-found", "there is no such token, or it has expired or was revoked before")
+var errTokenNotFound = problem.New(http.StatusNotFound, "token-not-found", "there is no such token, or it has expired or was revoked before")
 
 // revoke makes tokens of a session invalid, and closes the clients that use them: all are
 // attached to the node that runs it, which this is.

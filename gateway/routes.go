@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
 )
@@ -175,14 +176,14 @@ func (g *Gateway) route() error {
 		}
 	}
 	e.NoMethod(func(c *gin.Context) {
-		g.fail(c, refuse(http.StatusMethodNotAllowed, "", c.Request.Method+" is not possible here"))
+		g.fail(c, problem.New(http.StatusMethodNotAllowed, "", c.Request.Method+" is not possible here"))
 	})
 	e.NoRoute(g.nothing)
 	return g.describe()
 }
 
 func (g *Gateway) nothing(c *gin.Context) {
-	g.fail(c, refuse(http.StatusNotFound, "", "there is nothing at this address"))
+	g.fail(c, problem.New(http.StatusNotFound, "", "there is nothing at this address"))
 }
 
 // routeOperators adds what operators do to one session.

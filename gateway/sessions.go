@@ -200,12 +200,6 @@ const flushTime = 2 * time.Second
 
 func newSessionID() session.ID { return session.ID(session.NewID("rs_")) }
 
-func queryProblem(location, message string) *Problem {
-	p := refuse(422, "invalid-request", "validation failed")
-	p.add(location, message)
-	return p
-}
-
 // end ends a session; ending one that has ended is no error.
 func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error) {
 	f, err := g.find(ctx, callerOf(ctx), in.ID)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/problem"
 	"switchboard/session"
 	"switchboard/session/access"
 )
@@ -69,7 +70,7 @@ func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, erro
 	if in.Day != "" {
 		var err error
 		if day, err = time.Parse(time.DateOnly, in.Day); err != nil {
-			return nil, queryProblem("query.day", "want a day as 2026-11-30")
+			return nil, problem.Field("query.day", "want a day as 2026-11-30")
 		}
 	}
 	label, byLabel := strings.CutPrefix(in.By, "label:")
@@ -77,9 +78,9 @@ func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, erro
 	case in.By == "key":
 		label = ""
 	case !byLabel:
-		return nil, queryProblem("query.by", "want key or label:<name>")
+		return nil, problem.Field("query.by", "want key or label:<name>")
 	case !slices.Contains(g.CostLabels, label):
-		return nil, queryProblem("query.by", "usage is not summed by this label: --cost-labels names those by which it is")
+		return nil, problem.Field("query.by", "usage is not summed by this label: --cost-labels names those by which it is")
 	}
 	sums, err := g.Spending.Spending(ctx, day, callerOf(ctx).scope(), label)
 	if err != nil {

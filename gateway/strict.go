@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/session"
 )
@@ -19,7 +20,7 @@ func decodeStrict(r io.Reader, into any) error {
 		return nil
 	}
 	if err != nil || !json.Valid(raw) {
-		return refuse(400, "malformed-request", "the body is not one JSON value")
+		return problem.New(400, "malformed-request", "the body is not one JSON value")
 	}
 	if at := strict.Unknown(raw, reflect.TypeOf(into)); at != "" {
 		return &session.InvalidError{Field: at, Detail: "unknown parameter"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 )
 
@@ -27,7 +28,7 @@ func invalid(field, message string) huma.StatusError {
 	if message == strict.Unexpected {
 		joint = ": "
 	}
-	return huma.NewError(http.StatusUnprocessableEntity, location+joint+message, &huma.ErrorDetail{Location: location, Message: message})
+	return problem.Of(http.StatusUnprocessableEntity, location+joint+message, &huma.ErrorDetail{Location: location, Message: message})
 }
 
 // longestShown is how much of what was sent an error repeats.
@@ -38,7 +39,7 @@ func decode(raw []byte, into any) error {
 	var nothing json.RawMessage
 	switch {
 	case !utf8.Valid(raw):
-		return huma.NewError(400, "the body is not UTF-8")
+		return problem.Of(400, "the body is not UTF-8")
 	case !json.Valid(raw):
 		return notJSON(json.Unmarshal(raw, &nothing))
 	}
@@ -58,7 +59,7 @@ func notJSON(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = errors.New("it ends too early")
 	}
-	return huma.NewError(400, "the body is not JSON: "+err.Error())
+	return problem.Of(400, "the body is not JSON: "+err.Error())
 }
 
 // mistyped names the member whose type is wrong, beneath a path.
@@ -83,7 +84,7 @@ func readJSON(body io.Reader, limit int64, into any) error {
 }
 
 func tooMuchJSON(limit int64) error {
-	return huma.NewError(413, fmt.Sprintf("a body of JSON has at most %d KiB; what is larger is uploaded as a file", limit>>10))
+	return problem.Of(413, fmt.Sprintf("a body of JSON has at most %d KiB; what is larger is uploaded as a file", limit>>10))
 }
 
 // field is one of a form, or of a query.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/problem"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/tune"
 )
@@ -40,10 +41,10 @@ func schemaOf[T any](s schemas) *huma.Schema {
 
 // answers describes the good answer and the statuses of refusals.
 func (s schemas) answers(good, says, kind string, schema *huma.Schema, refusals ...int) map[string]*huma.Response {
-	problem := huma.SchemaFromType(s.Registry, reflect.TypeOf(huma.NewError(0, "")))
+	refusal := schemaOf[problem.Problem](s)
 	all := map[string]*huma.Response{good: {Description: says, Content: content(kind, schema)}}
 	for _, status := range refusals {
-		all[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: content("application/problem+json", problem)}
+		all[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status), Content: content("application/problem+json", refusal)}
 	}
 	return all
 }

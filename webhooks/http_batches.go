@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/webhooks/batch"
 )
 
@@ -80,7 +81,7 @@ func (s *Office) batchLines(c *gin.Context) {
 		lines, err = s.batches.Open(ctx, viewer(ctx), c.Param("id"), kind, o)
 	}
 	if err != nil {
-		send(c.Writer, problemOf(err))
+		problem.Write(c.Writer, problemOf(err))
 		return
 	}
 	defer lines.Close()
@@ -103,16 +104,16 @@ func readingOf(c *gin.Context) (o batch.Reading, err error) {
 	case "", "request":
 		o.Requests = c.Query("include") != ""
 	default:
-		return o, huma.NewError(422, "include must be request, or left out")
+		return o, problem.Of(422, "include must be request, or left out")
 	}
 	switch c.Query("format") {
 	case "", "openai":
 		o.Original = c.Query("format") != ""
 	default:
-		return o, huma.NewError(422, "format must be openai, or left out")
+		return o, problem.Of(422, "format must be openai, or left out")
 	}
 	if o.Original && o.Requests {
-		return o, huma.NewError(422, "lines in OpenAI's format are not joined with their requests: leave out include or format")
+		return o, problem.Of(422, "lines in OpenAI's format are not joined with their requests: leave out include or format")
 	}
 	for name, into := range map[string]*int{"offset": &o.Skip, "limit": &o.Limit} {
 		given := c.Query(name)
@@ -120,7 +121,7 @@ func readingOf(c *gin.Context) (o batch.Reading, err error) {
 			continue
 		}
 		if *into, err = strconv.Atoi(given); err != nil || *into < 0 {
-			return o, huma.NewError(422, name+" must be a whole number from 0", &huma.ErrorDetail{Location: "query." + name, Message: "must be a whole number from 0"})
+			return o, problem.Of(422, name+" must be a whole number from 0", &huma.ErrorDetail{Location: "query." + name, Message: "must be a whole number from 0"})
 		}
 	}
 	return o, nil

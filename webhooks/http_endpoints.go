@@ -6,9 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/openai/openai-go/v3"
 	sdk "github.com/openai/openai-go/v3/webhooks"
+
+	"switchboard/gateway/problem"
 )
 
 // Endpoint is one of OpenAI's webhook endpoints. Its secret never leaves the receivers.
@@ -165,7 +166,7 @@ func (s *Office) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*
 	}
 	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, keep); err != nil {
 		slog.Error("webhooks: an endpoint's new secret was not kept; rotate it again", "endpoint", e.ID, "err", err)
-		return nil, huma.NewError(503, "OpenAI made a new secret but it was not kept; rotate again")
+		return nil, problem.Of(503, "OpenAI made a new secret but it was not kept; rotate again")
 	}
 	return s.viewAccepted(ctx, withoutSecret(e))
 }

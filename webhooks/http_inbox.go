@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-
+	"switchboard/gateway/problem"
 	"switchboard/webhooks/queue"
 )
 
@@ -145,7 +144,7 @@ func (s *Office) replayEvents(ctx context.Context, in *replayInput) (*replayOutp
 		return &out, err
 	}
 	if in.Body.State == queue.Done && in.Body.Type == "" {
-		return nil, huma.NewError(422, "name ids, or a type, or state dead or discarded")
+		return nil, problem.Of(422, "name ids, or a type, or state dead or discarded")
 	}
 	err = s.eachPart(ctx, queue.Filter{Topic: in.Body.Type, State: in.Body.State}, func(ids []string) error {
 		n, err := s.inbox.Replay(ctx, viewer(ctx).Key, ids...)
@@ -189,7 +188,7 @@ func (s *Office) discardEvents(ctx context.Context, in *discardsInput) (*discard
 		return &out, discard(in.Body.IDs)
 	}
 	if !in.Body.All && in.Body.Type == "" {
-		return nil, huma.NewError(422, "name ids, or a type, or all")
+		return nil, problem.Of(422, "name ids, or a type, or all")
 	}
 	return &out, s.eachPart(ctx, queue.Filter{Topic: in.Body.Type, State: queue.Dead}, discard)
 }

@@ -4,9 +4,9 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/webhooks/tune"
 )
 
@@ -96,7 +96,7 @@ func (s *Office) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, e
 // retestJob makes the smoke test again, at once, and answers with its outcome.
 func (s *Office) retestJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	if s.o.SmokePrompt == "" {
-		return nil, huma.NewError(409, "no smoke prompt is configured")
+		return nil, problem.Of(409, "no smoke prompt is configured")
 	}
 	if err := s.jobs.SmokeTest(ctx, in.ID, lastAttempt); err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func (s *Office) markJob(ctx context.Context, in *markInput) (*jobOutput, error)
 func (s *Office) submitJob(c *gin.Context) {
 	s.upload(c, func(kind string, body patientReader) (any, error) {
 		if c.Request.URL.RawQuery != "" {
-			return nil, huma.NewError(422, "the address has a query: put it in the body")
+			return nil, problem.Of(422, "the address has a query: put it in the body")
 		}
 		switch kind {
 		case "application/json", curlsDefault:
@@ -124,7 +124,7 @@ func (s *Office) submitJob(c *gin.Context) {
 		case "multipart/form-data":
 			return s.submitJobForm(c.Request, body)
 		}
-		return nil, huma.NewError(415, "send application/json or multipart/form-data")
+		return nil, problem.Of(415, "send application/json or multipart/form-data")
 	})
 }
 
@@ -158,7 +158,7 @@ func (s *Office) submitJobForm(r *http.Request, body patientReader) (*tune.Job, 
 	case file == nil:
 		return s.startJob(r.Context(), spec)
 	case spec.Model == "":
-		return nil, huma.NewError(400, "the form's field model is missing, or comes after the file")
+		return nil, problem.Of(400, "the form's field model is missing, or comes after the file")
 	case spec.TrainingFile != "":
 		return nil, invalid("training_file", "give a file or training_file, not both")
 	}

@@ -2,14 +2,12 @@ package webhooks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 
@@ -17,6 +15,7 @@ import (
 	"github.com/openai/openai-go/v3"
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/fanout"
@@ -41,7 +40,7 @@ var statuses = []struct {
 func problemOf(err error) huma.StatusError {
 	for _, known := range statuses {
 		if errors.Is(err, known.err) {
-			return huma.NewError(known.status, plain(known.err))
+			return problem.Of(known.status, plain(known.err))
 		}
 	}
 	if known, ok := errors.AsType[huma.StatusError](err); ok {
@@ -51,26 +50,26 @@ func problemOf(err error) huma.StatusError {
 		return inputProblem(invalid)
 	}
 	if missing, ok := errors.AsType[*records.FileError](err); ok {
-		return huma.NewError(404, missing.Error(), &huma.ErrorDetail{Location: "body." + missing.Field, Message: "there is no such file"})
+		return problem.Of(404, missing.Error(), &huma.ErrorDetail{Location: "body." + missing.Field, Message: "there is no such file"})
 	}
 	if wrong, ok := errors.AsType[*tune.LineError](err); ok {
-		return huma.NewError(422, wrong.Error(), &huma.ErrorDetail{Location: fmt.Sprintf("line %d", wrong.Line), Message: wrong.Message})
+		return problem.Of(422, wrong.Error(), &huma.ErrorDetail{Location: fmt.Sprintf("line %d", wrong.Line), Message: wrong.Message})
 	}
 	if invalid, ok := errors.AsType[*fanout.InvalidError](err); ok {
-		return huma.NewError(422, invalid.Error(), &huma.ErrorDetail{Location: "body." + invalid.Field, Message: invalid.Message})
+		return problem.Of(422, invalid.Error(), &huma.ErrorDetail{Location: "body." + invalid.Field, Message: invalid.Message})
 	}
 	if refused, ok := errors.AsType[*openai.Error](err); ok {
 		return upstreamProblem(refused)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return huma.NewError(408, fmt.Sprintf("the upload took too long: at most %v without a byte, and %v in all", stalled, uploadTime))
+		return problem.Of(408, fmt.Sprintf("the upload took too long: at most %v without a byte, and %v in all", stalled, uploadTime))
 	}
 	if away(err) {
 		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", err)
-		return huma.NewError(503, "Redis or OpenAI cannot be reached now")
+		return problem.Of(503, "Redis or OpenAI cannot be reached now")
 	}
 	slog.Error("webhooks: request failed", "err", err)
-	return huma.NewError(500, "unexpected error")
+	return problem.Of(500, "unexpected error")
 }
 
 // plain is a sentinel's text without its package.
@@ -102,7 +101,7 @@ func inputProblem(e *batch.InputError) huma.StatusError {
 		}
 		details[i] = &huma.ErrorDetail{Location: location, Message: l.Message, Value: l.CustomID}
 	}
-	return huma.NewError(422, e.Error(), details...)
+	return problem.Of(422, e.Error(), details...)
 }
 
 // longestSaid is how much of OpenAI's words an answer repeats.
@@ -113,27 +112,16 @@ func upstreamProblem(e *openai.Error) huma.StatusError {
 	said := strict.Clip(e.Message, longestSaid)
 	switch e.StatusCode {
 	case 400, 422:
-		return huma.NewError(422, said, &huma.ErrorDetail{Location: strict.Clip(e.Param, longestShown), Message: said})
+		return problem.Of(422, said, &huma.ErrorDetail{Location: strict.Clip(e.Param, longestShown), Message: said})
 	case 403, 410: // such as: this organization may no longer start fine-tuning jobs
 		slog.Warn("webhooks: OpenAI does not allow it", "status", e.StatusCode, "code", e.Code)
-		return huma.NewError(422, "OpenAI refuses: "+said)
+		return problem.Of(422, "OpenAI refuses: "+said)
 	case 404, 409, 429:
-		return huma.NewError(e.StatusCode, said)
+		return problem.Of(e.StatusCode, said)
 	case 401:
 		slog.Error("webhooks: OpenAI refuses the gateway's key", "status", e.StatusCode, "code", e.Code)
-		return huma.NewError(502, "OpenAI refuses the gateway's key")
+		return problem.Of(502, "OpenAI refuses the gateway's key")
 	}
 	slog.Warn("webhooks: OpenAI answered an error", "status", e.StatusCode, "code", e.Code)
-	return huma.NewError(502, "OpenAI answered with an error; try again")
-}
-
-// writeProblem writes a problem where huma does not.
-func writeProblem(w http.ResponseWriter, status int, detail string) {
-	send(w, huma.NewError(status, detail))
-}
-
-func send(w http.ResponseWriter, p huma.StatusError) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(p.GetStatus())
-	json.NewEncoder(w).Encode(p)
+	return problem.Of(502, "OpenAI answered with an error; try again")
 }

@@ -14,6 +14,7 @@ import (
 	sdk "github.com/openai/openai-go/v3/webhooks"
 	"golang.org/x/time/rate"
 
+	"switchboard/gateway/problem"
 	"switchboard/webhooks/queue"
 )
 
@@ -45,7 +46,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := rc.verify(r.Context(), body, r.Header); err != nil {
 		rc.refusals.Do(func() { slog.Warn("webhooks: delivery refused", "reason", err.Error(), "bytes", len(body)) })
-		writeProblem(w, http.StatusUnauthorized, err.Error())
+		problem.Write(w, problem.Of(http.StatusUnauthorized, err.Error()))
 		return
 	}
 	id := r.Header.Get("webhook-id")
@@ -54,14 +55,14 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		err = errors.New("webhook-id is longer than 256 bytes")
 	}
 	if err != nil {
-		writeProblem(w, http.StatusBadRequest, err.Error())
+		problem.Write(w, problem.Of(http.StatusBadRequest, err.Error()))
 		return
 	}
 	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: FromOpenAI, Body: body})
 	if err != nil {
 		slog.Error("webhooks: delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
 		w.Header().Set("Retry-After", "5")
-		writeProblem(w, http.StatusServiceUnavailable, "the store is away")
+		problem.Write(w, problem.Of(http.StatusServiceUnavailable, "the store is away"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -85,11 +86,11 @@ func (rc *Receiver) readDelivery(w http.ResponseWriter, r *http.Request) (body [
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case tooLarge:
-		writeProblem(w, http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB")
+		problem.Write(w, problem.Of(http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB"))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		writeProblem(w, http.StatusRequestTimeout, "the body did not arrive in time")
+		problem.Write(w, problem.Of(http.StatusRequestTimeout, "the body did not arrive in time"))
 	default:
-		writeProblem(w, http.StatusBadRequest, "the body was cut off")
+		problem.Write(w, problem.Of(http.StatusBadRequest, "the body was cut off"))
 	}
 	return nil, false
 }

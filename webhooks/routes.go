@@ -9,6 +9,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/webhooks/records"
 )
@@ -23,6 +24,7 @@ type mount struct {
 // must see raw bytes to r. auth makes the handler that lets callers of at least a role through, and who says whose
 // request that handler let through: an API key's name and role.
 func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) {
+	problem.Install()
 	admit := auth
 	auth = func(least role.Role) gin.HandlerFunc { return known(admit(least), who) }
 	for _, path := range []string{"", "/batch", "/fine-tuning"} {

@@ -17,6 +17,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/spool"
@@ -58,7 +59,7 @@ func (s *Office) submitBatch(c *gin.Context) {
 		ctx := c.Request.Context()
 		lines := kind == "application/jsonl" || kind == "application/x-ndjson" || kind == "application/x-jsonlines" || kind == "text/plain"
 		if !lines && c.Request.URL.RawQuery != "" {
-			return nil, huma.NewError(422, "the address has a query, which only application/jsonl takes: put it in the body")
+			return nil, problem.Of(422, "the address has a query, which only application/jsonl takes: put it in the body")
 		}
 		switch {
 		case lines:
@@ -68,7 +69,7 @@ func (s *Office) submitBatch(c *gin.Context) {
 		case kind == "multipart/form-data":
 			return s.submitForm(c.Request, body)
 		}
-		return nil, huma.NewError(415, "send application/json, multipart/form-data or application/jsonl")
+		return nil, problem.Of(415, "send application/json, multipart/form-data or application/jsonl")
 	})
 }
 
@@ -98,7 +99,7 @@ func (s *Office) submitForm(r *http.Request, body patientReader) (*batch.Batch, 
 	}
 	if file == nil {
 		if sub.InputFileID == "" {
-			return nil, huma.NewError(400, "the form has neither a field named file nor input_file_id")
+			return nil, problem.Of(400, "the form has neither a field named file nor input_file_id")
 		}
 		return s.submitParts(r.Context(), &sub, nil)
 	}
@@ -153,7 +154,7 @@ func (s *Office) submitJSON(ctx context.Context, body io.Reader) (*batch.Batch, 
 	case sub.InputFileID == "":
 		return s.batches.SubmitRequests(ctx, viewer(ctx), spec, requests)
 	case requests != nil:
-		return nil, huma.NewError(422, "give requests or input_file_id, not both")
+		return nil, problem.Of(422, "give requests or input_file_id, not both")
 	}
 	return s.batches.SubmitUploaded(ctx, viewer(ctx), spec, sub.InputFileID)
 }
@@ -273,7 +274,7 @@ func requestsFrom(body *io.SectionReader, at int64) iter.Seq2[batch.Request, err
 // readRequest reads one request to the letter; its body is as free as the endpoint has it.
 func readRequest(raw []byte, n int, r *batch.Request) error {
 	if !utf8.Valid(raw) {
-		return huma.NewError(400, "the body is not UTF-8")
+		return problem.Of(400, "the body is not UTF-8")
 	}
 	path := fmt.Sprintf("requests[%d]", n)
 	if null := strict.NullOf(raw, reflect.TypeFor[batch.Request]()); null != nil {

@@ -12,9 +12,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/webhooks/batch"
 )
@@ -107,7 +107,7 @@ func (s *Office) upload(c *gin.Context, create func(kind string, body patientRea
 	}
 	if err != nil {
 		c.Header("Connection", "close") // what is left of the body is not waited for
-		send(c.Writer, problemOf(err))
+		problem.Write(c.Writer, problemOf(err))
 		return
 	}
 	c.JSON(http.StatusCreated, created)
@@ -118,7 +118,7 @@ func (s *Office) upload(c *gin.Context, create func(kind string, body patientRea
 func openForm(r *http.Request, body io.Reader) (fields []field, file *lastPart, err error) {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || params["boundary"] == "" {
-		return nil, nil, huma.NewError(400, "the form has no boundary")
+		return nil, nil, problem.Of(400, "the form has no boundary")
 	}
 	form := multipart.NewReader(body, params["boundary"])
 	for {
@@ -131,7 +131,7 @@ func openForm(r *http.Request, body io.Reader) (fields []field, file *lastPart, 
 		case part.FormName() == "file":
 			return fields, &lastPart{Part: part, form: form}, nil
 		case len(fields) == mostFields:
-			return nil, nil, huma.NewError(422, fmt.Sprintf("a form has at most %d fields", mostFields))
+			return nil, nil, problem.Of(422, fmt.Sprintf("a form has at most %d fields", mostFields))
 		}
 		value, err := io.ReadAll(io.LimitReader(part, largestField+1))
 		switch {
@@ -149,7 +149,7 @@ func readError(err error, words string) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge || errors.Is(err, os.ErrDeadlineExceeded) {
 		return err
 	}
-	return huma.NewError(400, words)
+	return problem.Of(400, words)
 }
 
 // lastPart is a form's file. A field that comes after it would come too late: it is refused, not ignored.
@@ -170,7 +170,7 @@ func (p *lastPart) Read(b []byte) (int, error) {
 	}
 	next, end := p.form.NextPart() // io.EOF, or where the form was cut off
 	if end == nil {
-		end = huma.NewError(400, fmt.Sprintf("the form's field %q comes after its file: put the file last", strict.Clip(next.FormName(), longestShown)))
+		end = problem.Of(400, fmt.Sprintf("the form's field %q comes after its file: put the file last", strict.Clip(next.FormName(), longestShown)))
 	}
 	p.end = end
 	return n, end

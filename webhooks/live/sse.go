@@ -2,13 +2,12 @@ package live
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"regexp"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
+	"switchboard/gateway/problem"
 )
 
 const (
@@ -31,9 +30,7 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, sees func(owner stri
 	if last == "" || resync {
 		newest, err := l.Last(r.Context())
 		if err != nil {
-			w.Header().Set("Content-Type", "application/problem+json")
-			w.WriteHeader(http.StatusServiceUnavailable)
-			json.NewEncoder(w).Encode(huma.NewError(http.StatusServiceUnavailable, "the store is away"))
+			problem.Write(w, problem.Of(http.StatusServiceUnavailable, "the store is away"))
 			return
 		}
 		last = newest
