@@ -2,6 +2,7 @@
 // Order follows previous_item_id, not arrival: what the user said is transcribed while the answer is already on its way.
 
 import { batch, signal } from "@preact/signals";
+import { plural } from "../shared/words";
 import type { Item, ServerEvent, StoredItem } from "./events";
 import { nextFrame } from "./frame";
 
@@ -88,6 +89,8 @@ export class Conversation {
         return this.restore(event.items, false);
       case "switchboard.session.renewed":
         return this.endUnfinished();
+      case "switchboard.session.dropped":
+        return this.noteDropped(event.items?.length ?? 0, event.images?.length ?? 0);
       case "switchboard.session.command":
         return this.noteCommand(event.command, event.by);
       case "response.done":
@@ -187,6 +190,12 @@ export class Conversation {
   private noteCommand(command: string, by: string): void {
     const said = commands[command];
     if (said) this.note(`${by} ${said}.`);
+  }
+
+  /** The lines stay: they were said. Only the model forgets them. */
+  private noteDropped(items: number, images: number): void {
+    const what = [items && plural(items, "of its oldest entries", "of its oldest entries"), images && plural(images, "image")].filter(Boolean).join(" and ");
+    if (what) this.note(`The conversation reached its size limit. The model will forget ${what}.`);
   }
 
   private restore(items: StoredItem[], anew: boolean): void {

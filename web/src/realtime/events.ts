@@ -1,4 +1,4 @@
-// The events of the Realtime protocol (GA), and two of the gateway's own, that the page sends and acts on. Any other is passed by.
+// The events of the Realtime protocol (GA), and some of the gateway's own, that the page sends and acts on. Any other is passed by.
 
 import type * as schema from "../schema";
 
@@ -48,6 +48,8 @@ type Body =
   | { type: "session.created" | "session.updated"; session: Record<string, unknown> }
   // The gateway's own: another upstream took the place of the one before; what was missed is not kept any more.
   | { type: "switchboard.session.renewed"; reason: string }
+  // The IDs of items that the gateway dropped to keep the conversation within its limits, and of those that lost their images.
+  | { type: "switchboard.session.dropped"; items: readonly string[] | null; images: readonly string[] | null }
   | { type: "switchboard.session.command"; command: string; by: string }
   | { type: "switchboard.session.reset" | "switchboard.session.items"; items: StoredItem[] }
   | { type: "error"; error: ErrorDetails }

@@ -162,3 +162,15 @@ test("the transcript is bounded", () => {
   assert.equal(c.entries.value.length, 500);
   assert.equal(c.entries.value[0]?.id, "u100");
 });
+
+test("what the gateway dropped of a long conversation is told, and the lines stay", () => {
+  const c = conversation(...spoken);
+  const before = lines(c);
+  c.apply({ type: "switchboard.session.dropped", items: ["u1", "a1"], images: null });
+  c.apply({ type: "switchboard.session.dropped", items: null, images: ["u2"] });
+  assert.deepEqual(lines(c), [
+    ...before,
+    "note/done: The conversation reached its size limit. The model will forget 2 of its oldest entries.",
+    "note/done: The conversation reached its size limit. The model will forget 1 image.",
+  ]);
+});
