@@ -130,7 +130,7 @@ func (c *counted) original(part []byte, end bool) error {
 type joiner struct {
 	out    io.Writer
 	inputs *inputIndex
-	follow *follower
+	scan   *scanner
 	id     captured
 	told   map[string]bool // of the line
 }
@@ -143,16 +143,16 @@ var joined = []struct{ from, to string }{
 
 func newJoiner(out io.Writer, inputs *inputIndex) *joiner {
 	j := &joiner{out: out, inputs: inputs, told: map[string]bool{}}
-	j.follow = newFollower(j.member, "custom_id", "response.status_code", "response.request_id", "response.body", "error")
+	j.scan = newScanner(j.member, "custom_id", "response.status_code", "response.request_id", "response.body", "error")
 	return j
 }
 
 // write goes on by a part of a line.
 func (j *joiner) write(part []byte, end bool) error {
-	if err := j.follow.feed(part); err != nil || !end {
+	if err := j.scan.feed(part); err != nil || !end {
 		return err
 	}
-	if err := j.follow.end(); err != nil {
+	if err := j.scan.end(); err != nil {
 		return err
 	}
 	for _, m := range joined {
@@ -234,7 +234,7 @@ func (s *Batches) indexInputs(ctx context.Context, fileID string) (*inputIndex, 
 func (x *inputIndex) read(input io.Reader) error {
 	var id captured
 	start := x.lines.Size()
-	follow := newFollower(func(name string, part []byte, _ bool) (err error) {
+	scan := newScanner(func(name string, part []byte, _ bool) (err error) {
 		if name == "body" {
 			_, err = x.lines.Write(part)
 		} else {
@@ -243,10 +243,10 @@ func (x *inputIndex) read(input io.Reader) error {
 		return err
 	}, "custom_id", "body")
 	return eachPart(input, func(n int, part []byte, end bool) error {
-		if err := follow.feed(part); err != nil || !end {
+		if err := scan.feed(part); err != nil || !end {
 			return err
 		}
-		if follow.end() == nil {
+		if scan.end() == nil {
 			x.at[id.string()] = span{n, start, x.lines.Size() - start}
 		}
 		id.reset()

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/webhooks/follow"
 	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
 )
@@ -87,13 +88,13 @@ func (s *Batches) retryOnce(ctx context.Context, who records.Viewer, old *Batch)
 			return nil, err
 		}
 		if err := s.records.Write(ctx, old.ID, ownRetryFile, file); err != nil {
-			s.deleteFile(ctx, file)
+			s.DeleteFile(ctx, file)
 			return nil, err
 		}
 	}
 	b, err := s.create(ctx, owner, spec, file, old.ID)
 	if err != nil {
-		s.deleteFile(ctx, file)
+		s.DeleteFile(ctx, file)
 		return nil, errors.Join(err, s.records.Forget(ctx, old.ID, ownRetryFile))
 	}
 	return b, s.records.Write(ctx, old.ID, ownRetryBatch, b.ID)
@@ -113,7 +114,7 @@ func retryMetadata(old *Batch) map[string]string {
 func (s *Batches) retried(ctx context.Context, old records.Record) (*Batch, error) {
 	if id := old.Own[ownRetryBatch]; id != "" {
 		b, err := s.Get(ctx, records.Everyone, id)
-		if gone(err) {
+		if follow.Gone(err) {
 			return nil, nil
 		}
 		return b, err
@@ -122,7 +123,8 @@ func (s *Batches) retried(ctx context.Context, old records.Record) (*Batch, erro
 	pages := s.api.Batches.ListAutoPaging(ctx, openai.BatchListParams{Limit: openai.Int(100)})
 	for n := 0; n < lookedThrough && pages.Next(); n++ {
 		if b := pages.Current(); b.InputFileID == old.Own[ownRetryFile] {
-			return s.absorb(ctx, &b)
+			made := s.view(&b)
+			return made, s.Absorb(ctx, made)
 		}
 	}
 	return nil, pages.Err()
@@ -133,7 +135,7 @@ const lookedThrough = 500
 
 func (s *Batches) has(ctx context.Context, file string) bool {
 	_, err := s.api.Files.Get(ctx, file)
-	return !gone(err)
+	return !follow.Gone(err)
 }
 
 // uploadLeft gives OpenAI the requests that are to be run again.
@@ -159,7 +161,7 @@ func (s *Batches) uploadLeft(ctx context.Context, owner string, old *Batch) (fil
 
 // lost names what is meant by a file that is not there.
 func lost(err error) error {
-	if gone(err) {
+	if follow.Gone(err) {
 		return ErrInputGone
 	}
 	return err
@@ -177,15 +179,15 @@ func (s *Batches) succeeded(ctx context.Context, b *Batch) (map[string]bool, err
 	}
 	defer body.Close()
 	values := map[string]*captured{"custom_id": {}, "response.status_code": {}, "error": {}}
-	follow := newFollower(func(name string, part []byte, _ bool) error {
+	scan := newScanner(func(name string, part []byte, _ bool) error {
 		values[name].add(part)
 		return nil
 	}, "custom_id", "response.status_code", "error")
 	return done, eachPart(body, func(n int, part []byte, end bool) error {
-		if err := follow.feed(part); err != nil || !end {
+		if err := scan.feed(part); err != nil || !end {
 			return err
 		}
-		if err := follow.end(); err != nil {
+		if err := scan.end(); err != nil {
 			return fmt.Errorf("output line %d: %w", n, err)
 		}
 		status, failed := values["response.status_code"], values["error"]
@@ -213,18 +215,18 @@ func (s *Batches) copyLeft(ctx context.Context, b *Batch, done map[string]bool, 
 func copyUndone(input io.Reader, done map[string]bool, to *spool.File) (left int, err error) {
 	var id captured
 	var start int64
-	follow := newFollower(func(_ string, part []byte, _ bool) error {
+	scan := newScanner(func(_ string, part []byte, _ bool) error {
 		id.add(part)
 		return nil
 	}, "custom_id")
 	err = eachPart(input, func(n int, part []byte, end bool) error {
-		if err := follow.feed(part); err != nil {
+		if err := scan.feed(part); err != nil {
 			return err
 		}
 		if _, err := to.Write(part); err != nil || !end {
 			return err
 		}
-		if err := follow.end(); err != nil {
+		if err := scan.end(); err != nil {
 			return fmt.Errorf("input line %d: %w", n, err)
 		}
 		if done[id.string()] {

@@ -10,10 +10,10 @@ import (
 	"iter"
 	"log/slog"
 	"strconv"
-	"time"
 
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/webhooks/follow"
 	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
 )
@@ -39,9 +39,6 @@ type Request struct {
 	URL      string          `json:"url,omitempty" doc:"The batch's endpoint if left out"`
 	Body     json.RawMessage `json:"body" doc:"What the endpoint takes"`
 }
-
-// createTime is how long a batch may take to be made, also when its caller has left: half of that is worse than all.
-const createTime = time.Minute
 
 // SubmitRequests makes a batch of requests, which are checked and written one by one. Their endpoint is that of the first
 // one if the Spec does not say it. An error of the sequence ends it.
@@ -77,29 +74,13 @@ func (s *Batches) submit(ctx context.Context, who records.Viewer, spec Spec, rea
 	}
 	b, err := s.create(ctx, who.Key, spec, file, "")
 	if err != nil {
-		s.deleteFile(ctx, file)
+		s.DeleteFile(ctx, file)
 	}
 	return b, err
 }
 
-// upload gives OpenAI an input file and notes whose it is, so that a batch of it has an owner whatever comes between.
 func (s *Batches) upload(ctx context.Context, owner string, lines *spool.File) (file string, err error) {
-	if file, err = lines.Send(ctx, s.api, openai.FilePurposeBatch, "batch.jsonl"); err != nil {
-		return "", err
-	}
-	if err := s.records.Own(context.WithoutCancel(ctx), owner, file); err != nil {
-		s.deleteFile(ctx, file)
-		return "", err
-	}
-	return file, nil
-}
-
-func (s *Batches) deleteFile(ctx context.Context, file string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
-	defer cancel()
-	if _, err := s.api.Files.Delete(ctx, file); err != nil && !gone(err) {
-		slog.Warn("batch: the input of a refused batch stays at OpenAI", "file", file, "err", err)
-	}
+	return s.Send(ctx, owner, lines, openai.FilePurposeBatch, "batch.jsonl")
 }
 
 // SubmitUploaded makes a batch of a file that OpenAI has already, and the caller may see.
@@ -116,7 +97,7 @@ func (s *Batches) SubmitUploaded(ctx context.Context, who records.Viewer, spec S
 
 // create has OpenAI make the batch. One that was made is not lost by what goes wrong behind it.
 func (s *Batches) create(ctx context.Context, owner string, spec Spec, fileID, retryOf string) (*Batch, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), follow.CreateTime)
 	defer cancel()
 	if spec.OutputExpires != nil {
 		spec.OutputExpires.Anchor = cmp.Or(spec.OutputExpires.Anchor, "created_at")
@@ -156,7 +137,8 @@ func (s *Batches) keep(ctx context.Context, owner string, made *openai.Batch, sp
 			return nil, err
 		}
 	}
-	return s.absorb(ctx, made)
+	b := s.view(made)
+	return b, s.Absorb(ctx, b)
 }
 
 // expires reads what keep wrote.

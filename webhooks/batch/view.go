@@ -59,12 +59,11 @@ type TokenUsage struct {
 // retryOf is the metadata key by which a retry names its batch; OpenAI keeps it with the batch.
 const retryOf = "switchboard_retry_of"
 
-// withOwn adds what the gateway keeps beside the batch.
-func (b *Batch) withOwn(own map[string]string) *Batch {
+// restore adds what the gateway keeps beside the batch.
+func (b *Batch) restore(own map[string]string) {
 	if b.RetriedBy = own[ownRetryBatch]; own[ownRetryOf] != "" {
 		b.RetryOf = own[ownRetryOf]
 	}
-	return b
 }
 
 var ranks = map[string]int64{"validating": 0, "in_progress": 1, "finalizing": 2, "cancelling": 2,

@@ -50,7 +50,7 @@ type JobEvent struct {
 
 // Events fetches a page of a job's log, newest first.
 func (s *Jobs) Events(ctx context.Context, who records.Viewer, id, after string, limit int64) (list []JobEvent, next string, err error) {
-	if err := s.allow(ctx, who, id); err != nil {
+	if err := s.Allow(ctx, who, id); err != nil {
 		return nil, "", err
 	}
 	params := openai.FineTuningJobListEventsParams{Limit: openai.Int(limit)}
@@ -81,7 +81,7 @@ type Checkpoint struct {
 
 // Checkpoints fetches a job's checkpoints, newest first.
 func (s *Jobs) Checkpoints(ctx context.Context, who records.Viewer, id string) ([]Checkpoint, error) {
-	if err := s.allow(ctx, who, id); err != nil {
+	if err := s.Allow(ctx, who, id); err != nil {
 		return nil, err
 	}
 	page, err := s.api.FineTuning.Jobs.Checkpoints.List(ctx, id, openai.FineTuningJobCheckpointListParams{})
@@ -97,7 +97,7 @@ func (s *Jobs) Checkpoints(ctx context.Context, who records.Viewer, id string) (
 
 // Metrics fetches all points of a job's curves, by step.
 func (s *Jobs) Metrics(ctx context.Context, who records.Viewer, id string) ([]Point, error) {
-	if err := s.allow(ctx, who, id); err != nil {
+	if err := s.Allow(ctx, who, id); err != nil {
 		return nil, err
 	}
 	points := []Point{}
@@ -133,7 +133,7 @@ func (s *Jobs) showMetrics(ctx context.Context, j *Job) error {
 	}
 	if len(points) > 0 {
 		slices.Reverse(points)
-		s.show(ctx, "fine_tuning.metrics", j.Key, map[string]any{"id": id, "points": points})
+		s.Show(ctx, "metrics", j.Key, map[string]any{"id": id, "points": points})
 	}
 	return s.records.Write(ctx, id, "last_event", page.Data[0].ID)
 }

@@ -65,7 +65,7 @@ func (s *Jobs) conclude(ctx context.Context, j *Job, smoke SmokeTest) error {
 	if j.Key, err = s.records.Owner(ctx, j.ID, j.TrainingFile); err != nil {
 		return err
 	}
-	if j.withOwn(record.Own); j.Mark == nil || j.Mark.By == smokeTester {
+	if j.restore(record.Own); j.Mark == nil || j.Mark.By == smokeTester {
 		j.Mark = &ModelMark{Mark: "candidate", By: smokeTester, At: smoke.At}
 		if !smoke.OK {
 			j.Mark.Mark, j.Mark.Note = "held", smoke.Error
@@ -74,9 +74,8 @@ func (s *Jobs) conclude(ctx context.Context, j *Job, smoke SmokeTest) error {
 			return err
 		}
 	}
-	s.show(ctx, "fine_tuning.updated", j.Key, j)
-	_, err = s.work.AddIn(ctx, 0, s.notice(j))
-	return err
+	s.Show(ctx, "updated", j.Key, j)
+	return s.Add(ctx, 0, notice(j))
 }
 
 const smokeTester = "smoke test"
@@ -95,7 +94,7 @@ func (s *Jobs) SetMark(ctx context.Context, id string, m ModelMark) (*Job, error
 		return nil, err
 	}
 	j.Mark = &m
-	s.show(ctx, "fine_tuning.updated", j.Key, j)
+	s.Show(ctx, "updated", j.Key, j)
 	return j, nil
 }
 

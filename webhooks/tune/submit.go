@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/webhooks/follow"
 	"switchboard/webhooks/jsonl"
 	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
@@ -98,8 +98,7 @@ type LineError struct {
 func (e *LineError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
 
 const (
-	createTime = time.Minute
-	maxLine    = 16 << 20 // what is longer is not looked at
+	maxLine = 16 << 20 // what is longer is not looked at
 )
 
 // SubmitFile gives OpenAI a training file, once all of it has come and been looked at, and starts a job with it. The file
@@ -115,7 +114,7 @@ func (s *Jobs) SubmitFile(ctx context.Context, who records.Viewer, spec Spec, na
 	spec.TrainingFile = id
 	j, err := s.create(ctx, who.Key, spec)
 	if err != nil {
-		s.deleteFile(ctx, id)
+		s.DeleteFile(ctx, id)
 	}
 	return j, err
 }
@@ -130,14 +129,7 @@ func (s *Jobs) Upload(ctx context.Context, who records.Viewer, name string, file
 	if err := copyChecked(lines, file); err != nil {
 		return "", err
 	}
-	if id, err = lines.Send(ctx, s.api, openai.FilePurposeFineTune, name); err != nil {
-		return "", err
-	}
-	if err := s.records.Own(context.WithoutCancel(ctx), who.Key, id); err != nil {
-		s.deleteFile(ctx, id)
-		return "", err
-	}
-	return id, nil
+	return s.Send(ctx, who.Key, lines, openai.FilePurposeFineTune, name)
 }
 
 // copyChecked copies a training file. The first line that is no JSON object, or not UTF-8, is a *LineError.
@@ -168,14 +160,6 @@ func copyChecked(w io.Writer, file io.Reader) error {
 	}
 }
 
-func (s *Jobs) deleteFile(ctx context.Context, id string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
-	defer cancel()
-	if _, err := s.api.Files.Delete(ctx, id); err != nil && !gone(err) {
-		slog.Warn("tune: the training file of a refused job stays at OpenAI", "file", id, "err", err)
-	}
-}
-
 // checkFile refuses a file that is not the caller's business.
 func (s *Jobs) checkFile(ctx context.Context, who records.Viewer, field, id string) error {
 	if id == "" || who.All {
@@ -203,20 +187,19 @@ func (s *Jobs) Submit(ctx context.Context, who records.Viewer, spec Spec) (*Job,
 
 // create has OpenAI make the job. One that was made is not lost by what goes wrong behind it.
 func (s *Jobs) create(ctx context.Context, owner string, spec Spec) (*Job, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), follow.CreateTime)
 	defer cancel()
 	var made openai.FineTuningJob
 	if err := s.api.Post(ctx, "fine_tuning/jobs", spec, &made); err != nil {
 		return nil, err
 	}
+	j := view(&made)
 	err := s.records.Own(ctx, owner, made.ID)
-	var j *Job
 	if err == nil {
-		j, err = s.absorb(ctx, &made)
+		err = s.Absorb(ctx, j)
 	}
 	if err != nil {
 		slog.Error("tune: a new job is not noted yet; it will be when it is looked at", "job", made.ID, "err", err)
-		j = view(&made)
 		j.Key = owner
 	}
 	return j, nil

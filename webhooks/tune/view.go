@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
-
-	"switchboard/webhooks/records"
 )
 
 // Job is a fine-tuning job as this gateway shows it. Times are unix seconds.
@@ -83,8 +81,8 @@ func view(f *openai.FineTuningJob) *Job {
 	return j
 }
 
-// withOwn adds what the gateway keeps beside the job.
-func (j *Job) withOwn(own map[string]string) *Job {
+// restore adds what the gateway keeps beside the job.
+func (j *Job) restore(own map[string]string) {
 	var smoke SmokeTest
 	if json.Unmarshal([]byte(own["smoke"]), &smoke) == nil {
 		j.Smoke = &smoke
@@ -93,13 +91,4 @@ func (j *Job) withOwn(own map[string]string) *Job {
 	if json.Unmarshal([]byte(own["mark"]), &mark) == nil {
 		j.Mark = &mark
 	}
-	return j
-}
-
-func fromRecord(r records.Record) (*Job, error) {
-	var j Job
-	if err := json.Unmarshal(r.Object, &j); err != nil {
-		return nil, err
-	}
-	return j.withOwn(r.Own), nil
 }

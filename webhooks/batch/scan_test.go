@@ -11,11 +11,11 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// follow reads one object in parts of n bytes and returns the values that were told of.
-func follow(t *testing.T, text string, n int) (map[string]string, error) {
+// scan reads one object in parts of n bytes and returns the values that were told of.
+func scan(t *testing.T, text string, n int) (map[string]string, error) {
 	t.Helper()
 	values, ends := map[string]string{}, map[string]int{}
-	f := newFollower(func(name string, part []byte, last bool) error {
+	f := newScanner(func(name string, part []byte, last bool) error {
 		if len(part) > n {
 			t.Errorf("%q came in a part of %d bytes", name, len(part))
 		}
@@ -54,14 +54,14 @@ func TestMembersAreFollowedInParts(t *testing.T) {
 		`{"` + strings.Repeat("k", 1000) + `":1}`: {},
 	} {
 		for _, n := range []int{1, 2, 7, 1000} {
-			got, err := follow(t, text, n)
+			got, err := scan(t, text, n)
 			if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%s in parts of %d: %v (%v)", text, n, got, err)
 			}
 		}
 	}
 	for _, bad := range []string{``, `[]`, `"a"`, `{"custom_id":"a"`, `{"custom_id":"a`, `{} x`, `{x}`} {
-		if _, err := follow(t, bad, 3); err == nil {
+		if _, err := scan(t, bad, 3); err == nil {
 			t.Errorf("%q is an object", bad)
 		}
 	}
@@ -75,7 +75,7 @@ func FuzzFollowing(f *testing.F) {
 		if !json.Valid(raw) || bytes.ContainsAny(raw, "\n\\") || n < 1 || !gjson.ParseBytes(raw).IsObject() {
 			return
 		}
-		got, err := follow(t, string(raw), n)
+		got, err := scan(t, string(raw), n)
 		if err != nil {
 			t.Fatalf("%s: %v", raw, err)
 		}

@@ -9,9 +9,9 @@ import (
 	"io"
 )
 
-// follower reads JSON objects part by part, as their bytes come, and tells of the members that are asked for: those at
+// scanner reads JSON objects part by part, as their bytes come, and tells of the members that are asked for: those at
 // the top ("custom_id") and those of the response ("response.body"). Of a value of any length it holds nothing.
-type follower struct {
+type scanner struct {
 	// value gets the JSON text of a wanted member in parts; last comes with the last one, which may be empty. Of a member
 	// that is there twice, the first counts.
 	value func(name string, part []byte, last bool) error
@@ -45,15 +45,15 @@ const longestName = 64
 
 var errNotObject = errors.New("batch: a line is not a JSON object")
 
-func newFollower(value func(name string, part []byte, last bool) error, wants ...string) *follower {
-	return &follower{value: value, wants: wants, seen: map[string]bool{}}
+func newScanner(value func(name string, part []byte, last bool) error, wants ...string) *scanner {
+	return &scanner{value: value, wants: wants, seen: map[string]bool{}}
 }
 
 // end tells whether an object has come, and begins with the next one.
-func (f *follower) end() error {
+func (f *scanner) end() error {
 	whole := f.at == behindObject
 	clear(f.seen)
-	*f = follower{value: f.value, wants: f.wants, seen: f.seen, key: f.key[:0]}
+	*f = scanner{value: f.value, wants: f.wants, seen: f.seen, key: f.key[:0]}
 	if !whole {
 		return errNotObject
 	}
@@ -61,7 +61,7 @@ func (f *follower) end() error {
 }
 
 // feed goes on by a part.
-func (f *follower) feed(part []byte) error {
+func (f *scanner) feed(part []byte) error {
 	for len(part) > 0 {
 		if f.at == inValue {
 			n, err := f.pass(part)
@@ -79,7 +79,7 @@ func (f *follower) feed(part []byte) error {
 }
 
 // step takes one byte that is of no value; true leaves it as the first of one.
-func (f *follower) step(c byte) (leave bool) {
+func (f *scanner) step(c byte) (leave bool) {
 	blank := c == ' ' || c == '\t' || c == '\r' || c == '\n'
 	switch f.at {
 	case beforeObject:
@@ -108,7 +108,7 @@ func (f *follower) step(c byte) (leave bool) {
 	return false
 }
 
-func (f *follower) stepToKey(c byte, blank bool) {
+func (f *scanner) stepToKey(c byte, blank bool) {
 	switch {
 	case c == '"':
 		f.at, f.key = inKey, f.key[:0]
@@ -119,7 +119,7 @@ func (f *follower) stepToKey(c byte, blank bool) {
 	}
 }
 
-func (f *follower) stepInKey(c byte) {
+func (f *scanner) stepInKey(c byte) {
 	switch {
 	case f.escape:
 		f.escape = false
@@ -135,7 +135,7 @@ func (f *follower) stepInKey(c byte) {
 }
 
 // begin looks at the first byte of a value.
-func (f *follower) begin(c byte) (leave bool) {
+func (f *scanner) begin(c byte) (leave bool) {
 	name := f.name()
 	if name == "response" && c == '{' {
 		f.inside, f.at = true, beforeKey
@@ -151,7 +151,7 @@ func (f *follower) begin(c byte) (leave bool) {
 	return true
 }
 
-func (f *follower) name() string {
+func (f *scanner) name() string {
 	name := string(f.key)
 	if bytes.IndexByte(f.key, '\\') >= 0 {
 		_ = json.Unmarshal(fmt.Appendf(nil, `"%s"`, f.key), &name) // one that cannot be read is not wanted
@@ -163,7 +163,7 @@ func (f *follower) name() string {
 }
 
 // close ends the response's object, or the line's.
-func (f *follower) close() {
+func (f *scanner) close() {
 	if f.inside {
 		f.inside, f.at = false, beforeKey
 		return
@@ -172,7 +172,7 @@ func (f *follower) close() {
 }
 
 // pass goes on within a value and returns how much of part is read.
-func (f *follower) pass(part []byte) (int, error) {
+func (f *scanner) pass(part []byte) (int, error) {
 	n, ended := f.valueEnd(part)
 	if f.wanted != "" {
 		if err := f.value(f.wanted, part[:n], ended); err != nil {
@@ -187,7 +187,7 @@ func (f *follower) pass(part []byte) (int, error) {
 }
 
 // valueEnd finds where a value ends: before the comma or the bracket of the object that it is in.
-func (f *follower) valueEnd(part []byte) (n int, ended bool) {
+func (f *scanner) valueEnd(part []byte) (n int, ended bool) {
 	for n = 0; n < len(part); n++ {
 		c := part[n]
 		switch {
