@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/gateway/problem"
+	"switchboard/gateway/sse"
 	"switchboard/session"
 	"switchboard/session/broadcast"
 )
@@ -156,15 +157,15 @@ func (g *Gateway) progress(c *gin.Context) {
 		g.fail(c, broadcastError(err))
 		return
 	}
-	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer)}
+	s := sse.New(c.Writer)
+	s.Head()
 	if c.Request.Method == http.MethodHead {
-		s.head()
 		return
 	}
 	ctx, cancel := context.WithCancel(c.Request.Context())
 	defer cancel()
 	defer context.AfterFunc(g.streams, cancel)()
-	s.open()
+	s.Retry(streamRetry)
 	tick := time.NewTicker(progressPoll)
 	defer tick.Stop()
 	var last string
@@ -175,15 +176,15 @@ func (g *Gateway) progress(c *gin.Context) {
 		}
 		switch {
 		case string(body) != last:
-			s.buf.WriteString("id: " + strconv.Itoa(n) + "\nevent: progress\ndata: " + string(body) + "\n\n")
+			s.Event(strconv.Itoa(n), "progress", body)
 			last, quiet = string(body), 0
 			n++
-		case quiet < int(streamPing/progressPoll):
+		case quiet < int(sse.Heartbeat/progressPoll):
 		default:
-			s.buf.WriteString(": ping\n\n")
+			s.Ping("")
 			quiet = 0
 		}
-		if s.buf.Len() > 0 && s.flush() != nil {
+		if s.Flush() != nil {
 			return
 		}
 		select {

@@ -1,9 +1,7 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"regexp"
@@ -15,17 +13,15 @@ import (
 
 	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
+	"switchboard/gateway/sse"
 	"switchboard/session"
 	"switchboard/session/hub"
 	"switchboard/session/realtime"
 )
 
-// Times of an event stream.
 const (
-	streamPing  = 15 * time.Second // a comment, so that proxies and dead clients show
-	streamWrite = 10 * time.Second // for one write to be taken
-	streamRetry = 2000             // milliseconds until a client comes back
-	replayPage  = 200              // events per read of the store
+	streamRetry = 2 * time.Second // until a client reconnects
+	replayPage  = 200             // events per read of the store
 )
 
 var eventID = regexp.MustCompile(`^[0-9]{1,19}(-[0-9]{1,19})?$`)
@@ -40,9 +36,9 @@ func (g *Gateway) events(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: after, plain: !callerOf(ctx).Key.Role.AtLeast(role.Operator)}
+	s := &stream{out: sse.New(c.Writer), last: after, plain: !callerOf(ctx).Key.Role.AtLeast(role.Operator)}
 	if c.Request.Method == http.MethodHead {
-		s.head()
+		s.out.Head()
 		return
 	}
 	if f.ctl == nil {
@@ -162,31 +158,20 @@ func (g *Gateway) replay(ctx context.Context, id session.ID, after string) ([]se
 	return page, nil
 }
 
-// stream writes server-sent events to one client.
+// stream is a session's log on its way to one client.
 type stream struct {
-	w    gin.ResponseWriter
-	rc   *http.ResponseController
-	buf  bytes.Buffer
+	out  *sse.Stream
 	last string // ID of the newest event sent or known to the client
 
 	resync bool // the event with that ID is not the one that the client saw last
 	plain  bool // the client is not told what errors say of the operator's account
 }
 
-// head answers a HEAD as a GET would be answered, without the events.
-func (s *stream) head() {
-	h := s.w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // nginx would hold events back
-	s.w.WriteHeader(http.StatusOK)
-}
-
 func (s *stream) open() {
-	s.head()
-	s.buf.WriteString("retry: " + strconv.Itoa(streamRetry) + "\n\n")
-	if s.resync { // as /api/events says it: read the session anew
-		s.buf.WriteString("id: " + s.last + "\nevent: resync\ndata: {}\n\n")
+	s.out.Head()
+	s.out.Retry(streamRetry)
+	if s.resync {
+		s.out.Resync(s.last)
 	}
 }
 
@@ -197,37 +182,12 @@ func (s *stream) send(events []session.LoggedEvent) error {
 			continue
 		}
 		s.last = e.ID
-		s.buf.WriteString("id: " + e.ID + "\nevent: " + e.Type + "\ndata: ")
 		if s.plain {
 			e.Raw = realtime.PlainEvent([]byte(e.Type), e.Raw)
 		}
-		s.data(e.Raw)
-		s.buf.WriteString("\n\n")
+		s.out.Event(e.ID, e.Type, e.Raw)
 	}
-	return s.flush()
-}
-
-// data writes JSON on one line: a line break would end the field.
-func (s *stream) data(raw json.RawMessage) {
-	if !bytes.ContainsAny(raw, "\r\n") {
-		s.buf.Write(raw)
-		return
-	}
-	if json.Compact(&s.buf, raw) != nil {
-		s.buf.WriteString("null")
-	}
-}
-
-func (s *stream) flush() error {
-	_ = s.rc.SetWriteDeadline(time.Now().Add(streamWrite)) // a recorder in a test has none
-	if _, err := s.buf.WriteTo(s.w); err != nil {
-		return err
-	}
-	if err := s.rc.Flush(); err != nil {
-		return err
-	}
-	_ = s.rc.SetWriteDeadline(time.Time{}) // HTTP/2 resets the stream when one passes, written to or not
-	return nil
+	return s.out.Flush()
 }
 
 // feed is a session's live log; *session.Feed is one.
@@ -238,15 +198,15 @@ type feed interface {
 // follow sends what happens until the client, the session or the gateway ends.
 func (s *stream) follow(ctx context.Context, feed feed) {
 	for {
-		wait, cancel := context.WithTimeout(ctx, streamPing)
+		wait, cancel := context.WithTimeout(ctx, sse.Heartbeat)
 		e, err := feed.Next(wait)
 		cancel()
 		switch {
 		case err == nil:
 			err = s.send([]session.LoggedEvent{e})
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
-			s.buf.WriteString(": ping\n\n")
-			err = s.flush()
+			s.out.Ping("")
+			err = s.out.Flush()
 		}
 		if err != nil {
 			return

@@ -5,14 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/gin-gonic/gin"
-
+	"switchboard/gateway/sse"
 	"switchboard/session"
 	"switchboard/session/hub"
 )
@@ -45,8 +43,7 @@ func (s *script) Next(ctx context.Context) (session.LoggedEvent, error) {
 func TestStreamFramesPingsAndSkipsWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := httptest.NewRecorder()
-		c, _ := gin.CreateTestContext(w)
-		s := &stream{w: c.Writer, rc: http.NewResponseController(c.Writer), last: "5-1"}
+		s := &stream{out: sse.New(w), last: "5-1"}
 		s.open()
 		s.follow(t.Context(), &script{every: 20 * time.Second, events: []session.LoggedEvent{
 			{ID: "5-1", Type: "old", Raw: json.RawMessage(`{}`)},

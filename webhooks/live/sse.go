@@ -2,18 +2,17 @@ package live
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"regexp"
 	"time"
 
 	"switchboard/gateway/problem"
+	"switchboard/gateway/sse"
 )
 
 const (
-	pingEvery = 15 * time.Second
-	lookEvery = 2 * time.Second  // should a ring be lost
-	writeTime = 10 * time.Second // for a client that does not read
+	lookEvery = 2 * time.Second // should a ring be lost
+	retry     = time.Second     // until a client reconnects
 )
 
 var streamID = regexp.MustCompile(`^\d{1,19}-\d{1,19}$`)
@@ -35,25 +34,23 @@ func (l *Log) Serve(w http.ResponseWriter, r *http.Request, sees func(owner stri
 		}
 		last = newest
 	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
+	s := sse.New(w)
+	s.Head()
 	if r.Method == http.MethodHead {
-		w.WriteHeader(http.StatusOK)
 		return
 	}
-	s := stream{w: w, control: http.NewResponseController(w)}
-	hello := ": hello\nretry: 1000\n\n"
+	s.Comment("hello")
+	s.Retry(retry)
 	if resync {
-		hello += fmt.Sprintf("id: %s\nevent: resync\ndata: {}\n\n", last)
+		s.Resync(last)
 	}
-	if s.send(hello) == nil {
+	if s.Flush() == nil {
 		l.follow(r.Context(), s, last, sees)
 	}
 }
 
-func (l *Log) follow(ctx context.Context, s stream, last string, sees func(owner string) bool) {
-	ping := time.NewTicker(pingEvery)
+func (l *Log) follow(ctx context.Context, s *sse.Stream, last string, sees func(owner string) bool) {
+	ping := time.NewTicker(sse.Heartbeat)
 	defer ping.Stop()
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
@@ -67,7 +64,10 @@ func (l *Log) follow(ctx context.Context, s stream, last string, sees func(owner
 				if !sees(owner) {
 					continue
 				}
-				if s.send(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", m.ID, m.Values["type"], m.Values["data"])) != nil {
+				kind, _ := m.Values["type"].(string)
+				data, _ := m.Values["data"].(string)
+				s.Event(m.ID, kind, []byte(data))
+				if s.Flush() != nil {
 					return
 				}
 			}
@@ -79,7 +79,8 @@ func (l *Log) follow(ctx context.Context, s stream, last string, sees func(owner
 		case <-rung:
 		case <-look.C:
 		case <-ping.C:
-			if s.send(": ping\nid: "+last+"\n\n") != nil { // what was not the client's business is behind it, too
+			s.Ping(last) // what was not the client's business is behind it, too
+			if s.Flush() != nil {
 				return
 			}
 		case <-l.done:
@@ -88,18 +89,4 @@ func (l *Log) follow(ctx context.Context, s stream, last string, sees func(owner
 			return
 		}
 	}
-}
-
-type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-}
-
-func (s stream) send(text string) error {
-	// Not every writer has deadlines (httptest's recorder); then a stuck client is found by its closed connection.
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTime))
-	if _, err := s.w.Write([]byte(text)); err != nil {
-		return err
-	}
-	return s.control.Flush()
 }
