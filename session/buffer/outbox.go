@@ -67,6 +67,7 @@ func (o *Outbox) Send(f session.Frame, audio bool, response []byte, more bool) e
 	return nil
 }
 
+// Push appends a client event, whatever the limits say; they are checked before.
 func (o *Outbox) Push(q Queued) {
 	o.Queue = append(o.Queue, q)
 	o.Bytes += len(q.Frame.Raw)

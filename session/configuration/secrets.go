@@ -33,6 +33,8 @@ var secretMarks = func() (marks [][]byte) {
 // redacted stands for what is not shown.
 const redacted = "<redacted>"
 
+// MayHoldSecrets reports whether JSON has the name of a field that can be a secret. It is cheap, and
+// never wrong when it says no.
 func MayHoldSecrets(raw []byte) bool {
 	for _, mark := range secretMarks {
 		if bytes.Contains(raw, mark) {

@@ -39,6 +39,7 @@ type Entry struct {
 	weight     weight // as it is counted in the conversation
 }
 
+// Find returns the item with an ID; nil if there is none.
 func (v *Conversation) Find(id string) *Entry {
 	for i := len(v.Items) - 1; i >= 0; i-- {
 		if v.Items[i].ID == id {

@@ -53,6 +53,8 @@ type wait struct {
 	patient bool // also while the store does not take writes
 }
 
+// New makes a journal that writes to store and holds at most limit bytes. Stale is told of sessions
+// and leases whose writes the store rejects as those of a former owner.
 func New(store session.Store, log *slog.Logger, limit int, stale func(session.ID, int64)) *Journal {
 	return &Journal{
 		store: store, log: log, limit: limit, stale: stale,

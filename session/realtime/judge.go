@@ -20,8 +20,10 @@ type Refusal struct {
 	Silent               bool // one like it was answered a moment ago
 }
 
+// TypAppend is the type of the event that carries input audio.
 const TypAppend = "input_audio_buffer.append"
 
+// IsInputBuffer reports whether an event of a type is about the input audio buffer.
 func IsInputBuffer(typ []byte) bool {
 	return bytes.HasPrefix(typ, []byte("input_audio_buffer."))
 }

@@ -40,6 +40,7 @@ type Response struct {
 // Unnamed stands for the ID of an active response whose ID could not be read.
 const Unnamed = "unknown"
 
+// ReadResponse reads what response.created and response.done say of a response.
 func ReadResponse(event []byte) Response {
 	v := gjson.GetBytes(event, "response")
 	in := v.Get("conversation_id")

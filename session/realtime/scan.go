@@ -20,11 +20,13 @@ const (
 	anyDepth = 10000 // of the upstream's events: what encoding/json takes
 )
 
+// ErrNoType is what the scan of an event without a type returns.
+var ErrNoType = errors.New("event has no type")
+
 var (
 	errNotObject = errors.New("event is not a JSON object")
 	errSyntax    = errors.New("event is not valid JSON")
 	errDepth     = fmt.Errorf("event is nested more than %d levels deep", maxDepth)
-	ErrNoType    = errors.New("event has no type")
 	errKeys      = fmt.Errorf("event has an object with more than %d keys", maxKeys)
 	errDuplicate = errors.New("event has the same key twice in one object")
 )
