@@ -53,7 +53,6 @@ var table = map[string][]string{
 	"webhooks/records":      {},
 	"webhooks/seal":         {},
 	"webhooks/wake":         {},
-	"webhooks/redistest":    {},
 	"webhooks/conformance":  {},
 	"web":                   {"gateway/document"},
 	"cmd":                   {},

@@ -16,7 +16,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 func requests(n int, words func(i int) string) []any {

@@ -8,8 +8,8 @@ import (
 	"github.com/alecthomas/kong"
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
-	"switchboard/webhooks/redistest"
 )
 
 func parse(t *testing.T, args ...string) (webhooks.Config, error) {

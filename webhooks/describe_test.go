@@ -15,7 +15,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // TestStreamsAreAsDescribed sends what the document says may be sent, and looks up what comes back.

@@ -10,7 +10,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // An endpoint that one node makes is accepted by another at once, before and after its secret is rotated.

@@ -13,7 +13,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // subscriber is somebody who gets events and checks them with the library of Standard Webhooks.

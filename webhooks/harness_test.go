@@ -27,8 +27,8 @@ import (
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway/role"
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
-	"switchboard/webhooks/redistest"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // as asks with a role and returns the status.

@@ -9,7 +9,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 func TestMetricsOfTheInbox(t *testing.T) {

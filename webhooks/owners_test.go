@@ -15,7 +15,7 @@ import (
 	"github.com/tmaxmax/go-sse"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // with makes a request as a key: its role, or its role, a dot and more.

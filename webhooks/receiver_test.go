@@ -15,8 +15,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
-	"switchboard/webhooks/redistest"
 )
 
 const someEvent = `{"object":"event","id":"evt_1","type":"response.completed","created_at":1767233035,"data":{"id":"resp_1"}}`
@@ -143,8 +143,7 @@ func TestTwoSecretsAreAcceptedDuringRotation(t *testing.T) {
 }
 
 func TestAStoreThatIsAwayIsToldAndNothingIsLost(t *testing.T) {
-	server := redistest.Start(t, t.TempDir(), "--appendonly", "yes", "--appendfsync", "always")
-	defer server.Stop()
+	server := redistest.Start(t)
 	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{server.Addr}, MaxRetries: -1})
 	defer rdb.Close()
 	cfg := config()
@@ -153,11 +152,11 @@ func TestAStoreThatIsAwayIsToldAndNothingIsLost(t *testing.T) {
 	if status, _ := n.deliver("wh_before", someEvent); status != 200 {
 		t.Fatalf("before: %d", status)
 	}
-	server.Stop()
+	server.Kill()
 	if status, answer := n.deliver("wh_during", someEvent); status != 503 {
 		t.Fatalf("during: %d %s", status, answer.Raw)
 	}
-	server.Restart(t)
+	server.Restart()
 	if !eventually(func() bool { status, _ := n.deliver("wh_during", someEvent); return status == 200 }) {
 		t.Fatal("not accepted after the restart")
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/webhooks/redistest"
+	"switchboard/session/redisstore/redistest"
 )
 
 // between puts do before the stand-in: it answers by itself and returns true, or lets the stand-in answer.

@@ -8,8 +8,8 @@ import (
 	"github.com/tidwall/gjson"
 
 	"switchboard/cmd/simulator/standin"
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks/batch"
-	"switchboard/webhooks/redistest"
 )
 
 func price(t *testing.T, text string) (p batch.Price) {

@@ -7,9 +7,9 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
-	"switchboard/webhooks/redistest"
 	"switchboard/webhooks/seal"
 	"switchboard/webhooks/wake"
 )

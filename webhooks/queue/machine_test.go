@@ -9,8 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks/queue"
-	"switchboard/webhooks/redistest"
 )
 
 // model is what a queue must do, in a few lines: the states of items after each step.

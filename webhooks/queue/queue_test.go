@@ -15,8 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks/queue"
-	"switchboard/webhooks/redistest"
 )
 
 func TestMain(m *testing.M) {

@@ -10,8 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks/records"
-	"switchboard/webhooks/redistest"
 )
 
 func TestMain(m *testing.M) { redistest.Main(m, nil) }

@@ -1,4 +1,4 @@
-// Package redistest starts real Redis servers for tests, each with a directory and port
+// Package redistest gives tests Redis. It starts real servers, each with a directory and port
 // of its own, and stops, kills and restarts them. It needs redis-server (7.0 or later)
 // on the PATH.
 package redistest
