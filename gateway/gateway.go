@@ -20,6 +20,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/hub"
+	"switchboard/session/wire"
 )
 
 // Hub runs this node's sessions; *session.Hub is one.
@@ -108,6 +109,7 @@ type Options struct {
 	BodyBytes  int64         // largest request body; 0: 1 MiB
 	BodyTime   time.Duration // for a body to arrive; 0: 15 seconds
 	FrameBytes int           // largest message of a client; 0: 16 MiB
+	LargeRate  int           // bytes a second that one API key's clients may send in large messages; 0: no limit
 	TokenTTL   time.Duration // to start with a client token, unless asked otherwise; 0: 10 minutes
 	ResumeTTL  time.Duration // a token that was used stays good for this long after its last use; 0: 24 hours
 }
@@ -128,6 +130,7 @@ type Gateway struct {
 
 	draining atomic.Bool
 	here     presences      // callers whose connections last
+	large    wire.Quota     // of their large messages
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
 	streams  context.Context
 	stop     context.CancelFunc // ends the event streams
@@ -142,6 +145,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	problem.Install()
 	g := &Gateway{Options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
+	g.large.KeyBytes, g.large.NodeBytes, g.large.KeyRate = int64(o.FrameBytes)+session.HeadRoom, largeAtOnce*int64(o.FrameBytes), o.LargeRate
 	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())
@@ -151,6 +155,9 @@ func New(o Options) (*Gateway, error) {
 	}
 	return g, nil
 }
+
+// largeAtOnce is how many messages of the largest size a node holds at once, of all keys together.
+const largeAtOnce = 4
 
 func (o *Options) complete() error {
 	for name, missing := range map[string]bool{

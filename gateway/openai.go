@@ -190,7 +190,7 @@ func (g *Gateway) sayAndClose(c *gin.Context, e *session.UpstreamError, code int
 		g.fail(c, err)
 		return
 	}
-	conn, err := g.upgrade(c, g.FrameBytes)
+	conn, err := g.upgrade(c, g.FrameBytes, nil)
 	if err != nil {
 		return
 	}

@@ -79,16 +79,19 @@ func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) er
 func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, p *presence, leave func()) bool {
 	g.clients.Add(1) // before the server loses sight of the connection
 	a.Policy.EventBytes = smaller(a.Policy.EventBytes, g.FrameBytes)
-	conn, err := g.upgrade(c, a.Policy.EventBytes)
+	share, giveBack := g.large.Share(p.who.Key.Name)
+	conn, err := g.upgrade(c, a.Policy.EventBytes, share)
 	if err != nil {
 		g.clients.Done()
 		leave()
+		giveBack()
 		return false
 	}
 	log := g.Logger.With("session", ctl.Record().ID, "policy", a.Policy.Name)
 	go func() {
 		defer g.clients.Done()
 		defer leave()
+		defer giveBack()
 		stay := context.AfterFunc(p.ctx, func() { conn.Close(session.CloseRevoked, "the access of this client was revoked") })
 		defer stay()
 		_ = contain.Do(log, "client", func() { g.serve(log, ctl, conn, a) })
@@ -127,11 +130,12 @@ func tokenMark(token string) string {
 
 // upgrade answers the handshake; when it cannot, it has answered with an error. What is
 // larger than an event may be is skipped as it arrives, and the socket goes on.
-func (g *Gateway) upgrade(c *gin.Context, eventBytes int) (session.Conn, error) {
+func (g *Gateway) upgrade(c *gin.Context, eventBytes int, share *wire.Share) (session.Conn, error) {
 	c.Status(http.StatusSwitchingProtocols) // for the log; Accept writes it
 	conn, err := wire.Accept(c.Writer, c.Request, wire.Options{
 		ReadLimit:    int64(eventBytes),
 		SkipLimit:    skippedFrames * int64(g.FrameBytes),
+		Share:        share,
 		Subprotocols: []string{subprotocol},
 	})
 	if err != nil {

@@ -189,7 +189,7 @@ func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redissto
 		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
-		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
+		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, LargeRate: c.LargeRate, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
 	})
 }
 

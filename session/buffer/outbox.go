@@ -33,7 +33,8 @@ type Outbox struct {
 	stalled time.Time // since when the socket has refused; zero: it takes
 	held    bool      // nothing may be written now
 	Closed  bool
-	flushes bool // the flusher runs
+	flushes bool          // the flusher runs
+	idle    chan struct{} // closed when it ends
 	Flusher sync.WaitGroup
 	Dropped *atomic.Int64 // events of audio that were let go
 }
@@ -93,9 +94,24 @@ func (o *Outbox) write(f session.Frame, more bool) error {
 }
 
 func (o *Outbox) startFlush() {
-	o.flushes = true
-	o.Flusher.Go(func() { o.Guard(o.flush) })
+	idle := make(chan struct{})
+	o.flushes, o.idle = true, idle
+	o.Flusher.Go(func() {
+		defer close(idle)
+		o.Guard(o.flush)
+	})
 }
+
+// Flushed is closed once the socket has taken what waits for it now; nil if nothing does.
+func (o *Outbox) Flushed() <-chan struct{} {
+	if !o.flushes {
+		return nil
+	}
+	return o.idle
+}
+
+// Waits reports whether what is sent now would wait.
+func (o *Outbox) Waits() bool { return !o.stalled.IsZero() }
 
 // flush empties the queue at the socket's pace and ends when all is written.
 func (o *Outbox) flush() {

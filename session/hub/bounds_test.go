@@ -180,3 +180,22 @@ func TestSocketsOfATokenAreLimited(t *testing.T) {
 		t.Errorf("a fourth socket: %v", full)
 	}
 }
+
+// A client that sends large events to an upstream that does not take them is not read further,
+// instead of being refused or filling the memory: all arrive once the upstream takes them.
+func TestLargeEventsWaitForTheUpstream(t *testing.T) {
+	fx := start(t)
+	c, up := fx.open(session.Spec{})
+	cl, _ := fx.attach(c, session.Open())
+	up.Stall()
+	text := strings.Repeat("x", 1<<20)
+	for i := range 6 {
+		send(t, cl, fmt.Sprintf(`{"type":"input_audio_buffer.append","event_id":"large_%d","audio":"%s"}`, i, text))
+	}
+	up.Release()
+	for i := range 6 {
+		want(t, up, fmt.Sprintf("large_%d", i))
+	}
+	send(t, up, `{"type":"after","event_id":"e_after"}`)
+	want(t, cl, "e_after") // and nothing was refused
+}

@@ -121,6 +121,9 @@ func (cl *client) read() error {
 		case no != nil:
 		case err == nil:
 			no = cl.take(f, cl.conn.Buffered())
+			if len(f.Payload()) > largeEvent {
+				cl.c.awaitUpstream()
+			}
 		case errors.Is(err, session.ErrNotText):
 			no = &realtime.Refusal{Code: "invalid_event", Message: "Expected a text WebSocket message; binary frames are not supported."}
 		case errors.Is(err, session.ErrTooBig):
@@ -206,6 +209,27 @@ func (cl *client) take(f session.Frame, more bool) *realtime.Refusal {
 	return s.fromClient(cl, f, h, more)
 }
 
+// largeEvent is from how many bytes on a client's next event waits until the upstream has taken
+// this one, so that not all that it sends has to be held here.
+const largeEvent = 256 << 10
+
+// awaitUpstream waits until the upstream has taken what was sent, at most as long as it may refuse.
+func (c *Controller) awaitUpstream() {
+	s := c.lock()
+	flushed := c.up.out.Flushed()
+	s.unlock()
+	if flushed == nil {
+		return
+	}
+	late := time.NewTimer(c.node.StallLimit)
+	defer late.Stop()
+	select {
+	case <-flushed:
+	case <-late.C:
+	case <-c.life.Done():
+	}
+}
+
 // eventID is that of an event that is not passed on, if it can be read.
 func eventID(event []byte) []byte {
 	h, _ := realtime.Peek(event)
@@ -285,6 +309,9 @@ func (c *held) succeeds(cl *client) bool {
 // sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is
 // let go, control events never: they are refused once there is no audio left to drop.
 func (c *held) sendUp(f session.Frame, audio, more bool) error {
+	if c.up.out.Waits() && len(f.Payload()) > c.up.out.Limit {
+		return ErrBusy // it alone is more than may wait
+	}
 	if c.up.out.Full() {
 		c.up.out.Drop("")
 		if c.up.out.Full() {

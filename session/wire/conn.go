@@ -37,6 +37,9 @@ type Options struct {
 	// messages are only passed on: the browser checks them anyway.
 	TrustUTF8 bool
 
+	// Share is the part of a quota that large messages of this connection count against; nil: none.
+	Share *Share
+
 	// Subprotocols are those this end speaks, the one it likes best first.
 	Subprotocols []string
 }
@@ -75,6 +78,7 @@ type Conn struct {
 	pongWait    time.Duration
 	closeWait   time.Duration
 	trustUTF8   bool
+	share       *Share
 
 	// Owned by the reading goroutine.
 	in input
@@ -91,6 +95,7 @@ type Conn struct {
 	cause error       // why the connection is over, nil while it is not
 	timer *time.Timer // keepalive, then the drop after a close frame
 	drop  drop
+	waits func() // ends the reader's wait for a quota, while it waits
 }
 
 // wrap makes a connection of nc, with early being what was read from it already.
@@ -101,7 +106,7 @@ func wrap(nc net.Conn, early []byte, role ws.State, o Options) *Conn {
 	c := &Conn{
 		sock: sock, rw: rw, role: role,
 		readLimit: o.ReadLimit, skipLimit: o.SkipLimit, pingEvery: o.PingEvery, pongWait: o.PongWait,
-		closeWait: o.CloseWait, trustUTF8: o.TrustUTF8,
+		closeWait: o.CloseWait, trustUTF8: o.TrustUTF8, share: o.Share,
 	}
 	c.in.onRead, c.in.onPump = c.readOnce, c.pump
 	if len(early) > 0 {
@@ -157,6 +162,9 @@ func (c *Conn) end(cause error, code int, reason string) {
 	}
 	c.cause = cause
 	c.ended.Store(true)
+	if c.waits != nil {
+		c.waits()
+	}
 	c.beginDrop()
 	c.mu.Unlock()
 }

@@ -26,12 +26,14 @@ type input struct {
 	block      *block // lent while there is something in it
 	r, w       int    // block.b[r:w] is unread
 	need       int    // length of the frame at r, once known
+	claim      int64  // and what its message may hold in all
 	skip       int64  // bytes to come that belong to a message nobody wants
 	fragmented bool   // a message has begun and not ended
 	dropping   bool   // and is not wanted
 	total      int64  // its length so far
 	joined     []byte // its payload so far, with head room in front
 	err        error  // why there is no more
+	grant      grant  // of the message that arrives or was delivered last, if it is large
 
 	ahead      bool // the next message was cut out already, by Buffered
 	aheadFrame session.Frame
@@ -161,6 +163,11 @@ func (c *Conn) pump() bool {
 // receive reads once into the free part of the block. Where there is no descriptor to
 // wait for, it holds the block while it waits.
 func (c *Conn) receive() error {
+	if c.share != nil && c.in.need > largeMessage && c.in.grant.bytes == 0 {
+		if err := c.reserve(c.in.claim); err != nil {
+			return err
+		}
+	}
 	n, err := c.rw.Read(c.in.room())
 	if n > 0 {
 		c.in.w += n
@@ -214,6 +221,7 @@ func (c *Conn) over() error {
 	defer c.mu.Unlock()
 	c.in.err = c.cause
 	c.in.ahead = false
+	c.settle()
 	return c.in.err
 }
 
@@ -223,6 +231,9 @@ func (c *Conn) next() (session.Frame, error) {
 	for {
 		if c.ended.Load() {
 			return session.Frame{}, c.over()
+		}
+		if in.grant.spent {
+			c.settle()
 		}
 		if in.ahead {
 			in.ahead = false
@@ -264,6 +275,7 @@ func (c *Conn) frame(h ws.Header, size int) (session.Frame, error) {
 	if !h.OpCode.IsControl() {
 		if unwanted := c.unwanted(h); unwanted != nil || in.dropping {
 			in.drop(h, size)
+			c.settle()
 			if unwanted == errTooLong {
 				_ = c.fail(ws.StatusMessageTooBig, errTooLong.Error())
 				unwanted = session.ErrTooBig
@@ -273,6 +285,9 @@ func (c *Conn) frame(h ws.Header, size int) (session.Frame, error) {
 	}
 	if h.Length > int64(in.w-in.r-size) {
 		in.need = size + int(h.Length)
+		if in.claim = int64(in.need); !h.Fin || in.fragmented { // nobody knows yet how large the message becomes
+			in.claim = c.readLimit
+		}
 		return session.Frame{}, errShort
 	}
 	raw := in.block.b[in.r : in.r+size+int(h.Length)]
@@ -329,6 +344,11 @@ func (c *Conn) join(h ws.Header, payload []byte) (session.Frame, error) {
 		in.joined = make([]byte, session.HeadRoom, session.HeadRoom+len(payload))
 	}
 	in.total += h.Length
+	if c.share != nil && in.total > largeMessage && in.grant.bytes == 0 {
+		if c.reserve(c.readLimit) != nil {
+			return session.Frame{}, c.over()
+		}
+	}
 	in.joined = append(in.joined, payload...)
 	in.fragmented = !h.Fin
 	if !h.Fin {
@@ -340,6 +360,7 @@ func (c *Conn) join(h ws.Header, payload []byte) (session.Frame, error) {
 }
 
 func (c *Conn) message(f session.Frame) (session.Frame, error) {
+	c.in.grant.spent = c.in.grant.bytes > 0
 	if !c.trustUTF8 && !utf8.Valid(f.Payload()) {
 		return session.Frame{}, session.ErrNotUTF8
 	}

@@ -1,0 +1,157 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
+
+	"switchboard/session"
+)
+
+// largeMessage is from how many bytes on a message counts against a quota: far more than audio
+// that is sent as it is spoken.
+const largeMessage = 256 << 10
+
+// A large message must be whole within arriveGrace and what arrivePace bytes a second take: while
+// it arrives, others of its key wait.
+const (
+	arriveGrace = 10 * time.Second
+	arrivePace  = 128 << 10
+)
+
+// Quota bounds what large messages cost a node, by API key: the bytes that they hold at once while
+// they arrive and are relayed, and their bytes per second. A message that does not fit is not read
+// until it does (back-pressure): nothing is refused, and ordinary messages never wait. Safe for
+// concurrent use; the zero value bounds nothing.
+type Quota struct {
+	KeyBytes  int64 // of one key at once
+	NodeBytes int64 // of all keys at once
+	KeyRate   int   // bytes a second of one key
+
+	mu     sync.Mutex
+	node   *semaphore.Weighted
+	shares map[string]*Share
+}
+
+// Share is the part of a quota that one key has.
+type Share struct {
+	quota *Quota
+	key   string
+	users int // guarded by the quota's lock
+	bytes *semaphore.Weighted
+	rate  *rate.Limiter
+}
+
+// Share returns the share of a key, and what gives it back when its connection is over.
+func (q *Quota) Share(key string) (s *Share, leave func()) {
+	if q.KeyBytes <= 0 {
+		return nil, func() {}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.shares == nil {
+		q.node, q.shares = semaphore.NewWeighted(max(q.NodeBytes, q.KeyBytes)), map[string]*Share{}
+	}
+	s = q.shares[key]
+	if s == nil {
+		s = &Share{quota: q, key: key, bytes: semaphore.NewWeighted(q.KeyBytes), rate: rate.NewLimiter(rate.Inf, 0)}
+		if q.KeyRate > 0 {
+			s.rate = rate.NewLimiter(rate.Limit(q.KeyRate), int(q.KeyBytes))
+		}
+		q.shares[key] = s
+	}
+	s.users++
+	return s, func() { q.leave(s) }
+}
+
+func (q *Quota) leave(s *Share) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if s.users--; s.users == 0 {
+		delete(q.shares, s.key)
+	}
+}
+
+// acquire waits until n bytes are free and may be sent; first of its key, so that a key that waits
+// for itself takes nothing from others. It returns how many it took.
+func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
+	n = min(n, s.quota.KeyBytes)
+	if err := s.bytes.Acquire(ctx, n); err != nil {
+		return 0, err
+	}
+	if err := s.rate.WaitN(ctx, int(n)); err != nil {
+		s.bytes.Release(n)
+		return 0, err
+	}
+	if err := s.quota.node.Acquire(ctx, n); err != nil {
+		s.bytes.Release(n)
+		return 0, err
+	}
+	return n, nil
+}
+
+func (s *Share) release(n int64) {
+	s.quota.node.Release(n)
+	s.bytes.Release(n)
+}
+
+// grant is what a large message has of its key's share; the reading goroutine owns it.
+type grant struct {
+	bytes int64
+	late  *time.Timer // ends the connection
+	spent bool        // the message was delivered
+}
+
+// reserve waits for room for a message of n bytes. The connection's end ends the wait.
+func (c *Conn) reserve(n int64) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	c.mu.Lock()
+	if c.cause != nil {
+		c.mu.Unlock()
+		return net.ErrClosed
+	}
+	c.waits = cancel
+	c.mu.Unlock()
+	taken, err := c.share.acquire(ctx, n)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.waits = nil
+	if err != nil {
+		return net.ErrClosed
+	}
+	c.heard.Store(now())
+	c.in.grant = grant{bytes: taken}
+	if c.pingEvery > 0 {
+		c.in.grant.late = time.AfterFunc(arriveGrace+time.Duration(n)*time.Second/arrivePace, func() {
+			c.contain(func() {
+				const reason = "a large message took too long to arrive"
+				c.end(&session.CloseError{Code: int(ws.StatusPolicyViolation), Reason: reason}, int(ws.StatusPolicyViolation), reason)
+			})
+		})
+	}
+	return nil
+}
+
+// settle gives back what a message had that was delivered or dropped, and the memory it was in. A
+// block of that size is in no pool: who still holds a part of it keeps it alive.
+func (c *Conn) settle() {
+	in := &c.in
+	if in.grant.bytes == 0 {
+		return
+	}
+	if in.grant.late != nil {
+		in.grant.late.Stop()
+	}
+	c.share.release(in.grant.bytes)
+	in.grant = grant{}
+	if in.block != nil && blockClass(len(in.block.b)) >= blockClasses && in.w-in.r <= minBlock {
+		rest := borrow(minBlock)
+		in.r, in.w, in.block = 0, copy(rest.b, in.unread()), rest
+	}
+}

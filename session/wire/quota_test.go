@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Whatever arrives and whatever is cut off: no key and no node holds more than it may, everybody
+// gets a turn, and at the end all is given back.
+func TestQuotaProperty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const keyBytes, nodeBytes = 100, 250
+		q := &Quota{KeyBytes: keyBytes, NodeBytes: nodeBytes, KeyRate: 1000}
+		var node atomic.Int64
+		keys := map[string]*atomic.Int64{"a": {}, "b": {}, "c": {}, "d": {}}
+		var served atomic.Int64
+		var all sync.WaitGroup
+		for key, held := range keys {
+			for seed := range uint64(8) {
+				all.Go(func() {
+					r := rand.New(rand.NewPCG(seed, 1))
+					s, leave := q.Share(key)
+					defer leave()
+					for range 50 {
+						ctx, cancel := context.WithCancel(t.Context())
+						if r.IntN(4) == 0 { // a connection that ends while it waits
+							time.AfterFunc(time.Duration(r.IntN(2000))*time.Millisecond, cancel)
+						}
+						n, err := s.acquire(ctx, int64(1+r.IntN(2*keyBytes)))
+						if err == nil {
+							if held.Add(n) > keyBytes || node.Add(n) > nodeBytes {
+								t.Errorf("key %s holds %d, the node %d", key, held.Load(), node.Load())
+							}
+							time.Sleep(time.Duration(r.IntN(300)) * time.Millisecond)
+							held.Add(-n)
+							node.Add(-n)
+							s.release(n)
+							served.Add(1)
+						}
+						cancel()
+					}
+				})
+			}
+		}
+		all.Wait()
+		if served.Load() < 4*8*50/2 {
+			t.Errorf("only %d of %d were served", served.Load(), 4*8*50)
+		}
+		if len(q.shares) != 0 {
+			t.Errorf("%d keys are remembered", len(q.shares))
+		}
+		if !q.node.TryAcquire(nodeBytes) {
+			t.Error("not all was given back")
+		}
+	})
+}
+
+// A key sends so many bytes a second in large messages, and another key does not wait for it.
+func TestQuotaRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &Quota{KeyBytes: 1000, NodeBytes: 4000, KeyRate: 100}
+		s, leave := q.Share("a")
+		defer leave()
+		take := func(s *Share) time.Duration {
+			begin := time.Now()
+			n, err := s.acquire(t.Context(), 1000)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.release(n)
+			return time.Since(begin)
+		}
+		if d := take(s); d != 0 {
+			t.Errorf("the first waited %v", d)
+		}
+		if d := take(s); d < 9*time.Second || d > 11*time.Second {
+			t.Errorf("1000 bytes at 100 a second waited %v", d)
+		}
+		other, leave := q.Share("b")
+		defer leave()
+		if d := take(other); d != 0 {
+			t.Errorf("another key waited %v", d)
+		}
+	})
+}
