@@ -159,6 +159,3 @@ const (
 	TypeCommand = "switchboard.session.command" // see Command
 	TypeEnded   = "switchboard.session.ended"   // the last event: why and by whom
 )
-
-// whole reports whether an item was not cut off.
-func (it *Item) whole() bool { return it.Status != "incomplete" && it.Status != "in_progress" }
