@@ -23,7 +23,7 @@ type Broadcasts interface {
 	// Withdraw takes one back. ErrNotFound; ErrExists if that was done before.
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
 	// Broadcast says how far one has come; ErrNotFound.
-	Broadcast(ctx context.Context, id string) (broadcast.Status, error)
+	Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error)
 	// BroadcastList lists them, newest first, from the one before before ("": the newest).
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
 	// BroadcastOutcomes lists what became of one, or of its withdrawal, session by session.
@@ -43,7 +43,7 @@ type (
 	}
 	broadcastOutput struct {
 		Location string `header:"Location"`
-		Body     broadcast.Status
+		Body     broadcast.BroadcastStatus
 	}
 	broadcastIDInput struct {
 		ID string `path:"id" doc:"The broadcast's ID"`

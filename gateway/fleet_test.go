@@ -439,7 +439,7 @@ func (f *fleet) logged(id session.ID, part string) bool {
 }
 
 // settled waits until a broadcast has so many outcomes.
-func (f *fleet) settled(path string, n int) (s broadcast.Status) {
+func (f *fleet) settled(path string, n int) (s broadcast.BroadcastStatus) {
 	f.t.Helper()
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-time.After(10 * time.Millisecond) {
 		if err := json.Unmarshal(f.must(200, "GET", path, operator, "").body, &s); err != nil {

@@ -53,8 +53,8 @@ type Outcome struct {
 	At      time.Time  `json:"at"`
 }
 
-// Status is how far a broadcast has come.
-type Status struct {
+// BroadcastStatus is how far a broadcast has come. Its name is that of the schema in the OpenAPI document.
+type BroadcastStatus struct {
 	session.Broadcast
 	Tally
 	Withdrawal *Tally `json:"withdrawal,omitempty"` // of its withdrawal; nil while it stands

@@ -14,9 +14,9 @@ import (
 
 // Broadcast returns how far a broadcast has come; ErrNotFound if the log does not have
 // it. It is one short round trip: asking several times a second is fine.
-func (s *Store) Broadcast(ctx context.Context, id string) (broadcast.Status, error) {
+func (s *Store) Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error) {
 	if !eventID.MatchString(id) {
-		return broadcast.Status{}, session.ErrNotFound
+		return broadcast.BroadcastStatus{}, session.ErrNotFound
 	}
 	pipe := s.client.TxPipeline()
 	begun := pipe.XRange(ctx, logKey, id, id)
@@ -24,18 +24,18 @@ func (s *Store) Broadcast(ctx context.Context, id string) (broadcast.Status, err
 	own := readTally(ctx, pipe, id, false)
 	withdrawal := readTally(ctx, pipe, id, true)
 	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return broadcast.Status{}, fmt.Errorf("read broadcast %s: %w", id, err)
+		return broadcast.BroadcastStatus{}, fmt.Errorf("read broadcast %s: %w", id, err)
 	}
 	b, err := published(begun)
 	if err != nil {
-		return broadcast.Status{}, err
+		return broadcast.BroadcastStatus{}, err
 	}
-	status := broadcast.Status{Broadcast: b}
+	status := broadcast.BroadcastStatus{Broadcast: b}
 	if end.Err() == nil {
 		setWithdrawn(&status.Broadcast, end.Val())
 		t, err := withdrawal()
 		if err != nil {
-			return broadcast.Status{}, err
+			return broadcast.BroadcastStatus{}, err
 		}
 		status.Withdrawal = &t
 	}

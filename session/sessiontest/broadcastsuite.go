@@ -19,7 +19,7 @@ type BroadcastLog interface {
 	broadcast.Log
 	Publish(ctx context.Context, b session.Broadcast) (session.Broadcast, error)
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
-	Broadcast(ctx context.Context, id string) (broadcast.Status, error)
+	Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error)
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
 	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error)
 }

@@ -56,17 +56,17 @@ var outcomes = []string{
 }
 
 // Broadcast returns how far a broadcast has come; ErrNotFound if the log does not have it.
-func (m *Memory) Broadcast(ctx context.Context, id string) (broadcast.Status, error) {
+func (m *Memory) Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if ctx.Err() != nil {
-		return broadcast.Status{}, ctx.Err() // as one that is asked over a network
+		return broadcast.BroadcastStatus{}, ctx.Err() // as one that is asked over a network
 	}
 	e, err := m.publishedLocked(id)
 	if err != nil {
-		return broadcast.Status{}, err
+		return broadcast.BroadcastStatus{}, err
 	}
-	s := broadcast.Status{Broadcast: copied(e.Broadcast), Tally: m.reports[entryKey{id, false}].tally()}
+	s := broadcast.BroadcastStatus{Broadcast: copied(e.Broadcast), Tally: m.reports[entryKey{id, false}].tally()}
 	if !s.WithdrawnAt.IsZero() {
 		s.Withdrawal = new(m.reports[entryKey{id, true}].tally())
 	}

@@ -7,7 +7,7 @@ export type {
   BroadcastListOutputBody as BroadcastPage,
   Outcome,
   OutcomesOutputBody as OutcomePage,
-  Status as BroadcastStatus,
+  BroadcastStatus,
   Tally as Counts,
   Totals,
 } from "../schema";
