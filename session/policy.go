@@ -81,13 +81,16 @@ func (p Policy) Validate() error {
 	if len(p.Name) > policyName {
 		return &InvalidError{Field: "name", Detail: fmt.Sprintf("has %d bytes, at most %d are possible", len(p.Name), policyName)}
 	}
-	for field, list := range map[string][]string{"events": p.Events, "roles": p.Roles, "items": p.Items, "response": p.Response} {
-		if len(list) > policyList {
-			return &InvalidError{Field: field, Detail: fmt.Sprintf("has %d entries, at most %d are possible", len(list), policyList)}
+	for _, l := range []struct {
+		field   string
+		entries []string
+	}{{"events", p.Events}, {"roles", p.Roles}, {"items", p.Items}, {"response", p.Response}} {
+		if len(l.entries) > policyList {
+			return &InvalidError{Field: l.field, Detail: fmt.Sprintf("has %d entries, at most %d are possible", len(l.entries), policyList)}
 		}
-		for _, entry := range list {
+		for _, entry := range l.entries {
 			if len(entry) > policyEntry {
-				return &InvalidError{Field: field, Detail: fmt.Sprintf("has an entry of %d bytes, at most %d are possible", len(entry), policyEntry)}
+				return &InvalidError{Field: l.field, Detail: fmt.Sprintf("has an entry of %d bytes, at most %d are possible", len(entry), policyEntry)}
 			}
 		}
 	}
@@ -96,9 +99,12 @@ func (p Policy) Validate() error {
 			return &InvalidError{Field: "roles", Detail: fmt.Sprintf("unknown role %q", r)}
 		}
 	}
-	for field, n := range map[string]int{"event_bytes": p.EventBytes, "events_per_second": p.EventsPerSecond, "bytes_per_second": p.BytesPerSecond} {
-		if n < 0 {
-			return &InvalidError{Field: field, Detail: "must not be negative"}
+	for _, limit := range []struct {
+		field string
+		n     int
+	}{{"event_bytes", p.EventBytes}, {"events_per_second", p.EventsPerSecond}, {"bytes_per_second", p.BytesPerSecond}} {
+		if limit.n < 0 {
+			return &InvalidError{Field: limit.field, Detail: "must not be negative"}
 		}
 	}
 	return nil

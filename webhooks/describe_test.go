@@ -23,7 +23,7 @@ func TestStreamsAreAsDescribed(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	engine := gin.New()
 	api := humagin.New(engine, huma.DefaultConfig("test", "1"))
-	n.office.Routes(engine, api, allow, who)
+	n.hooks.Routes(engine, api, allow, who)
 	line := `{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"gpt-4o-mini","input":"hi"}}`
 	form := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\n\r\n" + line + "\r\n--x--\r\n"
 	delivery := signed(t, n.server.URL+"/webhooks/openai", testSecret, "wh_1", time.Now(), []byte(`{"id":"evt_1","object":"event","type":"x.y","created_at":1,"data":{"id":"z"}}`))

@@ -1,7 +1,7 @@
 // Package webhooks is everything beside the sessions: it receives OpenAI's webhooks, keeps and handles them, follows batches and
 // fine-tuning jobs, passes events on to subscribers, and tells people.
 //
-// Create an [Office] with [New], mount its Routes on the gateway's engine, call Run, and Publish what happens in sessions.
+// Create a [Server] with [New], mount its Routes on the gateway's engine, call Run, and Publish what happens in sessions.
 //
 //	delivery -> Receiver (verify) -> intake (gather) -> inbox (queue) -> subscribers, then Router -> handler
 //

@@ -89,7 +89,7 @@ func TestSubscribersGetSignedEvents(t *testing.T) {
 		n := start(t, rdb, config(), standin.JobOptions{})
 		sub, id := subscribe(t, n, "response.*", "session.*")
 		eventually(func() bool {
-			return n.office.Publish(t.Context(), "", "session.started", map[string]string{"id": "s1"}) == nil && len(sub.seen()) > 0
+			return n.hooks.Publish(t.Context(), "", "session.started", map[string]string{"id": "s1"}) == nil && len(sub.seen()) > 0
 		})
 		got := sub.first(t, "session.started")
 		if !got.valid[0] || got.body.Get("data.id").Str != "s1" || !got.body.Get("timestamp").Exists() || !strings.HasPrefix(got.id, "msg_") {

@@ -5,56 +5,13 @@ import (
 	"errors"
 	"log/slog"
 
-	"switchboard/webhooks/batch"
 	"switchboard/webhooks/notify"
 	"switchboard/webhooks/queue"
-	"switchboard/webhooks/tune"
 )
-
-// taskCategory is work that the gateway gave itself: kept, tried again and shown like events, but not passed on.
-const taskCategory = "task."
 
 var errNoID = errors.New("the event names no object")
 
-// register is the one place where types meet handlers.
-func (s *Office) register() {
-	s.router.Handle("batch.", withID("id", s.batches.Fetch))
-	s.router.Handle("fine_tuning.", withID("id", s.jobs.Fetch))
-	s.router.Handle("file.", withID("id", s.onFile))
-	s.router.Handle("file.deleted", withID("id", s.onFileDeleted))
-	s.router.Handle("realtime.call.incoming", s.onCall)
-	s.router.Handle("safety.", s.onSafety)
-	s.router.Handle("session.", func(context.Context, Event) error { return nil }) // passed on already
-
-	s.router.Handle(batch.WatchTask, withID("id", s.batches.Watch))
-	s.router.Handle(tune.WatchTask, withID("id", s.jobs.Watch))
-	s.router.Handle(tune.SmokeTask, func(ctx context.Context, e Event) error {
-		return s.jobs.SmokeTest(ctx, e.Data.Get("id").Str, e.Attempt)
-	})
-	s.router.Handle(discoverTask, s.onDiscover)
-	s.router.Handle(notify.Task, func(ctx context.Context, e Event) error {
-		return s.notifier.Spread(ctx, []byte(e.Data.Raw), e.ID, s.inbox)
-	})
-	s.router.Handle(notify.ToTask, func(ctx context.Context, e Event) error {
-		return s.notifier.Send(ctx, []byte(e.Data.Raw))
-	})
-	if s.o.Handlers != nil {
-		s.o.Handlers(&s.router)
-	}
-}
-
-// withID makes a handler of a function that takes the ID of the object that the event is about.
-func withID(field string, do func(context.Context, string) error) Handler {
-	return func(ctx context.Context, e Event) error {
-		id := e.Data.Get(field).Str
-		if id == "" {
-			return queue.Fatal(errNoID)
-		}
-		return do(ctx, id)
-	}
-}
-
-func (s *Office) onFile(ctx context.Context, id string) error {
+func (s *Server) onFile(ctx context.Context, id string) error {
 	f, err := s.o.API.Files.Get(ctx, id)
 	if err != nil {
 		return err
@@ -65,11 +22,11 @@ func (s *Office) onFile(ctx context.Context, id string) error {
 }
 
 // onFileDeleted shows what happened; the file can no longer be asked for.
-func (s *Office) onFileDeleted(ctx context.Context, id string) error {
+func (s *Server) onFileDeleted(ctx context.Context, id string) error {
 	return s.changes.Publish(ctx, "file.updated", "", map[string]any{"id": id, "deleted": true})
 }
 
-func (s *Office) onCall(ctx context.Context, e Event) error {
+func (s *Server) onCall(ctx context.Context, e Event) error {
 	id := e.Data.Get("call_id").Str
 	if id == "" {
 		return queue.Fatal(errNoID)
@@ -83,7 +40,7 @@ func (s *Office) onCall(ctx context.Context, e Event) error {
 	return s.o.CallIncoming(ctx, id, e)
 }
 
-func (s *Office) onSafety(ctx context.Context, e Event) error {
+func (s *Server) onSafety(ctx context.Context, e Event) error {
 	n := notify.Notice{Kind: e.Type, Subject: e.Data.Get("id").Str}
 	_, err := s.inbox.Add(ctx, n.Item(e.ID))
 	return err
@@ -95,7 +52,7 @@ const (
 )
 
 // discover keeps one task in the inbox, for all nodes, that looks for batches and jobs which were made elsewhere.
-func (s *Office) discover(ctx context.Context) {
+func (s *Server) discover(ctx context.Context) {
 	if s.o.Discover <= 0 {
 		return
 	}
@@ -108,7 +65,7 @@ func (s *Office) discover(ctx context.Context) {
 	every(ctx, s.o.Discover, ensure)
 }
 
-func (s *Office) onDiscover(ctx context.Context, _ Event) error {
+func (s *Server) onDiscover(ctx context.Context, _ Event) error {
 	if err := errors.Join(s.batches.Discover(ctx), s.jobs.Discover(ctx)); err != nil {
 		slog.Warn("webhooks: jobs made elsewhere were not looked for", "err", err)
 	}

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 // node is one gateway-like server with a stand-in behind it.
 type node struct {
 	t      *testing.T
-	office *webhooks.Office
+	hooks  *webhooks.Server
 	server *httptest.Server
 	stand  *standin.Server
 	front  *front           // before the stand-in
@@ -82,11 +82,11 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	n.stand = standin.New(standin.Options{Jobs: jobs})
 	n.front = &front{handler: n.stand}
 	n.api = httptest.NewServer(n.front)
-	n.office = newOffice(t, rdb, cfg, n.api.URL, t.Name())
-	n.office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
+	n.hooks = newWebhooks(t, rdb, cfg, n.api.URL, t.Name())
+	n.hooks.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); n.office.Run(ctx) }()
+	go func() { defer close(done); n.hooks.Run(ctx) }()
 	t.Cleanup(func() {
 		n.stand.Close()
 		cancel()
@@ -97,16 +97,16 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	return n
 }
 
-func newOffice(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string) *webhooks.Office {
+func newWebhooks(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string) *webhooks.Server {
 	t.Helper()
-	office, err := webhooks.New(webhooks.Options{
+	hooks, err := webhooks.New(webhooks.Options{
 		Config: cfg, Redis: rdb, Node: name,
 		API: openai.NewClient(option.WithBaseURL(api+"/v1/"), option.WithAPIKey("sk-test"), option.WithMaxRetries(0)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return office
+	return hooks
 }
 
 // allow stands for the gateway's authentication: a key is its role, or its role, a dot and more.
@@ -241,7 +241,7 @@ func (n *node) deliver(id, body string) (int, gjson.Result) {
 	return n.do(signed(n.t, n.server.URL+"/webhooks/openai", testSecret, id, time.Now(), []byte(body)))
 }
 
-// logBook keeps what the office logs.
+// logBook keeps what the server logs.
 type logBook struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

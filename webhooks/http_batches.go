@@ -31,7 +31,7 @@ type (
 	}
 )
 
-func (s *Office) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
+func (s *Server) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
 	var out batchListOutput
 	var err error
 	out.Body.Batches, out.Body.Next, err = s.batches.List(ctx, viewer(ctx), in.After, in.Limit)
@@ -41,17 +41,17 @@ func (s *Office) listBatches(ctx context.Context, in *pageInput) (*batchListOutp
 	return &out, err
 }
 
-func (s *Office) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Server) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Get(ctx, viewer(ctx), in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Office) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Server) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Cancel(ctx, viewer(ctx), in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Office) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *Server) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	leave, err := s.files.enter(ctx, viewer(ctx).Key)
 	if err != nil {
 		return nil, err
@@ -63,7 +63,7 @@ func (s *Office) retryBatch(ctx context.Context, in *idInput) (*batchOutput, err
 
 // batchLines streams results or errors. A stream that breaks off breaks the connection, so that nobody takes a part for
 // the whole.
-func (s *Office) batchLines(c *gin.Context) {
+func (s *Server) batchLines(c *gin.Context) {
 	kind := batch.Results
 	if c.FullPath() == "/api/batches/:id/errors" {
 		kind = batch.Errors

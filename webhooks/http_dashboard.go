@@ -44,7 +44,7 @@ type subscribersCount struct {
 }
 
 // dashboard reads Redis only, so that it is quick and works while OpenAI is away.
-func (s *Office) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
+func (s *Server) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
 	var out dashboardOutput
 	b := &out.Body
 	var err error
@@ -71,7 +71,7 @@ func (s *Office) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, 
 	return &out, s.dashboardInbox(ctx, &out)
 }
 
-func (s *Office) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
+func (s *Server) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
 	b := &out.Body
 	n, err := s.inbox.Count(ctx)
 	if err != nil {

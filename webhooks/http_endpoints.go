@@ -71,7 +71,7 @@ type (
 	}
 )
 
-func (s *Office) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
+func (s *Server) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
 	var out endpointsOutput
 	out.Body.Endpoints = []Endpoint{}
 	accepted, err := s.secrets.endpoints(ctx)
@@ -94,14 +94,14 @@ func viewEndpoint(e sdk.WebhookEndpoint) Endpoint {
 	}
 }
 
-func (s *Office) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
+func (s *Server) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
 	accepted, err := s.secrets.endpoints(ctx)
 	view := viewEndpoint(e)
 	view.Accepted = accepted[e.ID]
 	return &endpointOutput{view}, err
 }
 
-func (s *Office) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
+func (s *Server) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
 	e, err := s.o.API.Webhooks.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (s *Office) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput,
 
 // createEndpoint hands the new secret to the receivers of all nodes. If that fails the endpoint is deleted again, since
 // its secret could not be had a second time.
-func (s *Office) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
+func (s *Server) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
 	e, err := s.o.API.Webhooks.New(ctx, sdk.WebhookNewParams{Name: in.Body.Name, URL: in.Body.URL, EventTypes: in.Body.Types})
 	if err != nil {
 		return nil, err
@@ -132,7 +132,7 @@ func withoutSecret(e *sdk.WebhookEndpointWithSecret) sdk.WebhookEndpoint {
 	}
 }
 
-func (s *Office) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
+func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
 	p := sdk.WebhookUpdateParams{EventTypes: in.Body.Types}
 	if in.Body.Name != "" {
 		p.Name = openai.String(in.Body.Name)
@@ -148,7 +148,7 @@ func (s *Office) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*
 }
 
 // deleteEndpoint forgets the secret of an endpoint that OpenAI no longer knows as well.
-func (s *Office) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
+func (s *Server) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
 	_, err := s.o.API.Webhooks.Delete(ctx, in.ID)
 	refused, ok := errors.AsType[*openai.Error](err)
 	if gone := ok && refused.StatusCode == 404; err != nil && !gone {
@@ -158,7 +158,7 @@ func (s *Office) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, er
 }
 
 // rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.
-func (s *Office) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
+func (s *Server) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
 	keep := in.Body == nil || in.Body.KeepOld == nil || *in.Body.KeepOld
 	e, err := s.o.API.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
 	if err != nil {
@@ -171,7 +171,7 @@ func (s *Office) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*
 	return s.viewAccepted(ctx, withoutSecret(e))
 }
 
-func (s *Office) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
+func (s *Server) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
 	r, err := s.o.API.Webhooks.Test(ctx, in.ID, sdk.WebhookTestParams{EventType: sdk.WebhookTestParamsEventType(in.Body.Type)})
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func (s *Office) testEndpoint(ctx context.Context, in *testEndpointInput) (*test
 	return &out, nil
 }
 
-func (s *Office) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
+func (s *Server) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
 	list, err := s.o.API.Webhooks.EventTypes.List(ctx)
 	if err != nil {
 		return nil, err

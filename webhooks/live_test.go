@@ -105,8 +105,8 @@ func TestDrainEndsTheStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	n.office.Drain()
-	n.office.Drain()
+	n.hooks.Drain()
+	n.hooks.Drain()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
 		t.Error(err)
 	}

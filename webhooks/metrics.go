@@ -20,7 +20,7 @@ type inboxSize struct {
 }
 
 // Metrics is a collector of the inbox's numbers, for a registry of the caller's.
-func (s *Office) Metrics() prometheus.Collector {
+func (s *Server) Metrics() prometheus.Collector {
 	return &inboxSize{s.inbox.Count, prometheus.NewDesc("switchboard_inbox_events",
 		"Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up, discarded was given up and needs nobody.", []string{"state"}, nil)}
 }

@@ -18,11 +18,11 @@ func TestMetricsOfTheInbox(t *testing.T) {
 	n.deliver("wh_done", `{"type":"hologram.created","data":{}}`)
 	n.deliver("wh_dead", `{"type":"batch.completed","data":{}}`)
 
-	m := n.office.Metrics()
+	m := n.hooks.Metrics()
 	if problems, err := testutil.CollectAndLint(m); err != nil || len(problems) > 0 {
 		t.Errorf("%v %v", problems, err)
 	}
-	n.await("/api/dashboard", func(d gjson.Result) bool { // the office adds work of its own
+	n.await("/api/dashboard", func(d gjson.Result) bool { // the server adds work of its own
 		inbox := d.Get("inbox")
 		text := fmt.Sprintf(`
 # HELP switchboard_inbox_events Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up, discarded was given up and needs nobody.
@@ -38,11 +38,11 @@ switchboard_inbox_events{state="waiting"} %d
 
 func TestMetricsWhileRedisIsAway(t *testing.T) {
 	rdb := redistest.Mini(t)
-	office := newOffice(t, rdb, config(), "http://127.0.0.1:1", t.Name())
+	hooks := newWebhooks(t, rdb, config(), "http://127.0.0.1:1", t.Name())
 	if err := rdb.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.CollectAndCount(office.Metrics()); n != 0 {
+	if n := testutil.CollectAndCount(hooks.Metrics()); n != 0 {
 		t.Errorf("%d numbers of an inbox that nobody can see", n)
 	}
 }

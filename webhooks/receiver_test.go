@@ -114,7 +114,7 @@ func TestForgeriesAreRefusedAndNotKept(t *testing.T) {
 // Anybody may begin a delivery. Whoever does not go on is let go, and told why.
 func TestADeliveryThatStopsHalfWayIsLetGo(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
-	n.office.Receiver.SetBodyTime(10 * time.Millisecond)
+	n.hooks.Receiver.SetBodyTime(10 * time.Millisecond)
 	c, err := net.Dial("tcp", strings.TrimPrefix(n.server.URL, "http://"))
 	if err != nil {
 		t.Fatal(err)

@@ -23,7 +23,7 @@ type mount struct {
 // Routes adds the routes to a gateway: the typed ones to api, which must be one of humagin, and those that stream or
 // must see raw bytes to r. auth makes the handler that lets callers of at least a role through, and who says whose
 // request that handler let through: an API key's name and role.
-func (s *Office) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) {
+func (s *Server) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) {
 	problem.Install()
 	admit := auth
 	auth = func(least role.Role) gin.HandlerFunc { return known(admit(least), who) }
@@ -102,7 +102,7 @@ func viewer(ctx context.Context) records.Viewer {
 }
 
 // follow streams the changes that are the caller's business.
-func (s *Office) follow(c *gin.Context) {
+func (s *Server) follow(c *gin.Context) {
 	s.changes.Serve(c.Writer, c.Request, viewer(c.Request.Context()).Sees)
 }
 

@@ -91,9 +91,9 @@ func (c *config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.InternalListen); c.InternalListen != "" && err != nil {
 		return fmt.Errorf("--internal-listen: want host:port, got %.100q", c.InternalListen)
 	}
-	for name, raw := range map[string]string{"--public-url": c.PublicURL, "--node-url": c.NodeURL} {
-		if _, err := webURL(raw); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+	for _, flag := range [][2]string{{"--public-url", c.PublicURL}, {"--node-url", c.NodeURL}} {
+		if _, err := webURL(flag[1]); err != nil {
+			return fmt.Errorf("%s: %w", flag[0], err)
 		}
 	}
 	for _, origin := range c.AllowedOrigins {

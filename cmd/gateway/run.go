@@ -119,7 +119,7 @@ func reachable(a net.Addr) string {
 type node struct {
 	client  redis.UniversalClient
 	hub     *hub.Hub
-	office  *webhooks.Office
+	hooks   *webhooks.Server
 	gateway *gateway.Gateway
 	log     *slog.Logger
 }
@@ -140,7 +140,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		return nil, errors.Join(err, client.Close())
 	}
 	name := c.NodeURL
-	office, err := newOffice(c, client, name)
+	hooks, err := newWebhooks(c, client, name)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
@@ -157,7 +157,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	caps := session.Limits{MaxSeconds: c.CapMaxSeconds, IdleSeconds: c.CapIdleSeconds, MaxTokens: c.CapMaxTokens}
 	limits := access.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
 	hub := hub.New(hub.Options{
-		Node: name, Notify: tell(office, log), Dialer: dialer,
+		Node: name, Notify: tell(hooks, log), Dialer: dialer,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Logger:   log, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
@@ -167,14 +167,14 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
 		KeyLimits: func(key string) access.KeyLimits { return keys.Limits(key, limits) },
 	})
-	g, err := newGateway(c, hub, dialer, store, keys, office, name, secret, sealer, log)
+	g, err := newGateway(c, hub, dialer, store, keys, hooks, name, secret, sealer, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &node{client: client, hub: hub, office: office, gateway: g, log: log}, nil
+	return &node{client: client, hub: hub, hooks: hooks, gateway: g, log: log}, nil
 }
 
-func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, office *webhooks.Office, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
+func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, hooks *webhooks.Server, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
 	policies, err := c.policies()
 	if err != nil {
 		return nil, err
@@ -186,7 +186,7 @@ func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redissto
 	return gateway.New(gateway.Options{
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Spending: store, CostLabels: c.CostLabels,
-		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: office.Routes, Metrics: office.Metrics(), Web: web.Handler(), Logger: log,
+		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: hooks.Routes, Metrics: hooks.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, LargeRate: c.LargeRate, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
@@ -234,10 +234,10 @@ func (n *node) server(nodes net.Listener) *http.Server {
 func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout time.Duration) error {
 	server := n.server(listeners[len(listeners)-1])
 	hubContext, stopHub := context.WithCancel(context.WithoutCancel(ctx))
-	officeContext, stopOffice := context.WithCancel(context.WithoutCancel(ctx))
+	hooksContext, stopHooks := context.WithCancel(context.WithoutCancel(ctx))
 	failed := make(chan error, len(listeners))
 	var running, working sync.WaitGroup
-	working.Go(func() { n.office.Run(officeContext) })
+	working.Go(func() { n.hooks.Run(hooksContext) })
 	drained := make(chan struct{})
 	running.Go(func() {
 		defer close(drained)
@@ -261,7 +261,7 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 		n.log.Info("stopping", "sessions", n.hub.Stats().Sessions)
 	}
 	n.gateway.Drain()
-	n.office.Drain()
+	n.hooks.Drain()
 	stopHub()
 	<-drained
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -272,7 +272,7 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 	}
 	running.Wait()
 	forgetKeys()
-	stopOffice() // last: requests and sessions hand their events over to it
+	stopHooks() // last: requests and sessions hand their events over to it
 	working.Wait()
 	n.gateway.Wait()
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {

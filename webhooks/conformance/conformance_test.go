@@ -96,10 +96,10 @@ func (p *peer) ask(t *testing.T, q question) (a answer) {
 	return a
 }
 
-// serve runs an office and returns its address.
-func serve(t *testing.T) (*webhooks.Office, string) {
+// serve runs a server and returns its address.
+func serve(t *testing.T) (*webhooks.Server, string) {
 	t.Helper()
-	office, err := webhooks.New(webhooks.Options{
+	hooks, err := webhooks.New(webhooks.Options{
 		Config: webhooks.Config{Secrets: []webhooks.Secret{secret}, AllowNetworks: []string{"127.0.0.0/8"}, Workers: 1},
 		Redis:  redistest.Mini(t), API: openai.NewClient(),
 	})
@@ -110,13 +110,13 @@ func serve(t *testing.T) (*webhooks.Office, string) {
 	engine := gin.New()
 	open := func(role.Role) gin.HandlerFunc { return func(*gin.Context) {} }
 	anybody := func(context.Context) (key string, r role.Role) { return "ann", role.Admin }
-	office.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open, anybody)
+	hooks.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open, anybody)
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); office.Run(ctx) }()
+	go func() { defer close(done); hooks.Run(ctx) }()
 	t.Cleanup(func() { server.Close(); cancel(); <-done })
-	return office, server.URL
+	return hooks, server.URL
 }
 
 func TestDeliveriesOfOtherLibrariesAreAccepted(t *testing.T) {

@@ -23,9 +23,12 @@ func (f Faults) Validate() error {
 	if err := checkCloseCode("reject_close", f.RejectClose); err != nil {
 		return err
 	}
-	for name, status := range map[string]int{"handshake_status": f.HandshakeStatus, "rest_status": f.RESTStatus} {
-		if status != 0 && (status < 400 || status > 599) {
-			return fmt.Errorf("%s: %d is not an error; use 400 to 599", name, status)
+	for _, s := range []struct {
+		name   string
+		status int
+	}{{"handshake_status", f.HandshakeStatus}, {"rest_status", f.RESTStatus}} {
+		if s.status != 0 && (s.status < 400 || s.status > 599) {
+			return fmt.Errorf("%s: %d is not an error; use 400 to 599", s.name, s.status)
 		}
 	}
 	if n := len(f.CloseReason); n > closeReason {

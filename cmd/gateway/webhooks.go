@@ -15,8 +15,8 @@ import (
 	"switchboard/webhooks"
 )
 
-// newOffice makes what stands beside the sessions: webhooks, batches, fine-tuning jobs.
-func newOffice(c config, rdb redis.UniversalClient, node string) (*webhooks.Office, error) {
+// newWebhooks makes what stands beside the sessions: webhooks, batches, fine-tuning jobs.
+func newWebhooks(c config, rdb redis.UniversalClient, node string) (*webhooks.Server, error) {
 	return webhooks.New(webhooks.Options{Config: c.Jobs, Redis: rdb, API: c.openAI(), Node: node})
 }
 
@@ -34,9 +34,9 @@ func (c *config) openAI() openai.Client {
 }
 
 // tell passes what happens in sessions on to subscribers.
-func tell(office *webhooks.Office, log *slog.Logger) func(context.Context, hub.Notice) {
+func tell(hooks *webhooks.Server, log *slog.Logger) func(context.Context, hub.Notice) {
 	return func(ctx context.Context, n hub.Notice) {
-		if err := office.Publish(context.WithoutCancel(ctx), n.ID, n.Type, n); err != nil {
+		if err := hooks.Publish(context.WithoutCancel(ctx), n.ID, n.Type, n); err != nil {
 			log.Warn("subscribers were not told", "type", n.Type, "session", n.Session, "err", err)
 		}
 	}

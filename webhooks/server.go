@@ -28,7 +28,7 @@ import (
 	"switchboard/webhooks/wake"
 )
 
-// Options wire an Office. Redis and API are required.
+// Options wire a Server. Redis and API are required.
 type Options struct {
 	Config
 	Redis redis.UniversalClient
@@ -41,8 +41,8 @@ type Options struct {
 	Handlers func(*Router)
 }
 
-// Office does everything beside the sessions. Create it with New, mount its Routes, call Run.
-type Office struct {
+// Server does everything beside the sessions. Create it with New, mount its Routes, call Run.
+type Server struct {
 	Receiver *Receiver
 	o        Options
 	inbox    *queue.Queue
@@ -60,8 +60,8 @@ type Office struct {
 
 const trimEvery = time.Minute
 
-// New checks the configuration and builds an Office; nothing runs yet.
-func New(o Options) (*Office, error) {
+// New checks the configuration and builds a Server; nothing runs yet.
+func New(o Options) (*Server, error) {
 	for i, secret := range o.Secrets {
 		if err := secret.Validate(); err != nil {
 			return nil, fmt.Errorf("OPENAI_WEBHOOK_SECRET, number %d: %w", i+1, err)
@@ -75,7 +75,7 @@ func New(o Options) (*Office, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Office{o: o, bell: wake.New(o.Redis), files: newGate()}
+	s := &Server{o: o, bell: wake.New(o.Redis), files: newGate()}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func New(o Options) (*Office, error) {
 	return s, nil
 }
 
-func (s *Office) newNotifier() (*notify.Notifier, error) {
+func (s *Server) newNotifier() (*notify.Notifier, error) {
 	n := notify.Options{URLs: s.o.Notify, Every: s.o.NotifyEvery}
 	if s.o.NotifyTemplates != "" {
 		text, err := os.ReadFile(s.o.NotifyTemplates)
@@ -114,7 +114,7 @@ func (s *Office) newNotifier() (*notify.Notifier, error) {
 	return notify.New(n)
 }
 
-func (s *Office) newJobs() (*tune.Jobs, error) {
+func (s *Server) newJobs() (*tune.Jobs, error) {
 	t := tune.Options{Prompt: s.o.SmokePrompt, Responses: s.o.SmokeAPI == "responses", PollFirst: s.o.PollFirst}
 	if s.o.SmokeExpect != "" {
 		expect, err := regexp.Compile(s.o.SmokeExpect)
@@ -127,7 +127,7 @@ func (s *Office) newJobs() (*tune.Jobs, error) {
 }
 
 // Run receives, handles and delivers until ctx ends, then waits for what it started.
-func (s *Office) Run(ctx context.Context) {
+func (s *Server) Run(ctx context.Context) {
 	var parts sync.WaitGroup
 	defer parts.Wait()
 	for what, part := range map[string]func(context.Context){
@@ -139,7 +139,7 @@ func (s *Office) Run(ctx context.Context) {
 }
 
 // work handles the inbox, if this node does.
-func (s *Office) work(ctx context.Context) {
+func (s *Server) work(ctx context.Context) {
 	if s.o.Workers > 0 {
 		s.inbox.Run(ctx, s.o.Workers, s.handle)
 	}
@@ -147,11 +147,11 @@ func (s *Office) work(ctx context.Context) {
 
 // Drain ends the streams of changes, which would keep an http.Server's Shutdown waiting. Deliveries are taken until
 // Run's context ends: end that after Shutdown.
-func (s *Office) Drain() { s.changes.Close() }
+func (s *Server) Drain() { s.changes.Close() }
 
 // Publish passes an event of this gateway's own, such as a session's life, on to subscribers. It returns once the event
 // is kept; if nobody wants it, at once. An event of the same id is kept once; "" is an id of its own.
-func (s *Office) Publish(ctx context.Context, id, eventType string, data any) error {
+func (s *Server) Publish(ctx context.Context, id, eventType string, data any) error {
 	if !s.fanout.Wanted(eventType) {
 		return nil
 	}
@@ -161,7 +161,7 @@ func (s *Office) Publish(ctx context.Context, id, eventType string, data any) er
 
 // handle is what a node does with an item of the inbox: subscribers first, since that is quick and cannot fail for what
 // the event is about.
-func (s *Office) handle(ctx context.Context, c queue.Claim) (by string, err error) {
+func (s *Server) handle(ctx context.Context, c queue.Claim) (by string, err error) {
 	e, err := parseEvent(c.ID, c.Origin, c.Body)
 	if err != nil {
 		return "", queue.Fatal(err)
@@ -185,7 +185,7 @@ func (s *Office) handle(ctx context.Context, c queue.Claim) (by string, err erro
 var errGone = errors.New("OpenAI has no such object: it was deleted, is another project's, or the event is a sample")
 
 // onSettled shows what became of an event; work that the gateway gave itself shows in its own way.
-func (s *Office) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
+func (s *Server) onSettled(ctx context.Context, c queue.Claim, state queue.State, a queue.Attempt) {
 	if category(c.Topic) == taskCategory && state != queue.Dead {
 		return
 	}
@@ -198,7 +198,7 @@ func (s *Office) onSettled(ctx context.Context, c queue.Claim, state queue.State
 }
 
 // onDead tells people that an event was given up; not of a notification, which could not be told either.
-func (s *Office) onDead(ctx context.Context, it queue.Item, note string) {
+func (s *Server) onDead(ctx context.Context, it queue.Item, note string) {
 	slog.Error("webhooks: an event was given up", "id", it.ID, "type", it.Topic, "reason", note)
 	if it.Topic == notify.Task || it.Topic == notify.ToTask {
 		return
@@ -209,7 +209,7 @@ func (s *Office) onDead(ctx context.Context, it queue.Item, note string) {
 	}
 }
 
-func (s *Office) onDisabled(sub fanout.Subscription, reason string) {
+func (s *Server) onDisabled(sub fanout.Subscription, reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), intakeTime)
 	defer cancel()
 	n := notify.Notice{Kind: "subscription.disabled", Subject: sub.ID, Fields: map[string]any{"url": sub.URL, "error": reason}}
@@ -219,7 +219,7 @@ func (s *Office) onDisabled(sub fanout.Subscription, reason string) {
 }
 
 // trim forgets old items now and then; every node does, which does no harm.
-func (s *Office) trim(ctx context.Context) {
+func (s *Server) trim(ctx context.Context) {
 	every(ctx, trimEvery, func() {
 		if err := s.inbox.Trim(ctx); err != nil && ctx.Err() == nil {
 			slog.Warn("webhooks: not trimmed", "err", err)
