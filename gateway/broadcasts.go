@@ -78,19 +78,19 @@ func (g *Gateway) broadcast(ctx context.Context, in *broadcastInput) (*broadcast
 		return nil, err
 	}
 	who := callerOf(ctx).Key.Name
-	b, err := g.Broadcasts.Publish(ctx, session.Broadcast{
+	b, err := g.options.Broadcasts.Publish(ctx, session.Broadcast{
 		Instructions: in.Body.Instructions, Mode: orDefault(in.Body.Mode, session.ModeAppend),
 		Select: in.Body.Select, Sticky: in.Body.Sticky, By: who,
 	})
 	if err != nil {
 		return nil, storeError{err}
 	}
-	g.Logger.Info("broadcast", "broadcast", b.ID, "by", who, "mode", b.Mode, "bytes", len(b.Instructions), "sticky", b.Sticky)
+	g.options.Logger.Info("broadcast", "broadcast", b.ID, "by", who, "mode", b.Mode, "bytes", len(b.Instructions), "sticky", b.Sticky)
 	return g.broadcastStatus(ctx, b.ID)
 }
 
 func (g *Gateway) broadcastStatus(ctx context.Context, id string) (*broadcastOutput, error) {
-	s, err := g.Broadcasts.Broadcast(ctx, id)
+	s, err := g.options.Broadcasts.Broadcast(ctx, id)
 	if err != nil {
 		return nil, broadcastError(err)
 	}
@@ -103,15 +103,15 @@ func (g *Gateway) getBroadcast(ctx context.Context, in *broadcastIDInput) (*broa
 
 func (g *Gateway) withdraw(ctx context.Context, in *broadcastIDInput) (*broadcastOutput, error) {
 	who := callerOf(ctx).Key.Name
-	if _, err := g.Broadcasts.Withdraw(ctx, in.ID, who); err != nil {
+	if _, err := g.options.Broadcasts.Withdraw(ctx, in.ID, who); err != nil {
 		return nil, broadcastError(err)
 	}
-	g.Logger.Info("broadcast withdrawn", "broadcast", in.ID, "by", who)
+	g.options.Logger.Info("broadcast withdrawn", "broadcast", in.ID, "by", who)
 	return g.broadcastStatus(ctx, in.ID)
 }
 
 func (g *Gateway) listBroadcasts(ctx context.Context, in *broadcastListInput) (*broadcastListOutput, error) {
-	list, err := g.Broadcasts.BroadcastList(ctx, in.Limit, in.Before)
+	list, err := g.options.Broadcasts.BroadcastList(ctx, in.Limit, in.Before)
 	if err != nil {
 		return nil, broadcastError(err)
 	}
@@ -124,7 +124,7 @@ func (g *Gateway) listBroadcasts(ctx context.Context, in *broadcastListInput) (*
 }
 
 func (g *Gateway) outcomes(ctx context.Context, in *outcomesInput) (*outcomesOutput, error) {
-	page, next, err := g.Broadcasts.BroadcastOutcomes(ctx, in.ID, in.Withdrawn, in.Status, in.After, in.Limit)
+	page, next, err := g.options.Broadcasts.BroadcastOutcomes(ctx, in.ID, in.Withdrawn, in.Status, in.After, in.Limit)
 	if err != nil {
 		return nil, broadcastError(err)
 	}
@@ -152,7 +152,7 @@ const progressPoll = 200 * time.Millisecond
 // progress streams how far a broadcast has come, whenever that changes.
 func (g *Gateway) progress(c *gin.Context) {
 	id := c.Param("id")
-	now, err := g.Broadcasts.Broadcast(c.Request.Context(), id)
+	now, err := g.options.Broadcasts.Broadcast(c.Request.Context(), id)
 	if err != nil {
 		g.fail(c, broadcastError(err))
 		return
@@ -192,7 +192,7 @@ func (g *Gateway) progress(c *gin.Context) {
 			return
 		case <-tick.C:
 		}
-		if now, err = g.Broadcasts.Broadcast(ctx, id); err != nil {
+		if now, err = g.options.Broadcasts.Broadcast(ctx, id); err != nil {
 			return // the client comes back
 		}
 	}

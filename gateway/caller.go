@@ -113,13 +113,13 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 		return caller{}, err
 	}
 	if !strings.HasPrefix(secret, tokenPrefix) {
-		key, ok := g.Keys.Lookup(secret)
+		key, ok := g.options.Keys.Lookup(secret)
 		if !ok {
 			return caller{}, g.unknown(errWrongKey)
 		}
 		return caller{Key: key}, nil
 	}
-	grant, err := g.Grants.Grant(r.Context(), secret)
+	grant, err := g.options.Grants.Grant(r.Context(), secret)
 	switch {
 	case errors.Is(err, session.ErrNotFound):
 		return caller{}, errToken
@@ -130,7 +130,7 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 	}
 	grant.Policy = grant.Policy.Current()
 	who := caller{Key: Key{Name: grant.Key}, Grant: &grant, token: secret, tokenID: access.TokenID(secret)}
-	if !g.Keys.good(who) {
+	if !g.options.Keys.good(who) {
 		return caller{}, g.unknown(errToken)
 	}
 	return who, nil
@@ -139,7 +139,7 @@ func (g *Gateway) identify(r *http.Request) (caller, error) {
 // unknown is why a caller is not let in. While the keys in the store have not been read yet,
 // nobody can say that a key is not among them.
 func (g *Gateway) unknown(why error) error {
-	if !g.Keys.complete() {
+	if !g.options.Keys.complete() {
 		return storeError{errKeysUnread}
 	}
 	return why
@@ -170,10 +170,10 @@ func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 // issue makes a client token for grant, good for ttl to start with.
 func (g *Gateway) issue(ctx context.Context, issuer Key, grant access.Grant, ttl time.Duration) (string, time.Time, error) {
 	token := tokenPrefix + rand.Text() // 130 bits
-	grant.Issuer, grant.Round = issuer.ID, g.Keys.round(issuer.ID)
+	grant.Issuer, grant.Round = issuer.ID, g.options.Keys.round(issuer.ID)
 	now := time.Now()
 	grant.ExpiresAt = now.Add(ttl).Truncate(time.Second)
-	if err := g.Grants.PutGrant(ctx, token, grant, ttl); err != nil {
+	if err := g.options.Grants.PutGrant(ctx, token, grant, ttl); err != nil {
 		return "", time.Time{}, grantError(err)
 	}
 	return token, grant.ExpiresAt, nil
@@ -185,13 +185,13 @@ func (g *Gateway) issue(ctx context.Context, issuer Key, grant access.Grant, ttl
 func (g *Gateway) used(ctx context.Context, who caller, rec session.Record) error {
 	grant := *who.Grant
 	grant.Created = rec.CreatedAt // tokens of earlier releases have none
-	grant.ExpiresAt = time.Now().Add(g.ResumeTTL)
-	err := g.Grants.ExtendGrant(ctx, who.token, grant, g.ResumeTTL)
+	grant.ExpiresAt = time.Now().Add(g.options.ResumeTTL)
+	err := g.options.Grants.ExtendGrant(ctx, who.token, grant, g.options.ResumeTTL)
 	if errors.Is(err, session.ErrNotFound) {
 		return errToken
 	}
 	if err != nil {
-		g.Logger.Warn("client token not prolonged", "session", grant.Session, "err", err)
+		g.options.Logger.Warn("client token not prolonged", "session", grant.Session, "err", err)
 	}
 	return nil
 }

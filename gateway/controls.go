@@ -136,7 +136,7 @@ func (g *Gateway) clientSecret(ctx context.Context, in *clientSecretInput) (*cli
 	}
 	rec := ctl.Record()
 	if in.Body == nil {
-		in.Body = &ClientOptions{}
+		in.Body = &clientOptions{}
 	}
 	policy, err := g.policy(in.Body.Policy, rec.Policy.Current(), "policy")
 	if err != nil {

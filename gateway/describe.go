@@ -143,9 +143,9 @@ func untyped(r huma.Registry) []*huma.Operation {
 	health.Security = open
 	health.Responses["200"] = jsonResponse(r, "Ready", Health{})
 	health.Responses["503"] = jsonResponse(r, "Draining, or the store is away", Health{})
-	alive := get("healthz", "/healthz", "Operations", "Whether the process answers", "", nil)
-	alive.Responses["200"] = jsonResponse(r, "It does", Alive{})
-	alive.Security = open
+	living := get("healthz", "/healthz", "Operations", "Whether the process answers", "", nil)
+	living.Responses["200"] = jsonResponse(r, "It does", alive{})
+	living.Security = open
 	metrics := get("metrics", "/metrics", "Operations", "Numbers in Prometheus' format", "", map[string]string{"200": "Text"})
 	metrics.Security = open
 	document := get("openapi", "/openapi.yaml", "Operations", "This document", "The same in JSON is at /openapi.json.", map[string]string{"200": "OpenAPI 3.1"})
@@ -171,7 +171,7 @@ func untyped(r huma.Registry) []*huma.Operation {
 			parameter("query", "model", "As with OpenAI"), parameter("query", "intent", "transcription, or left out"),
 			parameter("header", "OpenAI-Safety-Identifier", "Stable hash of the end user, passed on")),
 		clientSecretsOperation(r),
-		alive, health, metrics, document, page,
+		living, health, metrics, document, page,
 	}
 }
 

@@ -83,7 +83,7 @@ func (g *Gateway) missed(ctx context.Context, s *stream, id session.ID, newest f
 		}
 		unknown = newer(s.last, last)
 	} else if ms, _ := splitID(s.last); ms > 0 {
-		oldest, err := g.Store.Events(ctx, id, "", 1)
+		oldest, err := g.options.Store.Events(ctx, id, "", 1)
 		if err != nil {
 			return nil, storeError{err}
 		}
@@ -151,7 +151,7 @@ func (g *Gateway) newest(ctx context.Context, id session.ID) (string, error) {
 }
 
 func (g *Gateway) replay(ctx context.Context, id session.ID, after string) ([]session.LoggedEvent, error) {
-	page, err := g.Store.Events(ctx, id, after, replayPage)
+	page, err := g.options.Store.Events(ctx, id, after, replayPage)
 	if err != nil && !errors.Is(err, session.ErrNotFound) {
 		return nil, storeError{err}
 	}

@@ -7,13 +7,15 @@ import (
 
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"switchboard/session/hub"
 )
 
 // Routes lists what the gateway serves.
 func Routes(g *Gateway) gin.RoutesInfo { return g.engine.Routes() }
 
 // Collector is what /metrics collects from.
-func Collector(h Hub) prometheus.Collector { return newStats(h) }
+func Collector(h *hub.Hub) prometheus.Collector { return newStats(h) }
 
 // SetLookWait makes g give up sooner on a node that does not answer what may be asked again.
 func SetLookWait(g *Gateway, wait time.Duration) { g.looks.ResponseHeaderTimeout = wait }
@@ -31,7 +33,7 @@ func NewHop(owner io.ReadWriteCloser) (h io.ReadWriteCloser, leave func()) {
 }
 
 // KeysRead reports whether g has read the API keys of the store.
-func KeysRead(g *Gateway) bool { return g.Keys.complete() }
+func KeysRead(g *Gateway) bool { return g.options.Keys.complete() }
 
 // LookUp asks once for the models that are due, as WatchModels does again and again.
 func LookUp(ctx context.Context, g *Gateway) { g.lookUp(ctx) }

@@ -40,7 +40,7 @@ var (
 // claimed. A request that came from another node is never sent on: it is told to look again.
 func (g *Gateway) owned(c *gin.Context) {
 	id := session.ID(c.Param("id"))
-	if g.Directory == nil || !id.Valid() {
+	if g.options.Directory == nil || !id.Valid() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.Request.Context(), ownerWait)
@@ -57,7 +57,7 @@ func (g *Gateway) owned(c *gin.Context) {
 			c.Header(movedHeader, "1")
 			g.fail(c, hub.ErrLeaseLost)
 			return
-		case owner != g.Node && !errors.Is(g.forward(c, owner), errMoved):
+		case owner != g.options.Node && !errors.Is(g.forward(c, owner), errMoved):
 			c.Abort()
 			return
 		}
@@ -74,19 +74,19 @@ func (g *Gateway) owned(c *gin.Context) {
 // sessions that have ended or never were, too; this node's own URL, that it is on its way
 // here or from here.
 func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
-	if ctl, ok := g.Hub.Controller(id); ok && ctl.Leaving() {
-		return g.Node, nil // the next look finds where it has gone
+	if ctl, ok := g.options.Hub.Controller(id); ok && ctl.Leaving() {
+		return g.options.Node, nil // the next look finds where it has gone
 	} else if ok {
 		return "", nil
 	}
-	lease, err := g.Directory.Owner(ctx, id)
+	lease, err := g.options.Directory.Owner(ctx, id)
 	switch {
 	case err == nil:
 		return lease.Node, nil
 	case !errors.Is(err, session.ErrNotFound):
 		return "", storeError{err}
 	}
-	_, err = g.Hub.Claim(ctx, id)
+	_, err = g.options.Hub.Claim(ctx, id)
 	var held *session.HeldError
 	switch {
 	case err == nil, errors.Is(err, session.ErrNotFound), errors.Is(err, hub.ErrEnded):
@@ -94,7 +94,7 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 	case errors.As(err, &held):
 		return held.Lease.Node, nil
 	case errors.Is(err, session.ErrExists): // another request is claiming it here
-		return g.Node, nil
+		return g.options.Node, nil
 	}
 	return "", err
 }
@@ -147,7 +147,7 @@ func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) 
 	if err != nil {
 		return nil, problem.New(http.StatusBadRequest, "malformed-request", "the body could not be read")
 	}
-	secret, err := g.Secret(c.Request.Context())
+	secret, err := g.options.Secret(c.Request.Context())
 	if err != nil {
 		return nil, storeError{err}
 	}
@@ -196,7 +196,7 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if !errors.Is(err, errMoved) {
-		f.g.Logger.Info("not forwarded", "to", f.to.String(), "err", err)
+		f.g.options.Logger.Info("not forwarded", "to", f.to.String(), "err", err)
 	}
 	if r.Method == http.MethodPost && mayHaveArrived(err) {
 		f.g.fail(f.c, problem.New(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
@@ -232,7 +232,7 @@ func (g *Gateway) bodyAgain(r *http.Request) ([]byte, error) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, g.BodyBytes))
+	body, err := io.ReadAll(io.LimitReader(r.Body, g.options.BodyBytes))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return body, err
 }

@@ -23,29 +23,9 @@ import (
 	"switchboard/session/wire"
 )
 
-// Hub runs this node's sessions; *session.Hub is one.
-type Hub interface {
-	// Create opens a session and waits until it is ready. Errors: ErrExists, ErrDraining,
-	// ErrTimeout, *HeldError, *InvalidError, *LimitError, *UpstreamError of package session.
-	Create(ctx context.Context, spec session.Spec) (*hub.Controller, error)
-	// Claim runs a session here that no node runs. Errors: ErrExists while it is being
-	// claimed here, ErrEnded, ErrNotFound, ErrDraining, *HeldError.
-	Claim(ctx context.Context, id session.ID) (*hub.Controller, error)
-	// Adopt runs a session here that another node hands over; errors as Claim.
-	Adopt(ctx context.Context, s session.Snapshot) error
-	// Controller finds a session that runs on this node.
-	Controller(id session.ID) (*hub.Controller, bool)
-	// Flush waits until what sessions have done so far is in the store.
-	Flush(ctx context.Context) error
-	// Models names the models of the sessions that run on this node.
-	Models() []string
-	// Stats returns the numbers of now.
-	Stats() hub.Stats
-}
-
 // Options wires a gateway. Hub, Store, Grants and Keys are required.
 type Options struct {
-	Hub    Hub
+	Hub    *hub.Hub
 	Store  session.Store
 	Grants access.Grants
 	Keys   *Keys
@@ -116,7 +96,7 @@ type Options struct {
 
 // Gateway is the HTTP handler of one node. Safe for many callers at once.
 type Gateway struct {
-	Options
+	options Options
 	engine  *gin.Engine
 	api     huma.API
 	origins origins
@@ -144,7 +124,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	problem.Install()
-	g := &Gateway{Options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
+	g := &Gateway{options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
 	g.large.KeyBytes, g.large.NodeBytes, g.large.KeyRate = int64(o.FrameBytes)+session.HeadRoom, largeAtOnce*int64(o.FrameBytes), o.LargeRate
 	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait
@@ -160,11 +140,15 @@ func New(o Options) (*Gateway, error) {
 const largeAtOnce = 4
 
 func (o *Options) complete() error {
-	for name, missing := range map[string]bool{
-		"Secret": o.Directory != nil && o.Secret == nil, "Hub": o.Hub == nil, "Store": o.Store == nil, "Grants": o.Grants == nil, "Keys": o.Keys == nil,
+	for _, required := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Hub", o.Hub == nil}, {"Store", o.Store == nil}, {"Grants", o.Grants == nil}, {"Keys", o.Keys == nil},
+		{"Secret", o.Directory != nil && o.Secret == nil},
 	} {
-		if missing {
-			return &session.InvalidError{Field: "gateway.Options." + name, Detail: "is required"}
+		if required.missing {
+			return &session.InvalidError{Field: "gateway.Options." + required.name, Detail: "is required"}
 		}
 	}
 	if o.KeyRing == nil {

@@ -24,21 +24,21 @@ type Health struct {
 	JournalDropped int64   `json:"journal_dropped" doc:"Log events let go while the store was away"`
 	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases were last renewed"`
 
-	Models []ModelShutdown `json:"models,omitempty" doc:"Models in use that OpenAI is going to shut down; absent when there are none"`
+	Models []modelShutdown `json:"models,omitempty" doc:"Models in use that OpenAI is going to shut down; absent when there are none"`
 }
 
-// Alive is what /healthz says.
-type Alive struct {
+// alive is what /healthz says.
+type alive struct {
 	Status string `json:"status" enum:"ok"`
 }
 
 // healthz says that the process answers.
-func (g *Gateway) healthz(c *gin.Context) { c.JSON(http.StatusOK, Alive{Status: "ok"}) }
+func (g *Gateway) healthz(c *gin.Context) { c.JSON(http.StatusOK, alive{Status: "ok"}) }
 
 // readyz says whether new sessions should come here: 503 while draining, and while the
 // store is away, because nothing can be opened without its lease.
 func (g *Gateway) readyz(c *gin.Context) {
-	s := g.Hub.Stats()
+	s := g.options.Hub.Stats()
 	h := Health{
 		Status: "ready", Sessions: s.Sessions, Store: "ok", StoreAway: s.StoreAway.Seconds(),
 		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, LeaseAge: s.LeaseAge.Seconds(),
@@ -60,17 +60,17 @@ func (g *Gateway) readyz(c *gin.Context) {
 func (g *Gateway) reachable(c *gin.Context) bool {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), time.Second)
 	defer cancel()
-	_, err := g.Store.Record(ctx, "readyz")
+	_, err := g.options.Store.Record(ctx, "readyz")
 	return err == nil || errors.Is(err, session.ErrNotFound)
 }
 
 // metrics serves the node's numbers in Prometheus' format.
 func (g *Gateway) metrics() gin.HandlerFunc {
 	r := prometheus.NewRegistry()
-	r.MustRegister(newStats(g.Hub), g.shutdowns, buildInfo(g.Version), collectors.NewGoCollector(),
+	r.MustRegister(newStats(g.options.Hub), g.shutdowns, buildInfo(g.options.Version), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if g.Metrics != nil {
-		r.MustRegister(g.Metrics)
+	if g.options.Metrics != nil {
+		r.MustRegister(g.options.Metrics)
 	}
 	return gin.WrapH(promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 }

@@ -26,7 +26,7 @@ func (g *Gateway) letGo(r *http.Response, id session.ID, owner string) {
 	case r.StatusCode == http.StatusSwitchingProtocols && upgraded:
 		g.clients.Add(1) // its end is waited for as that of a client of this node's own
 		h := newHop(socket, g.clients.Done)
-		h.forget = context.AfterFunc(g.hops, func() { _ = contain.Do(g.Logger, "hop", h.leave, "session", id) })
+		h.forget = context.AfterFunc(g.hops, func() { _ = contain.Do(g.options.Logger, "hop", h.leave, "session", id) })
 		h.vigil = g.keepVigil(id, owner, func() { socket.Close() })
 		r.Body = h
 	case strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream"):

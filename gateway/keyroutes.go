@@ -25,14 +25,14 @@ type KeyView struct {
 	Role      role.Role `json:"role" enum:"app,operator,admin"`
 	Source    string    `json:"source" enum:"environment,api" doc:"environment: given at the start, and read-only; api: made at run time"`
 	Status    string    `json:"status" enum:"active,expired,shadowed" doc:"shadowed: a key of the environment has its name, and it opens nothing"`
-	Limits    KeyLimits `json:"limits"`
+	Limits    keyLimits `json:"limits"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	CreatedBy string    `json:"created_by,omitempty" doc:"Name of the key that made it"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Absent: never"`
 }
 
-// KeyLimits are session.KeyLimits with their bounds.
-type KeyLimits struct {
+// keyLimits are session.KeyLimits with their bounds.
+type keyLimits struct {
 	Sessions int   `json:"sessions,omitempty" minimum:"0" maximum:"1000000000" doc:"At once; 0 or left out: the gateway's default"`
 	Tokens   int64 `json:"tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"A UTC day; 0 or left out: the gateway's default"`
 	Seconds  int64 `json:"seconds,omitempty" minimum:"0" maximum:"1000000000000" doc:"Of sessions, a UTC day; 0 or left out: the gateway's default"`
@@ -49,7 +49,7 @@ type (
 		Body struct {
 			Name      string    `json:"name" pattern:"^[A-Za-z0-9_.-]{1,64}$" doc:"No other key has it"`
 			Role      role.Role `json:"role" enum:"app,operator,admin"`
-			Limits    KeyLimits `json:"limits,omitempty"`
+			Limits    keyLimits `json:"limits,omitempty"`
 			ExpiresAt time.Time `json:"expires_at,omitempty" doc:"RFC 3339, in the future; left out: never"`
 		}
 	}
@@ -85,7 +85,7 @@ func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreate
 	case !b.ExpiresAt.IsZero() && !b.ExpiresAt.After(time.Now()):
 		return nil, &session.InvalidError{Field: "expires_at", Detail: "must be in the future"}
 	}
-	if e := g.Keys.known.Load().byName[b.Name]; e != nil && e.source == sourceEnvironment {
+	if e := g.options.Keys.known.Load().byName[b.Name]; e != nil && e.source == sourceEnvironment {
 		return nil, errKeyExists
 	}
 	secret := "sk-sb-" + rand.Text()
@@ -94,10 +94,10 @@ func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreate
 		ID: keyID(sum[:]), Name: b.Name, Role: string(b.Role), Sum: sum[:], Limits: access.KeyLimits(b.Limits),
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), CreatedBy: by, ExpiresAt: b.ExpiresAt,
 	}, sourceAPI}
-	if err := g.KeyRing.AddKey(ctx, e.APIKey); err != nil {
+	if err := g.options.KeyRing.AddKey(ctx, e.APIKey); err != nil {
 		return nil, keyError(err)
 	}
-	g.Logger.Info("API key made", "key", e.ID, "name", e.Name, "role", e.Role, "by", by)
+	g.options.Logger.Info("API key made", "key", e.ID, "name", e.Name, "role", e.Role, "by", by)
 	g.keysChanged(ctx)
 	out := &keyCreateOutput{Location: apiKeys + "/" + e.ID}
 	out.Body = NewKey{KeyView: g.keyView(&e), Secret: secret}
@@ -109,7 +109,7 @@ func (g *Gateway) listKeys(ctx context.Context, _ *struct{}) (*keyListOutput, er
 		return nil, storeError{err}
 	}
 	out := &keyListOutput{}
-	all := g.Keys.known.Load().all
+	all := g.options.Keys.known.Load().all
 	out.Body.Keys = make([]KeyView, len(all))
 	for i := range all {
 		out.Body.Keys[i] = g.keyView(&all[i])
@@ -134,10 +134,10 @@ func (g *Gateway) deleteKey(ctx context.Context, in *keyIDInput) (*keyOutput, er
 	case e.source == sourceEnvironment:
 		return nil, errKeyFixed
 	}
-	if err := g.KeyRing.RemoveKey(ctx, e.ID); err != nil {
+	if err := g.options.KeyRing.RemoveKey(ctx, e.ID); err != nil {
 		return nil, keyError(err)
 	}
-	g.Logger.Info("API key removed", "key", e.ID, "name", e.Name, "role", e.Role, "by", callerOf(ctx).Key.Name)
+	g.options.Logger.Info("API key removed", "key", e.ID, "name", e.Name, "role", e.Role, "by", callerOf(ctx).Key.Name)
 	g.keysChanged(ctx)
 	return &keyOutput{Body: g.keyView(e)}, nil
 }
@@ -150,7 +150,7 @@ func (g *Gateway) findKey(ctx context.Context, id string) (*keyEntry, error) {
 	} else if err := g.refreshKeys(ctx); err != nil {
 		return nil, storeError{err}
 	}
-	all := g.Keys.known.Load().all
+	all := g.options.Keys.known.Load().all
 	i := slices.IndexFunc(all, func(e keyEntry) bool { return e.ID == id })
 	if i < 0 {
 		i = slices.IndexFunc(all, func(e keyEntry) bool { return e.Name == id })
@@ -164,7 +164,7 @@ func (g *Gateway) findKey(ctx context.Context, id string) (*keyEntry, error) {
 // keysChanged has this node follow a change that it has made; the others do within a second.
 func (g *Gateway) keysChanged(ctx context.Context) {
 	if err := g.refreshKeys(context.WithoutCancel(ctx)); err != nil {
-		g.Logger.Warn("API keys not read again", "err", err)
+		g.options.Logger.Warn("API keys not read again", "err", err)
 	}
 }
 
@@ -172,11 +172,11 @@ func (g *Gateway) keyView(e *keyEntry) KeyView {
 	status := "active"
 	if e.expired(time.Now()) {
 		status = "expired"
-	} else if now := g.Keys.known.Load().byName[e.Name]; now != nil && now.ID != e.ID {
+	} else if now := g.options.Keys.known.Load().byName[e.Name]; now != nil && now.ID != e.ID {
 		status = "shadowed"
 	}
 	return KeyView{
-		ID: e.ID, Name: e.Name, Role: role.Role(e.Role), Source: e.source, Status: status, Limits: KeyLimits(e.Limits),
+		ID: e.ID, Name: e.Name, Role: role.Role(e.Role), Source: e.source, Status: status, Limits: keyLimits(e.Limits),
 		CreatedAt: e.CreatedAt, CreatedBy: e.CreatedBy, ExpiresAt: e.ExpiresAt,
 	}
 }

@@ -345,13 +345,14 @@ func TestKeysWhileTheStoreIsAway(t *testing.T) {
 
 // Limits of a key stand in the place of the gateway's.
 func TestLimitsOfAKey(t *testing.T) {
-	r := newRig(t, standin.Faults{}, nil)
+	var keys *gateway.Keys
+	r := newRig(t, standin.Faults{}, func(o *gateway.Options) { keys = o.Keys })
 	r.makeKey(`{"name":"shop","role":"app","limits":{"sessions":1,"tokens":7}}`)
-	got := r.gateway.Keys.Limits("shop", access.KeyLimits{Sessions: 5, Seconds: 9})
+	got := keys.Limits("shop", access.KeyLimits{Sessions: 5, Seconds: 9})
 	if want := (access.KeyLimits{Sessions: 1, Tokens: 7, Seconds: 9}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	if got := r.gateway.Keys.Limits("nobody", access.KeyLimits{Sessions: 5}); got.Sessions != 5 {
+	if got := keys.Limits("nobody", access.KeyLimits{Sessions: 5}); got.Sessions != 5 {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"switchboard/session"
 )
 
-// SessionList is a page of sessions, and numbers of all that the caller may see.
-type SessionList struct {
+// sessionList is a page of sessions, and numbers of all that the caller may see.
+type sessionList struct {
 	Sessions []SessionView `json:"sessions" nullable:"false" doc:"Newest first. Empty only if no session matches"`
 	Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
 	Total    int           `json:"total" doc:"Sessions that match, on all pages"`
@@ -30,7 +30,7 @@ type Totals struct {
 
 func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) {
 	who := callerOf(ctx)
-	if _, known := g.Keys.Lookup(in.Key); known {
+	if _, known := g.options.Keys.Lookup(in.Key); known {
 		return nil, errInQuery // its secret in place of its name
 	}
 	q, err := query(who, in)
@@ -42,11 +42,11 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	totals, err := g.Store.Totals(ctx, who.scope())
+	totals, err := g.options.Store.Totals(ctx, who.scope())
 	if err != nil {
 		return nil, storeError{err}
 	}
-	out := &listOutput{Body: SessionList{
+	out := &listOutput{Body: sessionList{
 		Sessions: make([]SessionView, len(page.Records)), Next: page.Next, Total: page.Total,
 		Totals: Totals{
 			Status: totals.Status, Nodes: totals.Nodes, Live: totals.Live(),
@@ -54,7 +54,7 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		},
 	}}
 	for i, rec := range page.Records {
-		if ctl, ok := g.Hub.Controller(rec.ID); ok {
+		if ctl, ok := g.options.Hub.Controller(rec.ID); ok {
 			rec = ctl.Record()
 		}
 		rec.Reason = callerOf(ctx).reason(rec.Reason)
@@ -71,7 +71,7 @@ func (g *Gateway) page(ctx context.Context, who caller, q session.Query) (sessio
 	if q.Key != "" && !who.sees(q.Key) {
 		return session.Page{}, nil
 	}
-	page, err := g.Store.Records(ctx, q)
+	page, err := g.options.Store.Records(ctx, q)
 	var invalid *session.InvalidError
 	switch {
 	case errors.As(err, &invalid):

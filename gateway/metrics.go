@@ -12,7 +12,7 @@ import (
 
 // stats is a Prometheus collector over the hub's numbers: nothing is counted twice.
 type stats struct {
-	hub     Hub
+	hub     *hub.Hub
 	numbers []number
 }
 
@@ -24,7 +24,7 @@ type number struct {
 	with []string // values of the labels
 }
 
-func newStats(h Hub) *stats {
+func newStats(h *hub.Hub) *stats {
 	s := &stats{hub: h}
 	gauge, counter := prometheus.GaugeValue, prometheus.CounterValue
 	one := func(name, help string, kind prometheus.ValueType, of func(hub.Stats) float64) {

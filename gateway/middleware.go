@@ -37,7 +37,7 @@ func (g *Gateway) log(c *gin.Context) {
 	if id := session.ID(c.Param("id")); id.Valid() && strings.HasPrefix(route, "/realtime/sessions/") {
 		line = append(line, slog.String("session", string(id)))
 	}
-	g.Logger.LogAttrs(c.Request.Context(), level, "request", line...)
+	g.options.Logger.LogAttrs(c.Request.Context(), level, "request", line...)
 }
 
 // recover turns a panic into a 500 that says nothing, and a log line that says all.
@@ -48,7 +48,7 @@ func (g *Gateway) recover(c *gin.Context) {
 		case cause == http.ErrAbortHandler:
 			panic(cause)
 		default:
-			_ = contain.Note(g.Logger, "handler", cause, "route", c.FullPath())
+			_ = contain.Note(g.options.Logger, "handler", cause, "route", c.FullPath())
 			c.Abort()
 			if !c.Writer.Written() {
 				g.fail(c, problem.New(http.StatusInternalServerError, "", "unexpected error"))
@@ -99,7 +99,7 @@ func (g *Gateway) encoding(c *gin.Context) {
 // patient, because a deadline left standing would cancel a handler that waits.
 func (g *Gateway) hurry(c *gin.Context) {
 	if r := c.Request; r.Body != nil && r.Body != http.NoBody {
-		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(g.BodyTime)) // a recorder in a test has none
+		_ = http.NewResponseController(c.Writer).SetReadDeadline(time.Now().Add(g.options.BodyTime)) // a recorder in a test has none
 	}
 }
 
@@ -115,11 +115,11 @@ func (g *Gateway) body(c *gin.Context) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	if r.ContentLength > g.BodyBytes {
+	if r.ContentLength > g.options.BodyBytes {
 		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
-	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, g.BodyBytes))
+	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, g.options.BodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

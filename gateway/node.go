@@ -75,7 +75,7 @@ func (g *Gateway) adopt(c *gin.Context) {
 		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is no snapshot of this session"))
 		return
 	}
-	if err := g.Hub.Adopt(c.Request.Context(), s); err != nil {
+	if err := g.options.Hub.Adopt(c.Request.Context(), s); err != nil {
 		g.fail(c, err)
 		return
 	}

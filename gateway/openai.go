@@ -74,7 +74,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 		return
 	}
 	p, leave := g.present(context.Background(), who)
-	ctl, err := g.Hub.Create(c.Request.Context(), spec)
+	ctl, err := g.options.Hub.Create(c.Request.Context(), spec)
 	if err != nil {
 		leave()
 		g.refuseSocket(c, err)
@@ -82,7 +82,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 	}
 	if !g.attach(c, ctl, hub.Attachment{Policy: spec.Policy}, p, leave) {
 		if err := ctl.End(context.WithoutCancel(c.Request.Context()), hub.Ending{By: hub.EndedByClient, Reason: "client did not connect"}); err != nil {
-			g.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
+			g.options.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func (g *Gateway) realtimeSpec(c *gin.Context, who caller) (session.Spec, error)
 			Message: "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API."}
 	}
 	spec := session.Spec{
-		ID: newSessionID(), Key: who.Key.Name, Policy: g.Policies["open"], EndWithClient: true,
+		ID: newSessionID(), Key: who.Key.Name, Policy: g.options.Policies["open"], EndWithClient: true,
 		Model: c.Query("model"), Intent: c.Query("intent"),
 		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
 	}
@@ -163,7 +163,7 @@ func (g *Gateway) refuseSocket(c *gin.Context, err error) {
 		g.fail(c, err)
 		return
 	}
-	g.Logger.Warn("socket refused by the upstream", "err", upstream)
+	g.options.Logger.Warn("socket refused by the upstream", "err", upstream)
 	upstream = realtime.PlainError(upstream)
 	code := closeCode(upstream)
 	if errors.As(err, &closed) {
@@ -190,7 +190,7 @@ func (g *Gateway) sayAndClose(c *gin.Context, e *session.UpstreamError, code int
 		g.fail(c, err)
 		return
 	}
-	conn, err := g.upgrade(c, g.FrameBytes, nil)
+	conn, err := g.upgrade(c, g.options.FrameBytes, nil)
 	if err != nil {
 		return
 	}

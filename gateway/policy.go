@@ -17,19 +17,19 @@ import (
 	"switchboard/session"
 )
 
-// PolicyChoice is a policy by name, or one spelled out. It is read by Gateway.policy, which
+// policyChoice is a policy by name, or one spelled out. It is read by Gateway.policy, which
 // can say what is wrong with it.
-type PolicyChoice struct{ raw json.RawMessage }
+type policyChoice struct{ raw json.RawMessage }
 
 // UnmarshalJSON keeps what was sent.
-func (p *PolicyChoice) UnmarshalJSON(raw []byte) error {
+func (p *policyChoice) UnmarshalJSON(raw []byte) error {
 	p.raw = bytes.Clone(raw)
 	return nil
 }
 
 // Schema documents the two forms. It leaves the check to Gateway.policy: of a oneOf nobody
 // learns which field did not match.
-func (PolicyChoice) Schema(r huma.Registry) *huma.Schema {
+func (policyChoice) Schema(r huma.Registry) *huma.Schema {
 	huma.SchemaFromType(r, policyType) // describes it
 	return &huma.Schema{
 		Description: "What the client may send: a policy's name (voice, open), or an object as #/components/schemas/Policy",
@@ -37,9 +37,9 @@ func (PolicyChoice) Schema(r huma.Registry) *huma.Schema {
 	}
 }
 
-// ClientOptions are what a client token may do and how long it is good to start.
-type ClientOptions struct {
-	Policy *PolicyChoice `json:"policy,omitempty"`
+// clientOptions are what a client token may do and how long it is good to start.
+type clientOptions struct {
+	Policy *policyChoice `json:"policy,omitempty"`
 	TTL    int           `json:"ttl,omitempty" minimum:"10" maximum:"7200" doc:"Seconds until when the token must have been used first; 600 if left out"`
 }
 
@@ -65,7 +65,7 @@ func ParsePolicies(r io.Reader) (map[string]session.Policy, error) {
 	return policies, nil
 }
 
-func (g *Gateway) policy(choice *PolicyChoice, fallback session.Policy, field string) (session.Policy, error) {
+func (g *Gateway) policy(choice *policyChoice, fallback session.Policy, field string) (session.Policy, error) {
 	if choice == nil {
 		return fallback, nil
 	}
@@ -73,9 +73,9 @@ func (g *Gateway) policy(choice *PolicyChoice, fallback session.Policy, field st
 	if json.Unmarshal(choice.raw, &name) != nil {
 		return exactPolicy(choice.raw, field)
 	}
-	p, ok := g.Policies[name]
+	p, ok := g.options.Policies[name]
 	if !ok {
-		names := strings.Join(slices.Sorted(maps.Keys(g.Policies)), ", ")
+		names := strings.Join(slices.Sorted(maps.Keys(g.options.Policies)), ", ")
 		return p, &session.InvalidError{Field: field, Detail: fmt.Sprintf("unknown policy; known: %s", names)}
 	}
 	return p, nil
@@ -99,7 +99,7 @@ func exactPolicy(raw json.RawMessage, field string) (p session.Policy, err error
 
 func (g *Gateway) tokenTTL(seconds int) time.Duration {
 	if seconds == 0 {
-		return g.TokenTTL
+		return g.options.TokenTTL
 	}
 	return time.Duration(seconds) * time.Second
 }

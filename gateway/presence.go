@@ -40,7 +40,7 @@ func (g *Gateway) present(ctx context.Context, who caller) (*presence, func()) {
 	}
 	g.here.all[p] = struct{}{}
 	g.here.mu.Unlock()
-	if !g.Keys.good(who) {
+	if !g.options.Keys.good(who) {
 		p.lose(errRevoked)
 	}
 	return p, func() {
@@ -102,10 +102,10 @@ func (g *Gateway) WatchKeys(ctx context.Context) {
 	for away, looked := false, time.Now(); ; {
 		err := g.refreshKeys(ctx)
 		if err != nil && !away && ctx.Err() == nil {
-			g.Logger.Warn("API keys not read; those that are known stay", "err", err)
+			g.options.Logger.Warn("API keys not read; those that are known stay", "err", err)
 		}
 		away = err != nil
-		if now := time.Now(); g.Keys.expiredBetween(looked, now) {
+		if now := time.Now(); g.options.Keys.expiredBetween(looked, now) {
 			g.dismissGone()
 			looked = now
 		}
@@ -119,25 +119,25 @@ func (g *Gateway) WatchKeys(ctx context.Context) {
 
 // refreshKeys reads the API keys of the store, and ends the presences that they do not allow.
 func (g *Gateway) refreshKeys(ctx context.Context) error {
-	if g.KeyRing == nil {
+	if g.options.KeyRing == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, keysWait)
 	defer cancel()
-	g.Keys.reading.Lock()
-	defer g.Keys.reading.Unlock()
-	set, err := g.KeyRing.Keys(ctx, g.Keys.version())
+	g.options.Keys.reading.Lock()
+	defer g.options.Keys.reading.Unlock()
+	set, err := g.options.KeyRing.Keys(ctx, g.options.Keys.version())
 	if err != nil {
 		return err
 	}
-	if g.Keys.learn(set) {
+	if g.options.Keys.learn(set) {
 		g.dismissGone()
 	}
 	return nil
 }
 
 func (g *Gateway) dismissGone() {
-	g.dismiss(func(who caller) bool { return !g.Keys.good(who) })
+	g.dismiss(func(who caller) bool { return !g.options.Keys.good(who) })
 }
 
 // dismissSession ends the presences of a session's tokens: of all, or of one.

@@ -142,12 +142,12 @@ func (g *Gateway) problem(err error, where string) *problem.Problem {
 	case problem.Prefix + "upstream-refused":
 		var refused *session.UpstreamError
 		if errors.As(err, &refused) && refused.Message != p.Detail { // the caller was not told all of it
-			g.Logger.Warn("refused by the upstream", "at", where, "err", refused)
+			g.options.Logger.Warn("refused by the upstream", "at", where, "err", refused)
 		}
 	case problem.Prefix + "internal-server-error":
-		g.Logger.Error("request failed", "at", where, "err", err)
+		g.options.Logger.Error("request failed", "at", where, "err", err)
 	case problem.Prefix + "store-unavailable":
-		g.Logger.Warn("store unavailable", "at", where, "err", err)
+		g.options.Logger.Warn("store unavailable", "at", where, "err", err)
 	}
 	return p
 }

@@ -70,14 +70,14 @@ func parseProof(value string, now time.Time) (p proof, ok bool) {
 // its body is read; false if there is no such proof. An error is the store's.
 func (g *Gateway) proven(r *http.Request) (p proof, ok bool, err error) {
 	value := r.Header.Get(nodeHeader)
-	if p, ok = parseProof(value, time.Now()); !ok || g.Secret == nil {
+	if p, ok = parseProof(value, time.Now()); !ok || g.options.Secret == nil {
 		return p, false, nil
 	}
-	secret, err := g.Secret(r.Context())
+	secret, err := g.options.Secret(r.Context())
 	if err != nil || len(secret) == 0 {
 		return p, false, err
 	}
-	return p, hmac.Equal([]byte(value), []byte(p.sign(secret, r, g.Node))), nil
+	return p, hmac.Equal([]byte(value), []byte(p.sign(secret, r, g.options.Node))), nil
 }
 
 // read reads the body that was signed, and no byte more. It is hashed as it comes.

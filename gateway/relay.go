@@ -29,7 +29,7 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	a := hub.Attachment{Policy: g.Policies["open"], LastEventID: c.Query("last_event_id")}
+	a := hub.Attachment{Policy: g.options.Policies["open"], LastEventID: c.Query("last_event_id")}
 	if who.Grant != nil {
 		if who.Grant.Session != id {
 			g.fail(c, errWrongToken)
@@ -78,7 +78,7 @@ func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) er
 // net/http gives its buffers back; the client's goroutine is waited for by Wait, and calls leave.
 func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, p *presence, leave func()) bool {
 	g.clients.Add(1) // before the server loses sight of the connection
-	a.Policy.EventBytes = smaller(a.Policy.EventBytes, g.FrameBytes)
+	a.Policy.EventBytes = smaller(a.Policy.EventBytes, g.options.FrameBytes)
 	share, giveBack := g.large.Share(p.who.Key.Name)
 	conn, err := g.upgrade(c, a.Policy.EventBytes, share)
 	if err != nil {
@@ -87,7 +87,7 @@ func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, 
 		giveBack()
 		return false
 	}
-	log := g.Logger.With("session", ctl.Record().ID, "policy", a.Policy.Name)
+	log := g.options.Logger.With("session", ctl.Record().ID, "policy", a.Policy.Name)
 	go func() {
 		defer g.clients.Done()
 		defer leave()
@@ -134,7 +134,7 @@ func (g *Gateway) upgrade(c *gin.Context, eventBytes int, share *wire.Share) (se
 	c.Status(http.StatusSwitchingProtocols) // for the log; Accept writes it
 	conn, err := wire.Accept(c.Writer, c.Request, wire.Options{
 		ReadLimit:    int64(eventBytes),
-		SkipLimit:    skippedFrames * int64(g.FrameBytes),
+		SkipLimit:    skippedFrames * int64(g.options.FrameBytes),
 		Share:        share,
 		Subprotocols: []string{subprotocol},
 	})

@@ -1,17 +1,12 @@
 package gateway_test
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"switchboard/cmd/simulator/standin"
-	"switchboard/gateway"
-	"switchboard/session"
-	"switchboard/session/hub"
 )
 
 // An operator has a session's upstream replaced; its client stays, and sees why.
@@ -124,7 +119,7 @@ func TestHeadsOfStreams(t *testing.T) {
 
 // Callers are told what an upstream says of its account in plain words; the log has its own.
 func TestAccountErrorsAreToldPlainly(t *testing.T) {
-	r := newRig(t, standin.Faults{}, func(o *gateway.Options) { o.Hub = broken{o.Hub} })
+	r := newRigWithKey(t, "sk-up-is-wrong-stream", standin.Faults{}, nil)
 	a := r.do("POST", "/realtime/sessions", app, `{}`)
 	if a.StatusCode != 502 || a.field(t, "code") != "invalid_api_key" || strings.Contains(string(a.body), "sk-") {
 		t.Errorf("%d %s", a.StatusCode, a.body)
@@ -134,16 +129,9 @@ func TestAccountErrorsAreToldPlainly(t *testing.T) {
 		t.Error(text)
 	}
 	r.stop()
-	if !strings.Contains(r.log.String(), "sk-up***am") {
+	if !strings.Contains(r.log.String(), "sk-up-is***ream") {
 		t.Error("the log does not say which key it was")
 	}
-}
-
-// broken is a hub whose upstream refuses the gateway's own key.
-type broken struct{ gateway.Hub }
-
-func (broken) Create(context.Context, session.Spec) (*hub.Controller, error) {
-	return nil, fmt.Errorf("open: %w", &session.UpstreamError{Type: "invalid_request_error", Code: "invalid_api_key", Message: "Incorrect API key provided: sk-up***am."})
 }
 
 func marshalled(t *testing.T, v any) string {

@@ -52,7 +52,7 @@ func (g *Gateway) revoke(ctx context.Context, in *revokeInput) (*revokeOutput, e
 			return nil, &session.InvalidError{Field: "id", Detail: "is given beside value; one of them is enough"}
 		}
 	}
-	tokens, err := g.Grants.RevokeGrants(ctx, f.rec.ID, id)
+	tokens, err := g.options.Grants.RevokeGrants(ctx, f.rec.ID, id)
 	if err != nil {
 		return nil, storeError{err}
 	}
@@ -60,7 +60,7 @@ func (g *Gateway) revoke(ctx context.Context, in *revokeInput) (*revokeOutput, e
 	if id != "" && len(tokens) == 0 && closed == 0 {
 		return nil, errTokenNotFound
 	}
-	g.Logger.Info("client tokens revoked", "session", f.rec.ID, "tokens", len(tokens), "closed", closed, "by", callerOf(ctx).Key.Name)
+	g.options.Logger.Info("client tokens revoked", "session", f.rec.ID, "tokens", len(tokens), "closed", closed, "by", callerOf(ctx).Key.Name)
 	return &revokeOutput{Body: Revoked{Status: "revoked", Tokens: tokens}}, nil
 }
 
@@ -73,7 +73,7 @@ func (g *Gateway) revokeKey(ctx context.Context, in *revokeKeyInput) (*revokeOut
 	}
 	out := Revoked{Status: "revoked"}
 	if in.Body == nil || in.Body.Value == "" {
-		err = storeErrorOf(g.KeyRing.RevokeKeyTokens(ctx, e.ID))
+		err = storeErrorOf(g.options.KeyRing.RevokeKeyTokens(ctx, e.ID))
 	} else {
 		err = g.revokeToken(ctx, e, in.Body.Value)
 		out.Tokens = []string{access.TokenID(in.Body.Value)}
@@ -82,7 +82,7 @@ func (g *Gateway) revokeKey(ctx context.Context, in *revokeKeyInput) (*revokeOut
 		return nil, err
 	}
 	g.keysChanged(ctx)
-	g.Logger.Info("client tokens of API key revoked", "key", e.ID, "name", e.Name, "tokens", out.Tokens, "by", callerOf(ctx).Key.Name)
+	g.options.Logger.Info("client tokens of API key revoked", "key", e.ID, "name", e.Name, "tokens", out.Tokens, "by", callerOf(ctx).Key.Name)
 	return &revokeOutput{Body: out}, nil
 }
 
@@ -91,7 +91,7 @@ func (g *Gateway) revokeToken(ctx context.Context, e *keyEntry, token string) er
 	if !strings.HasPrefix(token, tokenPrefix) {
 		return &session.InvalidError{Field: "value", Detail: "is no client token"}
 	}
-	grant, err := g.Grants.Grant(ctx, token)
+	grant, err := g.options.Grants.Grant(ctx, token)
 	switch {
 	case errors.Is(err, session.ErrNotFound):
 		return errTokenNotFound
@@ -100,10 +100,10 @@ func (g *Gateway) revokeToken(ctx context.Context, e *keyEntry, token string) er
 	case orDefault(grant.Issuer, e.ID) != e.ID || grant.Issuer == "" && grant.Key != e.Name:
 		return errTokenNotFound
 	}
-	if err := g.KeyRing.RevokeToken(ctx, access.TokenID(token)); err != nil {
+	if err := g.options.KeyRing.RevokeToken(ctx, access.TokenID(token)); err != nil {
 		return keyError(err)
 	}
-	if err := g.Grants.RevokeGrant(ctx, token); err != nil && !errors.Is(err, session.ErrNotFound) {
+	if err := g.options.Grants.RevokeGrant(ctx, token); err != nil && !errors.Is(err, session.ErrNotFound) {
 		return storeError{err}
 	}
 	return nil

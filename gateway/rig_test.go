@@ -52,9 +52,15 @@ type rig struct {
 
 func newRig(t *testing.T, faults standin.Faults, change func(*gateway.Options)) *rig {
 	t.Helper()
+	return newRigWithKey(t, "sk-upstream", faults, change)
+}
+
+// newRigWithKey is newRig with the key that the gateway has for the upstream, which knows sk-upstream only.
+func newRigWithKey(t *testing.T, key string, faults standin.Faults, change func(*gateway.Options)) *rig {
+	t.Helper()
 	openai := standin.New(standin.Options{Keys: []string{"sk-upstream"}, Faults: faults, Speed: 50})
 	behind := httptest.NewServer(openai)
-	dialer, err := upstream.New(upstream.Options{BaseURL: behind.URL + "/v1", Key: "sk-upstream"})
+	dialer, err := upstream.New(upstream.Options{BaseURL: behind.URL + "/v1", Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ type (
 		By string     `query:"by" enum:"client" doc:"client: the caller asked for it, through the application"`
 	}
 	createInput struct {
-		Body CreateBody
+		Body createBody
 		host string // as the caller reached the gateway
 		tls  bool
 	}
@@ -47,7 +47,7 @@ type (
 		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
 		After  string         `query:"after" doc:"next of the page before"`
 	}
-	listOutput  struct{ Body SessionList }
+	listOutput  struct{ Body sessionList }
 	itemsOutput struct {
 		Body struct {
 			Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
@@ -78,7 +78,7 @@ type (
 	}
 	clientSecretInput struct {
 		ID   session.ID     `path:"id" doc:"The session's ID"`
-		Body *ClientOptions // may be left out
+		Body *clientOptions // may be left out
 	}
 	clientSecretOutput struct{ Body ClientSecret }
 	sentOutput         struct{ Body Sent }
@@ -152,27 +152,27 @@ func (g *Gateway) route() error {
 	api.Match(look, sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
 
-	if g.Spending != nil {
+	if g.options.Spending != nil {
 		g.routeUsage()
 	}
-	if g.Broadcasts != nil {
+	if g.options.Broadcasts != nil {
 		g.routeBroadcasts(e)
 	}
-	if g.KeyRing != nil {
+	if g.options.KeyRing != nil {
 		g.routeKeys(e)
 	}
 	e.GET(sessions+"/:id/relay", g.upgradable, g.sameOrigin, g.relay)
 	e.GET("/v1/realtime", g.upgradable, g.sameOrigin, g.realtime)
 
-	if g.Routes != nil {
+	if g.options.Routes != nil {
 		g.routeBeside(e)
 	}
 	e.Match(look, "/healthz", g.healthz)
 	e.Match(look, "/readyz", g.readyz)
 	e.Match(look, "/metrics", g.metrics())
-	if g.Web != nil {
+	if g.options.Web != nil {
 		for _, path := range []string{"/", "/fleet", "/jobs", "/assets/*name"} {
-			e.Match(look, path, gin.WrapH(g.Web))
+			e.Match(look, path, gin.WrapH(g.options.Web))
 		}
 	}
 	e.NoMethod(func(c *gin.Context) {
@@ -231,18 +231,18 @@ func (g *Gateway) sharedConfig(with huma.API) huma.Config {
 // routeBeside adds the routes of what stands beside the sessions, described in the same document.
 func (g *Gateway) routeBeside(e *gin.Engine) {
 	api := typed(e, e.Group("", g.authenticate(role.App), g.body), g.sharedConfig(g.api))
-	g.Options.Routes(e, api, g.authenticate, func(ctx context.Context) (key string, r role.Role) {
+	g.options.Routes(e, api, g.authenticate, func(ctx context.Context) (key string, r role.Role) {
 		who := callerOf(ctx).Key
 		return who.Name, who.Role
 	})
 }
 
 func (g *Gateway) apiConfig() huma.Config {
-	c := huma.DefaultConfig("Switchboard", g.Version)
+	c := huma.DefaultConfig("Switchboard", g.options.Version)
 	c.Info.License = &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"}
 	c.Servers = []*huma.Server{{URL: "/", Description: "Where this document was loaded from"}}
-	if g.PublicURL != nil {
-		c.Servers = []*huma.Server{{URL: strings.TrimSuffix(g.PublicURL.String(), "/"), Description: "The fleet's public address"}}
+	if g.options.PublicURL != nil {
+		c.Servers = []*huma.Server{{URL: strings.TrimSuffix(g.options.PublicURL.String(), "/"), Description: "The fleet's public address"}}
 	}
 	c.Info.Description = "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
 		"What answers a GET answers a HEAD too, but for sockets; event streams answer without events."

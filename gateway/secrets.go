@@ -57,7 +57,7 @@ func (g *Gateway) clientSecrets(c *gin.Context) {
 	}
 	who := callerOf(c.Request.Context())
 	token, until, err := g.issue(c.Request.Context(), who.Key, access.Grant{
-		Key: who.Key.Name, Policy: g.Policies["open"], Config: g.sealed(who.Key.Name, config),
+		Key: who.Key.Name, Policy: g.options.Policies["open"], Config: g.sealed(who.Key.Name, config),
 		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
 	}, ttl)
 	if err != nil {
@@ -76,7 +76,7 @@ func (g *Gateway) secretRequest(c *gin.Context) (req secretRequest, ttl time.Dur
 	if err := decodeStrict(c.Request.Body, &req); err != nil {
 		return req, 0, err
 	}
-	ttl = g.TokenTTL
+	ttl = g.options.TokenTTL
 	if e := req.ExpiresAfter; e != nil {
 		if e.Anchor != "" && e.Anchor != "created_at" {
 			return req, 0, &session.InvalidError{Field: "expires_after.anchor", Detail: "must be created_at"}
@@ -113,18 +113,18 @@ func shownSession(ga json.RawMessage, model string) (json.RawMessage, error) {
 
 // sealed is a configuration as the store may have it: it may carry secrets of tools.
 func (g *Gateway) sealed(key string, config json.RawMessage) []byte {
-	if g.Sealer == nil {
+	if g.options.Sealer == nil {
 		return config
 	}
-	return []byte(g.Sealer.Seal("client secret of "+key, config))
+	return []byte(g.options.Sealer.Seal("client secret of "+key, config))
 }
 
 // unsealed is the configuration of a grant, which older nodes have stored as it is.
 func (g *Gateway) unsealed(grant *access.Grant) (json.RawMessage, error) {
-	if g.Sealer == nil || bytes.HasPrefix(bytes.TrimSpace(grant.Config), []byte("{")) {
+	if g.options.Sealer == nil || bytes.HasPrefix(bytes.TrimSpace(grant.Config), []byte("{")) {
 		return grant.Config, nil
 	}
-	config, err := g.Sealer.Open("client secret of "+grant.Key, string(grant.Config))
+	config, err := g.options.Sealer.Open("client secret of "+grant.Key, string(grant.Config))
 	if err != nil {
 		return nil, fmt.Errorf("open configuration of client secret: %w", err)
 	}

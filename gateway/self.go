@@ -17,5 +17,5 @@ func (g *Gateway) self(ctx context.Context, _ *struct{}) (*selfOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &selfOutput{Self{KeyView: g.keyView(e), Version: g.Version}}, nil
+	return &selfOutput{Self{KeyView: g.keyView(e), Version: g.options.Version}}, nil
 }

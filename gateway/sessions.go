@@ -18,13 +18,13 @@ import (
 	"switchboard/session/hub"
 )
 
-// CreateBody asks for a session.
-type CreateBody struct {
+// createBody asks for a session.
+type createBody struct {
 	SessionID session.ID        `json:"session_id,omitempty" pattern:"^[A-Za-z0-9_-]{1,64}$" doc:"Chosen by the caller, or by the gateway if left out"`
 	Config    sessionConfig     `json:"config,omitempty" nullable:"true" doc:"Short form {model, instructions, voice, tools, …} or a full GA session object"`
 	Labels    map[string]string `json:"labels,omitempty" nullable:"true" maxProperties:"32" doc:"To select sessions by; keys up to 64 bytes, values up to 256"`
-	Client    ClientOptions     `json:"client,omitempty" doc:"The client token that comes with the session"`
-	Limits    LimitsBody        `json:"limits,omitempty" doc:"End the session; 0 or left out: the gateway's default"`
+	Client    clientOptions     `json:"client,omitempty" doc:"The client token that comes with the session"`
+	Limits    limitsBody        `json:"limits,omitempty" doc:"End the session; 0 or left out: the gateway's default"`
 }
 
 // sessionConfig is an object in the short form or in the API's own, which package session reads.
@@ -41,8 +41,8 @@ func (sessionConfig) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}
 }
 
-// LimitsBody is session.Limits with its bounds.
-type LimitsBody struct {
+// limitsBody is session.Limits with its bounds.
+type limitsBody struct {
 	MaxSeconds  int64 `json:"max_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds from creation to the end"`
 	IdleSeconds int64 `json:"idle_seconds,omitempty" minimum:"0" maximum:"31536000" doc:"Seconds without an event from a client or the application"`
 	MaxTokens   int64 `json:"max_tokens,omitempty" minimum:"0" maximum:"1000000000000" doc:"Tokens of responses and transcriptions"`
@@ -65,7 +65,7 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 	if err != nil {
 		return nil, err
 	}
-	ctl, err := g.Hub.Create(ctx, spec)
+	ctl, err := g.options.Hub.Create(ctx, spec)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +84,11 @@ func (g *Gateway) create(ctx context.Context, in *createInput) (*createOutput, e
 }
 
 // specOf turns a request into what the hub opens.
-func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
+func (g *Gateway) specOf(who caller, b createBody) (session.Spec, error) {
 	if err := checkLabels("labels", b.Labels); err != nil {
 		return session.Spec{}, err
 	}
-	policy, err := g.policy(b.Client.Policy, g.Policies["voice"], "client.policy")
+	policy, err := g.policy(b.Client.Policy, g.options.Policies["voice"], "client.policy")
 	if err != nil {
 		return session.Spec{}, err
 	}
@@ -96,10 +96,10 @@ func (g *Gateway) specOf(who caller, b CreateBody) (session.Spec, error) {
 	if err != nil {
 		return session.Spec{}, err
 	}
-	config = configuration.WithTranscription(config, g.TranscriptionModel)
+	config = configuration.WithTranscription(config, g.options.TranscriptionModel)
 	spec := session.Spec{
 		ID: orDefault(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
-		Policy: policy, Model: orDefault(model, g.Model), Config: config,
+		Policy: policy, Model: orDefault(model, g.options.Model), Config: config,
 	}
 	if gjson.GetBytes(config, "type").String() == "transcription" {
 		spec.Model, spec.Intent = "", "transcription"
@@ -141,10 +141,10 @@ func (g *Gateway) find(ctx context.Context, who caller, id session.ID) (found, e
 		return found{}, session.ErrNotFound
 	}
 	var f found
-	if ctl, ok := g.Hub.Controller(id); ok {
+	if ctl, ok := g.options.Hub.Controller(id); ok {
 		f = found{ctl: ctl, rec: ctl.Record()}
 	} else {
-		rec, err := g.Store.Record(ctx, id)
+		rec, err := g.options.Store.Record(ctx, id)
 		switch {
 		case errors.Is(err, session.ErrNotFound):
 			return found{}, err
@@ -191,8 +191,8 @@ func (g *Gateway) get(ctx context.Context, in *idInput) (*sessionOutput, error) 
 func (g *Gateway) flush(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, flushTime)
 	defer cancel()
-	if err := g.Hub.Flush(ctx); err != nil {
-		g.Logger.Debug("journal not flushed", "err", err)
+	if err := g.options.Hub.Flush(ctx); err != nil {
+		g.options.Logger.Debug("journal not flushed", "err", err)
 	}
 }
 
@@ -210,7 +210,7 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 		return nil, hub.ErrLeaseLost
 	case f.ctl != nil:
 		who := callerOf(ctx).Key
-		g.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", orDefault(in.By, "itself"))
+		g.options.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", orDefault(in.By, "itself"))
 		if err := f.ctl.End(ctx, endingBy(who, in.By)); err != nil && !errors.Is(err, hub.ErrEnded) {
 			return nil, err
 		}
@@ -240,7 +240,7 @@ func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) 
 	out := &itemsOutput{}
 	if f.ctl != nil {
 		out.Body.Items = f.ctl.Items()
-	} else if out.Body.Items, err = g.Store.Items(ctx, in.ID); err != nil {
+	} else if out.Body.Items, err = g.options.Store.Items(ctx, in.ID); err != nil {
 		return nil, storeError{err}
 	}
 	if out.Body.Items == nil {

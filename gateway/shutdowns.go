@@ -17,8 +17,8 @@ const (
 	lookUpWait  = 15 * time.Second
 )
 
-// ModelShutdown is a model in use that OpenAI is going to shut down.
-type ModelShutdown struct {
+// modelShutdown is a model in use that OpenAI is going to shut down.
+type modelShutdown struct {
 	Model    string `json:"model" doc:"One that is configured or that a session of this node uses"`
 	Shutdown string `json:"shutdown_date" doc:"The day from which the API refuses it"`
 	Days     int    `json:"days" doc:"Until then; below 0 once it is over"`
@@ -41,7 +41,7 @@ func newShutdowns() *shutdowns {
 // WatchModels looks up when the configured models and those of this node's sessions end, and
 // warns of it, until ctx ends. A look-up that fails is tried again and harms nobody.
 func (g *Gateway) WatchModels(ctx context.Context) {
-	if g.Shutdown == nil {
+	if g.options.Shutdown == nil {
 		return
 	}
 	tick := time.NewTicker(seenEvery)
@@ -57,20 +57,20 @@ func (g *Gateway) WatchModels(ctx context.Context) {
 }
 
 func (g *Gateway) lookUp(ctx context.Context) {
-	for _, model := range g.shutdowns.due(append(g.Hub.Models(), g.Model, g.TranscriptionModel)) {
+	for _, model := range g.shutdowns.due(append(g.options.Hub.Models(), g.options.Model, g.options.TranscriptionModel)) {
 		bounded, cancel := context.WithTimeout(ctx, lookUpWait)
-		day, err := g.Shutdown(bounded, model)
+		day, err := g.options.Shutdown(bounded, model)
 		cancel()
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
-			g.Logger.Debug("cannot look up when a model shuts down", "model", model, "err", err)
+			g.options.Logger.Debug("cannot look up when a model shuts down", "model", model, "err", err)
 			continue
 		}
 		g.shutdowns.learn(model, day)
 		if !day.IsZero() {
-			g.Logger.Warn("OpenAI is going to shut down a model that is in use", "model", model, "on", day.Format(time.DateOnly))
+			g.options.Logger.Warn("OpenAI is going to shut down a model that is in use", "model", model, "on", day.Format(time.DateOnly))
 		}
 	}
 }
@@ -102,16 +102,16 @@ func (s *shutdowns) learn(model string, day time.Time) {
 }
 
 // list are the models in use that end, those that end first at the front.
-func (s *shutdowns) list() (list []ModelShutdown) {
+func (s *shutdowns) list() (list []modelShutdown) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, model := range slices.Sorted(maps.Keys(s.ends)) {
 		if day := s.ends[model]; !day.IsZero() {
 			days := int(day.Sub(s.clock()).Hours() / 24)
-			list = append(list, ModelShutdown{model, day.Format(time.DateOnly), days})
+			list = append(list, modelShutdown{model, day.Format(time.DateOnly), days})
 		}
 	}
-	slices.SortStableFunc(list, func(a, b ModelShutdown) int { return a.Days - b.Days })
+	slices.SortStableFunc(list, func(a, b modelShutdown) int { return a.Days - b.Days })
 	return list
 }
 

@@ -35,16 +35,16 @@ func (CostUSD) Schema(huma.Registry) *huma.Schema {
 	}}
 }
 
-// DayUsage is what sessions have used in a day, by API key or by the value of a label.
-type DayUsage struct {
+// dayUsage is what sessions have used in a day, by API key or by the value of a label.
+type dayUsage struct {
 	Day   string     `json:"day" format:"date" doc:"UTC"`
 	By    string     `json:"by" example:"key"`
-	Rows  []UsageRow `json:"rows" nullable:"false" doc:"The dearest first"`
-	Total UsageRow   `json:"total"`
+	Rows  []usageRow `json:"rows" nullable:"false" doc:"The dearest first"`
+	Total usageRow   `json:"total"`
 }
 
-// UsageRow sums up sessions.
-type UsageRow struct {
+// usageRow sums up sessions.
+type usageRow struct {
 	Name     string  `json:"name,omitempty" doc:"Of the key, or the label's value; (other) are those beyond the first 1,000 of a day"`
 	Sessions int64   `json:"sessions" doc:"Sessions that began to be counted on that day"`
 	Tokens   int64   `json:"tokens" doc:"Of responses and transcriptions; a second of transcription that is paid for by the time counts as 10"`
@@ -58,7 +58,7 @@ type (
 		By  string `query:"by" default:"key" doc:"key, or label:<name> with a name of --cost-labels" example:"label:team"`
 		Day string `query:"day" format:"date" doc:"UTC, of the last 35 days; left out: today" example:"2026-11-30"`
 	}
-	usageOutput struct{ Body DayUsage }
+	usageOutput struct{ Body dayUsage }
 )
 
 func (g *Gateway) routeUsage() {
@@ -79,26 +79,26 @@ func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, erro
 		label = ""
 	case !byLabel:
 		return nil, problem.Field("query.by", "want key or label:<name>")
-	case !slices.Contains(g.CostLabels, label):
+	case !slices.Contains(g.options.CostLabels, label):
 		return nil, problem.Field("query.by", "usage is not summed by this label: --cost-labels names those by which it is")
 	}
-	sums, err := g.Spending.Spending(ctx, day, callerOf(ctx).scope(), label)
+	sums, err := g.options.Spending.Spending(ctx, day, callerOf(ctx).scope(), label)
 	if err != nil {
 		return nil, storeError{err}
 	}
-	out := &usageOutput{Body: DayUsage{Day: day.Format(time.DateOnly), By: in.By, Rows: []UsageRow{}}}
+	out := &usageOutput{Body: dayUsage{Day: day.Format(time.DateOnly), By: in.By, Rows: []usageRow{}}}
 	var total access.Sums
 	for name, s := range sums {
 		total = total.Add(s)
-		out.Body.Rows = append(out.Body.Rows, usageRow(name, s))
+		out.Body.Rows = append(out.Body.Rows, rowOf(name, s))
 	}
-	slices.SortFunc(out.Body.Rows, func(a, b UsageRow) int {
+	slices.SortFunc(out.Body.Rows, func(a, b usageRow) int {
 		return cmp.Or(cmp.Compare(b.CostUSD, a.CostUSD), cmp.Compare(b.Tokens, a.Tokens), cmp.Compare(a.Name, b.Name))
 	})
-	out.Body.Total = usageRow("", total)
+	out.Body.Total = rowOf("", total)
 	return out, nil
 }
 
-func usageRow(name string, s access.Sums) UsageRow {
-	return UsageRow{Name: name, Sessions: s.Sessions, Tokens: s.Tokens, Seconds: s.Seconds, CostUSD: s.CostUSD, Unpriced: s.Unpriced}
+func rowOf(name string, s access.Sums) usageRow {
+	return usageRow{Name: name, Sessions: s.Sessions, Tokens: s.Tokens, Seconds: s.Seconds, CostUSD: s.CostUSD, Unpriced: s.Unpriced}
 }

@@ -72,8 +72,8 @@ func (g *Gateway) relayURL(host string, tls bool, id session.ID) string {
 	if tls {
 		u.Scheme = "wss"
 	}
-	if g.PublicURL != nil {
-		u = *g.PublicURL
+	if g.options.PublicURL != nil {
+		u = *g.options.PublicURL
 		u.Scheme = map[string]string{"http": "ws", "https": "wss"}[u.Scheme]
 	}
 	return u.JoinPath("realtime", "sessions", string(id), "relay").String()

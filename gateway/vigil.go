@@ -30,16 +30,16 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 	look := func() {
 		switch quiet := time.Since(began) - time.Duration(v.last.Load()); {
 		case v.over.Load():
-		case quiet < g.Silence:
-			v.timer.Reset(g.Silence - quiet)
+		case quiet < g.options.Silence:
+			v.timer.Reset(g.options.Silence - quiet)
 		case g.elsewhere(id, owner):
 			lost()
 		default:
-			v.timer.Reset(g.Silence)
+			v.timer.Reset(g.options.Silence)
 		}
 	}
-	v.timer = time.AfterFunc(math.MaxInt64, func() { _ = contain.Do(g.Logger, "vigil", look, "session", id) })
-	v.timer.Reset(g.Silence) // not before it is known, as it sets itself again
+	v.timer = time.AfterFunc(math.MaxInt64, func() { _ = contain.Do(g.options.Logger, "vigil", look, "session", id) })
+	v.timer.Reset(g.options.Silence) // not before it is known, as it sets itself again
 	return v
 }
 
@@ -47,11 +47,11 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 func (g *Gateway) elsewhere(id session.ID, owner string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), dialWait)
 	defer cancel()
-	lease, err := g.Directory.Owner(ctx, id)
+	lease, err := g.options.Directory.Owner(ctx, id)
 	if err != nil || lease.Node == owner {
 		return false
 	}
-	g.Logger.Info("forwarded to a node that is lost", "session", id, "node", owner, "now", lease.Node)
+	g.options.Logger.Info("forwarded to a node that is lost", "session", id, "node", owner, "now", lease.Node)
 	return true
 }
 

@@ -54,7 +54,7 @@ type wait struct {
 }
 
 // New makes a journal that writes to store and holds at most limit bytes. Stale is told of sessions
-// and leases whose writes the store rejects as those of a former owner.
+// whose changes the store rejects as those of a former owner, with the epoch of that owner.
 func New(store session.Store, log *slog.Logger, limit int, stale func(session.ID, int64)) *Journal {
 	return &Journal{
 		store: store, log: log, limit: limit, stale: stale,
