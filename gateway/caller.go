@@ -163,8 +163,21 @@ func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 			ctx := context.WithValue(c.Request.Context(), callerKey{}, who)
 			c.Request = c.Request.WithContext(ctx)
 			g.arrive(c, who)
+			g.pace(c, who)
 		}
 	}
+}
+
+// pace reads a large body no faster than its API key may send.
+func (g *Gateway) pace(c *gin.Context, who caller) {
+	r := c.Request
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	share, leave := g.large.Share(who.Key.Name)
+	defer leave()
+	r.Body = share.Pace(r.Context(), r.Body)
+	c.Next()
 }
 
 // issue makes a client token for grant, good for ttl to start with.

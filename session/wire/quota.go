@@ -2,6 +2,8 @@ package wire
 
 import (
 	"context"
+	"io"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -24,7 +26,7 @@ const (
 	arrivePace  = 128 << 10
 )
 
-// Quota bounds what large messages cost a node, by API key: the bytes that they hold at once while
+// Quota bounds what large messages and request bodies cost a node, by API key: the bytes that they hold at once while
 // they arrive and are relayed, and their bytes per second. A message that does not fit is not read
 // until it does (back-pressure): nothing is refused, and ordinary messages never wait. Safe for
 // concurrent use; the zero value bounds nothing.
@@ -36,12 +38,12 @@ type Quota struct {
 	mu     sync.Mutex
 	node   *semaphore.Weighted
 	shares map[string]*Share
+	swept  time.Time // when shares were last looked through
 }
 
 // Share is the part of a quota that one key has.
 type Share struct {
 	quota *Quota
-	key   string
 	users int // guarded by the quota's lock
 	bytes *semaphore.Weighted
 	rate  *rate.Limiter
@@ -57,24 +59,32 @@ func (q *Quota) Share(key string) (s *Share, leave func()) {
 	if q.shares == nil {
 		q.node, q.shares = semaphore.NewWeighted(max(q.NodeBytes, q.KeyBytes)), map[string]*Share{}
 	}
+	q.sweep()
 	s = q.shares[key]
 	if s == nil {
-		s = &Share{quota: q, key: key, bytes: semaphore.NewWeighted(q.KeyBytes), rate: rate.NewLimiter(rate.Inf, 0)}
+		s = &Share{quota: q, bytes: semaphore.NewWeighted(q.KeyBytes), rate: rate.NewLimiter(rate.Inf, 0)}
 		if q.KeyRate > 0 {
 			s.rate = rate.NewLimiter(rate.Limit(q.KeyRate), int(q.KeyBytes))
 		}
 		q.shares[key] = s
 	}
 	s.users++
-	return s, func() { q.leave(s) }
+	return s, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		s.users--
+	}
 }
 
-func (q *Quota) leave(s *Share) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if s.users--; s.users == 0 {
-		delete(q.shares, s.key)
+// sweep forgets, once a second, shares that nobody uses and whose rate has recovered.
+func (q *Quota) sweep() {
+	if time.Since(q.swept) < time.Second {
+		return
 	}
+	q.swept = time.Now()
+	maps.DeleteFunc(q.shares, func(_ string, s *Share) bool {
+		return s.users == 0 && s.rate.Tokens() >= float64(s.rate.Burst())
+	})
 }
 
 // acquire waits until n bytes are free and may be sent; first of its key, so that a key that waits
@@ -93,6 +103,35 @@ func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 		return 0, err
 	}
 	return n, nil
+}
+
+// Pace makes the body of a request count against the share's rate: what is over the size of an
+// ordinary message is read as fast as the key may send. The end of ctx ends a wait. Of a nil share
+// it is the body itself.
+func (s *Share) Pace(ctx context.Context, body io.ReadCloser) io.ReadCloser {
+	if s == nil {
+		return body
+	}
+	return &paced{ReadCloser: body, ctx: ctx, share: s}
+}
+
+// paced reads a body at the pace of its key.
+type paced struct {
+	io.ReadCloser
+	ctx   context.Context
+	share *Share
+	read  int64
+}
+
+// Read reads a part that is no larger than an ordinary message, and waits until the next may come.
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.ReadCloser.Read(b[:min(len(b), largeMessage)])
+	if p.read += int64(n); p.read > largeMessage && n > 0 {
+		if why := p.share.rate.WaitN(p.ctx, n); why != nil {
+			return n, why
+		}
+	}
+	return n, err
 }
 
 func (s *Share) release(n int64) {

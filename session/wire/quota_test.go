@@ -2,7 +2,9 @@ package wire
 
 import (
 	"context"
+	"io"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -51,8 +53,11 @@ func TestQuotaProperty(t *testing.T) {
 		if served.Load() < 4*8*50/2 {
 			t.Errorf("only %d of %d were served", served.Load(), 4*8*50)
 		}
-		if len(q.shares) != 0 {
+		time.Sleep(time.Minute)
+		if _, leave := q.Share("e"); len(q.shares) != 1 {
 			t.Errorf("%d keys are remembered", len(q.shares))
+		} else {
+			leave()
 		}
 		if !q.node.TryAcquire(nodeBytes) {
 			t.Error("not all was given back")
@@ -85,6 +90,34 @@ func TestQuotaRate(t *testing.T) {
 		defer leave()
 		if d := take(other); d != 0 {
 			t.Errorf("another key waited %v", d)
+		}
+	})
+}
+
+// Bodies of one key share its rate, however many requests they come in; ordinary ones are free.
+func TestQuotaOfBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := &Quota{KeyBytes: 1 << 20, NodeBytes: 4 << 20, KeyRate: 1 << 20}
+		read := func(size int) time.Duration {
+			begin := time.Now()
+			s, leave := q.Share("a")
+			defer leave()
+			n, err := io.Copy(io.Discard, s.Pace(t.Context(), io.NopCloser(strings.NewReader(strings.Repeat("x", size)))))
+			if err != nil || n != int64(size) {
+				t.Fatalf("read %d of %d, %v", n, size, err)
+			}
+			return time.Since(begin)
+		}
+		for range 100 {
+			if d := read(largeMessage); d != 0 {
+				t.Fatalf("an ordinary body waited %v", d)
+			}
+		}
+		if d := read(1 << 20); d != 0 {
+			t.Errorf("the first large one waited %v", d)
+		}
+		if d := read(9 << 20); d < 8*time.Second || d > 10*time.Second {
+			t.Errorf("9 MiB at 1 MiB a second waited %v", d)
 		}
 	})
 }
