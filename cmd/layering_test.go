@@ -59,7 +59,13 @@ var table = map[string][]string{
 	"cmd/gateway":           {"cmd/simulator/standin", "gateway", "session", "session/access", "session/contain", "session/hub", "session/price", "session/redisstore", "session/redisstore/embedded", "session/upstream", "session/wire", "web", "webhooks", "webhooks/batch", "webhooks/seal"},
 	"cmd/simulator":         {"cmd/simulator/standin"},
 	"cmd/simulator/standin": {},
-	"cmd/loadgen":           {},
+	"cmd/loadgen":           {"cmd/loadgen/endpoint", "cmd/loadgen/lab", "cmd/loadgen/load", "cmd/loadgen/trial"},
+	"cmd/loadgen/figures":   {},
+	"cmd/loadgen/program":   {"cmd/loadgen/figures"},
+	"cmd/loadgen/endpoint":  {"cmd/loadgen/figures"},
+	"cmd/loadgen/load":      {"cmd/loadgen/endpoint", "cmd/loadgen/figures", "cmd/loadgen/program"},
+	"cmd/loadgen/lab":       {"cmd/loadgen/endpoint", "cmd/loadgen/figures", "cmd/loadgen/load", "cmd/loadgen/program"},
+	"cmd/loadgen/trial":     {"cmd/loadgen/endpoint", "cmd/loadgen/figures", "cmd/loadgen/lab", "cmd/loadgen/load", "cmd/loadgen/program"},
 	"examples/go":           {},
 }
 

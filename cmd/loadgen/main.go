@@ -20,6 +20,11 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"switchboard/cmd/loadgen/endpoint"
+	"switchboard/cmd/loadgen/lab"
+	"switchboard/cmd/loadgen/load"
+	"switchboard/cmd/loadgen/trial"
 )
 
 // command is what the first argument chooses; the rest are its flags.
@@ -46,21 +51,21 @@ func main() {
 // parse reads the command line. The commands are grammars of their own, so that --help of
 // the one that is meant without a word shows its flags.
 func parse(args []string) (command, error) {
-	var c any = &runCmd{}
+	var c any = &load.Command{}
 	name, about := "loadgen", "Drives a realtime voice gateway with many sessions and prints what they experienced.\n\n"+
 		"\"loadgen bench --help\" tells how to measure this gateway beside nginx, \"loadgen intake --help\" how fast it takes webhooks, "+
 		"\"loadgen trial --help\" how to try a fleet of them.\n\nScenarios:\n"+scenarioHelp()
 	switch {
 	case len(args) > 0 && args[0] == "trial":
-		c, args = &trialCmd{}, args[1:]
+		c, args = &trial.Command{}, args[1:]
 		name, about = "loadgen trial", "Puts a fleet of gateways under load, takes parts of it away, and looks for what was lost. "+
 			"Fails when something must not have been; tells times beside what they should be."
 	case len(args) > 0 && args[0] == "intake":
-		c, args = &intakeCmd{}, args[1:]
+		c, args = &trial.Intake{}, args[1:]
 		name, about = "loadgen intake", "Measures how many webhook deliveries a second one gateway verifies and keeps in a Redis with an append-only file, "+
 			"beside deliveries that it only verifies, and writes the table of docs/benchmarks.md. Nothing else should run on the machine."
 	case len(args) > 0 && args[0] == "bench":
-		c, args = &benchCmd{}, args[1:]
+		c, args = &lab.Command{}, args[1:]
 		name, about = "loadgen bench", "Measures the gateway, nginx as a blind proxy and no proxy at all over the same "+
 			"stand-in, holds the gateway against its budget and writes the table of docs/benchmarks.md. Nothing else should run on the machine."
 	}
@@ -80,7 +85,7 @@ func parse(args []string) (command, error) {
 
 func scenarioHelp() string {
 	var help strings.Builder
-	for _, sc := range scenarios {
+	for _, sc := range endpoint.Scenarios {
 		fmt.Fprintf(&help, "  %s: %d sessions, %s\n", sc.Name, sc.Sessions, sc.About)
 	}
 	return help.String()

@@ -1,38 +1,36 @@
 package main
 
 import (
-	"os"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
+
+	"switchboard/cmd/loadgen/endpoint"
+	"switchboard/cmd/loadgen/lab"
+	"switchboard/cmd/loadgen/load"
+	"switchboard/cmd/loadgen/trial"
 )
 
-// A trial starts this program again as the process of its abusers.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 2 && os.Args[1] == "trial" && os.Args[2] == "abuser" {
-		main()
-		return
-	}
-	goleak.VerifyTestMain(m)
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func TestParse(t *testing.T) {
 	c, err := parse([]string{"--url", "ws://h/v1", "-s", "talk", "-n", "3", "--pid", "7", "--compare-pid", "8", "--stand-in", "http://s"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := c.(*runCmd)
+	run := c.(*load.Command)
 	if run.URL != "ws://h/v1" || run.Scenario != "talk" || run.Sessions != 3 || run.PID != 7 || run.ComparePID != 8 || run.StandIn != "http://s" {
 		t.Errorf("run flags: %+v", run)
 	}
-	if run.Mode != modeOpenAI || run.Rounds != 1 || run.Key == "" {
+	if run.Mode != endpoint.ModeOpenAI || run.Rounds != 1 || run.Key == "" {
 		t.Errorf("run defaults: %+v", run)
 	}
 	c, err = parse([]string{"bench", "--targets", "nginx,gateway", "--gateway-env", "A=1,2", "--gateway-env", "B=3"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	bench := c.(*benchCmd)
+	bench := c.(*lab.Command)
 	if len(bench.Targets) != 2 || len(bench.Scenarios) != 4 || len(bench.GatewayEnv) != 2 || bench.GatewayEnv[0] != "A=1,2" {
 		t.Errorf("bench flags: %+v", bench)
 	}
@@ -40,7 +38,7 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if intake := c.(*intakeCmd); intake.Clients != 8 || intake.Rounds < 5 || intake.Window == 0 {
+	if intake := c.(*trial.Intake); intake.Clients != 8 || intake.Rounds < 5 || intake.Window == 0 {
 		t.Errorf("intake flags: %+v", intake)
 	}
 	for _, bad := range [][]string{{"--mode", "x"}, {"bench", "--targets", "x"}, {"--no-such"}} {
@@ -50,17 +48,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestScenarios(t *testing.T) {
-	for _, sc := range scenarios {
-		found, err := scenarioNamed(sc.Name)
-		if err != nil || found.Sessions != sc.Sessions {
-			t.Errorf("%s: %v, %v", sc.Name, found, err)
-		}
-		if small := sc.short(); small.Sessions >= sc.Sessions || small.Sessions < 1 {
-			t.Errorf("%s: short has %d sessions", sc.Name, small.Sessions)
-		}
+func TestParseTrial(t *testing.T) {
+	c, err := parse([]string{"trial", "kill", "--sessions", "7", "--lease", "6s"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := scenarioNamed("none"); err == nil {
-		t.Error("a scenario that is not there was found")
+	if k, ok := c.(*trial.KillTrial); !ok || k.Sessions != 7 || k.Rounds != 10 || k.Lease != 6*time.Second || k.Redis != "redis-server" {
+		t.Errorf("flags: %+v", c)
+	}
+	for _, bad := range [][]string{{"trial"}, {"trial", "none"}, {"trial", "kill", "--cuts", "3"}} {
+		if _, err := parse(bad); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
 	}
 }
