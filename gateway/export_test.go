@@ -40,3 +40,6 @@ func LookUp(ctx context.Context, g *Gateway) { g.lookUp(ctx) }
 
 // SetShutdownClock changes the time that decides what is due.
 func SetShutdownClock(g *Gateway, now func() time.Time) { g.shutdowns.clock = now }
+
+// Large is the bytes that large messages hold, and how many of them wait.
+func Large(g *Gateway) (held, waiting int64) { return g.large.Load() }

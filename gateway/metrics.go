@@ -8,6 +8,7 @@ import (
 
 	"switchboard/session/contain"
 	"switchboard/session/hub"
+	"switchboard/session/wire"
 )
 
 // stats is a Prometheus collector over the hub's numbers: nothing is counted twice.
@@ -69,6 +70,18 @@ func newStats(h *hub.Hub) *stats {
 	one("cost_unknown_total", "Responses and transcriptions of models without a price.", counter, func(v hub.Stats) float64 { return float64(v.Costs.Unknown) })
 	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v hub.Stats) float64 { return v.LeaseAge.Seconds() })
 	return s
+}
+
+func largeBytes(q *wire.Quota) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "switchboard_large_message_bytes", Help: "Memory for client messages over 256 KiB that arrive or are being relayed.",
+	}, func() float64 { held, _ := q.Load(); return float64(held) })
+}
+
+func largeWaiting(q *wire.Quota) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "switchboard_large_messages_waiting", Help: "Client messages over 256 KiB that wait for memory or for the rate of their API key.",
+	}, func() float64 { _, waiting := q.Load(); return float64(waiting) })
 }
 
 // buildInfo is the usual constant gauge: its labels say which build runs here.

@@ -115,6 +115,7 @@ func (c *Conn) contain(f func()) {
 // keepAlive pings a peer that was silent for pingEvery and ends the connection if that
 // does not help.
 func (c *Conn) keepAlive() {
+	c.endOverdue()
 	c.mu.Lock()
 	if c.waits != nil { // it is we who do not read
 		c.heard.Store(now())

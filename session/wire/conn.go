@@ -84,6 +84,7 @@ type Conn struct {
 	in input
 
 	heard atomic.Int64 // when something was last read, by now()
+	due   atomic.Int64 // until when a large message should be here, by now(); 0: none is on its way
 	ended atomic.Bool  // cause is set; saves the reader the lock
 
 	// mu lets the pongs and close frames of the reader and the timer in between the

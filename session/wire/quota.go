@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -19,8 +20,8 @@ import (
 // that is sent as it is spoken.
 const largeMessage = 256 << 10
 
-// A large message must be whole within arriveGrace and what arrivePace bytes a second take: while
-// it arrives, others of its key wait.
+// A large message should be whole within arriveGrace and what arrivePace bytes a second take: after
+// that its connection ends if others wait for its room.
 const (
 	arriveGrace = 10 * time.Second
 	arrivePace  = 128 << 10
@@ -39,6 +40,10 @@ type Quota struct {
 	node   *semaphore.Weighted
 	shares map[string]*Share
 	swept  time.Time // when shares were last looked through
+
+	held    atomic.Int64 // bytes
+	waiting atomic.Int64 // messages that wait for room
+	crowded atomic.Int64 // and of those, for room of the node
 }
 
 // Share is the part of a quota that one key has.
@@ -47,7 +52,12 @@ type Share struct {
 	users int // guarded by the quota's lock
 	bytes *semaphore.Weighted
 	rate  *rate.Limiter
+
+	waiting atomic.Int64 // messages that wait for room
 }
+
+// Load returns how many bytes large messages hold, and how many of them wait for room.
+func (q *Quota) Load() (held, waiting int64) { return q.held.Load(), q.waiting.Load() }
 
 // Share returns the share of a key, and what gives it back when its connection is over.
 func (q *Quota) Share(key string) (s *Share, leave func()) {
@@ -91,6 +101,10 @@ func (q *Quota) sweep() {
 // for itself takes nothing from others. It returns how many it took.
 func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 	n = min(n, s.quota.KeyBytes)
+	s.waiting.Add(1)
+	defer s.waiting.Add(-1)
+	s.quota.waiting.Add(1)
+	defer s.quota.waiting.Add(-1)
 	if err := s.bytes.Acquire(ctx, n); err != nil {
 		return 0, err
 	}
@@ -98,10 +112,13 @@ func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 		s.bytes.Release(n)
 		return 0, err
 	}
+	s.quota.crowded.Add(1)
+	defer s.quota.crowded.Add(-1)
 	if err := s.quota.node.Acquire(ctx, n); err != nil {
 		s.bytes.Release(n)
 		return 0, err
 	}
+	s.quota.held.Add(n)
 	return n, nil
 }
 
@@ -134,7 +151,11 @@ func (p *paced) Read(b []byte) (int, error) {
 	return n, err
 }
 
+// wanted reports whether somebody waits for what the key has.
+func (s *Share) wanted() bool { return s.waiting.Load() > 0 || s.quota.crowded.Load() > 0 }
+
 func (s *Share) release(n int64) {
+	s.quota.held.Add(-n)
 	s.quota.node.Release(n)
 	s.bytes.Release(n)
 }
@@ -142,8 +163,7 @@ func (s *Share) release(n int64) {
 // grant is what a large message has of its key's share; the reading goroutine owns it.
 type grant struct {
 	bytes int64
-	late  *time.Timer // ends the connection
-	spent bool        // the message was delivered
+	spent bool // the message was delivered
 }
 
 // reserve waits for room for a message of n bytes. The connection's end ends the wait.
@@ -166,15 +186,16 @@ func (c *Conn) reserve(n int64) error {
 	}
 	c.heard.Store(now())
 	c.in.grant = grant{bytes: taken}
-	if c.pingEvery > 0 {
-		c.in.grant.late = time.AfterFunc(arriveGrace+time.Duration(n)*time.Second/arrivePace, func() {
-			c.contain(func() {
-				const reason = "a large message took too long to arrive"
-				c.end(&session.CloseError{Code: int(ws.StatusPolicyViolation), Reason: reason}, int(ws.StatusPolicyViolation), reason)
-			})
-		})
-	}
+	c.due.Store(now() + int64(arriveGrace+time.Duration(n)*time.Second/arrivePace))
 	return nil
+}
+
+// endOverdue ends the connection if its large message takes too long and somebody waits for its room.
+func (c *Conn) endOverdue() {
+	if due := c.due.Load(); due != 0 && now() > due && c.share.wanted() {
+		const reason = "a large message took too long to arrive"
+		c.end(&session.CloseError{Code: int(ws.StatusPolicyViolation), Reason: reason}, int(ws.StatusPolicyViolation), reason)
+	}
 }
 
 // settle gives back what a message had that was delivered or dropped, and the memory it was in. A
@@ -184,9 +205,7 @@ func (c *Conn) settle() {
 	if in.grant.bytes == 0 {
 		return
 	}
-	if in.grant.late != nil {
-		in.grant.late.Stop()
-	}
+	c.due.Store(0)
 	c.share.release(in.grant.bytes)
 	in.grant = grant{}
 	if in.block != nil && blockClass(len(in.block.b)) >= blockClasses && in.w-in.r <= minBlock {

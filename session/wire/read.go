@@ -56,6 +56,7 @@ func (in *input) unread() []byte {
 // need not be asked anew after each event. Whoever waits for the descriptor to be gone
 // waits for do as well; Close does not.
 func (c *Conn) Each(do func(session.Frame, error) error) error {
+	defer c.settle() // however do ends
 	if c.sock.raw == nil {
 		return c.eachRead(do)
 	}
@@ -360,7 +361,9 @@ func (c *Conn) join(h ws.Header, payload []byte) (session.Frame, error) {
 }
 
 func (c *Conn) message(f session.Frame) (session.Frame, error) {
-	c.in.grant.spent = c.in.grant.bytes > 0
+	if c.in.grant.spent = c.in.grant.bytes > 0; c.in.grant.spent {
+		c.due.Store(0)
+	}
 	if !c.trustUTF8 && !utf8.Valid(f.Payload()) {
 		return session.Frame{}, session.ErrNotUTF8
 	}
