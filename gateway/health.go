@@ -67,7 +67,7 @@ func (g *Gateway) reachable(c *gin.Context) bool {
 // metrics serves the node's numbers in Prometheus' format.
 func (g *Gateway) metrics() gin.HandlerFunc {
 	r := prometheus.NewRegistry()
-	r.MustRegister(newStats(g.options.Hub), g.shutdowns, buildInfo(g.options.Version), collectors.NewGoCollector(),
+	r.MustRegister(newStats(g.options.Hub), largeBytes(&g.large), largeWaiting(&g.large), g.shutdowns, buildInfo(g.options.Version), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if g.options.Metrics != nil {
 		r.MustRegister(g.options.Metrics)

@@ -35,6 +35,10 @@ func TestLargeMessagesOfOneKeyHoldUpNoOther(t *testing.T) {
 	next.say(item("second", size))
 	sessiontest.Eventually(t, "the second waits", func() bool { _, waiting := load(); return waiting > 0 })
 
+	if told := string(r.must(200, "GET", "/metrics", "", "").body); !strings.Contains(told, "switchboard_large_messages_waiting 1\n") {
+		t.Error("the metrics do not tell that a message waits")
+	}
+
 	free := r.attach("/realtime/sessions/two/relay", other)
 	free.say(item("free", size))
 	if id := added(free); id != "free" {
