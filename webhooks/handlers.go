@@ -3,7 +3,6 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"log/slog"
 
 	"switchboard/webhooks/notify"
 	"switchboard/webhooks/queue"
@@ -32,7 +31,7 @@ func (s *Server) onCall(ctx context.Context, e Event) error {
 		return queue.Fatal(errNoID)
 	}
 	if err := s.changes.Publish(ctx, "call.incoming", "", map[string]any{"call_id": id}); err != nil {
-		slog.Warn("webhooks: a call was not shown", "call", id, "err", err)
+		s.log.Warn("a call was not shown", "call", id, "err", err)
 	}
 	if s.o.CallIncoming == nil {
 		return nil
@@ -58,7 +57,7 @@ func (s *Server) discover(ctx context.Context) {
 	}
 	ensure := func() {
 		if _, err := s.inbox.Add(ctx, queue.NewTask(discoverTask, discoverID, nil)); err != nil && ctx.Err() == nil {
-			slog.Warn("webhooks: not looking for jobs made elsewhere", "err", err)
+			s.log.Warn("not looking for jobs made elsewhere", "err", err)
 		}
 	}
 	ensure()
@@ -67,7 +66,7 @@ func (s *Server) discover(ctx context.Context) {
 
 func (s *Server) onDiscover(ctx context.Context, _ Event) error {
 	if err := errors.Join(s.batches.Discover(ctx), s.jobs.Discover(ctx)); err != nil {
-		slog.Warn("webhooks: jobs made elsewhere were not looked for", "err", err)
+		s.log.Warn("jobs made elsewhere were not looked for", "err", err)
 	}
 	return queue.Again(s.o.Discover)
 }

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -39,9 +38,6 @@ const (
 
 func TestMain(m *testing.M) {
 	gin.SetMode(gin.ReleaseMode)
-	if os.Getenv("SWITCHBOARD_TEST_LOG") == "" {
-		slog.SetDefault(slog.New(slog.DiscardHandler))
-	}
 	redistest.Main(m, func() error { return goleak.Find() })
 }
 
@@ -68,7 +64,7 @@ func config() webhooks.Config {
 // start runs a node on rdb; its stand-in delivers webhooks to it.
 func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs standin.JobOptions) *node {
 	t.Helper()
-	n := &node{t: t, logged: captureLog(t)}
+	n := &node{t: t, logged: newLogBook(t)}
 	engine := gin.New()
 	n.server = httptest.NewServer(engine)
 	if jobs.BatchTime == 0 {
@@ -82,7 +78,7 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	n.stand = standin.New(standin.Options{Jobs: jobs})
 	n.front = &front{handler: n.stand}
 	n.api = httptest.NewServer(n.front)
-	n.hooks = newWebhooks(t, rdb, cfg, n.api.URL, t.Name())
+	n.hooks = newWebhooks(t, rdb, cfg, n.api.URL, t.Name(), n.logged)
 	n.hooks.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -97,10 +93,10 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	return n
 }
 
-func newWebhooks(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string) *webhooks.Server {
+func newWebhooks(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, api, name string, logged io.Writer) *webhooks.Server {
 	t.Helper()
 	hooks, err := webhooks.New(webhooks.Options{
-		Config: cfg, Redis: rdb, Node: name,
+		Config: cfg, Redis: rdb, Node: name, Logger: slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		API: openai.NewClient(option.WithBaseURL(api+"/v1/"), option.WithAPIKey("sk-test"), option.WithMaxRetries(0)),
 	})
 	if err != nil {
@@ -259,13 +255,11 @@ func (l *logBook) text() string {
 	return l.buf.String()
 }
 
-func captureLog(t *testing.T) *logBook {
+// newLogBook shows what was logged if the test fails.
+func newLogBook(t *testing.T) *logBook {
 	t.Helper()
 	book := &logBook{}
-	before := slog.Default()
-	slog.SetDefault(slog.New(slog.NewTextHandler(book, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	t.Cleanup(func() {
-		slog.SetDefault(before)
 		if t.Failed() {
 			t.Log(book.text())
 		}

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -81,7 +80,7 @@ func (s *Server) batchLines(c *gin.Context) {
 		lines, err = s.batches.Open(ctx, viewer(ctx), c.Param("id"), kind, o)
 	}
 	if err != nil {
-		problem.Write(c.Writer, problemOf(err))
+		problem.Write(c.Writer, problemOf(s.log, err))
 		return
 	}
 	defer lines.Close()
@@ -90,7 +89,7 @@ func (s *Server) batchLines(c *gin.Context) {
 	out := patientWriter{c.Writer, http.NewResponseController(c.Writer)}
 	if _, err := lines.WriteTo(out); err != nil {
 		if ctx.Err() == nil {
-			slog.Warn("webhooks: results broke off", "batch", c.Param("id"), "kind", kind, "err", err)
+			s.log.Warn("results broke off", "batch", c.Param("id"), "kind", kind, "err", err)
 		}
 		_ = out.control.Flush() // whole lines that went before are not lost
 		panic(http.ErrAbortHandler)

@@ -3,7 +3,6 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -118,7 +117,7 @@ func (s *Server) createEndpoint(ctx context.Context, in *createEndpointInput) (*
 	}
 	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, false); err != nil {
 		if _, derr := s.o.API.Webhooks.Delete(context.WithoutCancel(ctx), e.ID); derr != nil {
-			slog.Error("webhooks: an endpoint whose secret was lost stays at OpenAI; delete or rotate it", "endpoint", e.ID, "err", derr)
+			s.log.Error("an endpoint whose secret was lost stays at OpenAI; delete or rotate it", "endpoint", e.ID, "err", derr)
 		}
 		return nil, err
 	}
@@ -165,7 +164,7 @@ func (s *Server) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*
 		return nil, err
 	}
 	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, keep); err != nil {
-		slog.Error("webhooks: an endpoint's new secret was not kept; rotate it again", "endpoint", e.ID, "err", err)
+		s.log.Error("an endpoint's new secret was not kept; rotate it again", "endpoint", e.ID, "err", err)
 		return nil, problem.Of(503, "OpenAI made a new secret but it was not kept; rotate again")
 	}
 	return s.viewAccepted(ctx, withoutSecret(e))

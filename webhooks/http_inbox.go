@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -208,7 +207,7 @@ const mostShown = 20
 func (s *Server) showDiscarded(ctx context.Context, ids []string) {
 	if len(ids) > mostShown {
 		if err := s.changes.Publish(ctx, "resync", "", struct{}{}); err != nil {
-			slog.Warn("webhooks: a change was not shown", "err", err)
+			s.log.Warn("a change was not shown", "err", err)
 		}
 		return
 	}
@@ -221,7 +220,7 @@ func (s *Server) showDiscarded(ctx context.Context, ids []string) {
 			"id": r.ID, "type": r.Topic, "origin": r.Origin, "state": r.State, "note": r.Note, "received_at": r.At,
 		})
 		if err != nil {
-			slog.Warn("webhooks: a change was not shown", "id", id, "err", err)
+			s.log.Warn("a change was not shown", "id", id, "err", err)
 		}
 	}
 }

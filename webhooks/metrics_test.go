@@ -2,6 +2,7 @@ package webhooks_test
 
 import (
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ switchboard_inbox_events{state="waiting"} %d
 
 func TestMetricsWhileRedisIsAway(t *testing.T) {
 	rdb := redistest.Mini(t)
-	hooks := newWebhooks(t, rdb, config(), "http://127.0.0.1:1", t.Name())
+	hooks := newWebhooks(t, rdb, config(), "http://127.0.0.1:1", t.Name(), io.Discard)
 	if err := rdb.Close(); err != nil {
 		t.Fatal(err)
 	}

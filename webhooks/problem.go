@@ -37,7 +37,7 @@ var statuses = []struct {
 }
 
 // problemOf says what an error means for the caller. What is not known is 500 and says nothing.
-func problemOf(err error) huma.StatusError {
+func problemOf(log *slog.Logger, err error) huma.StatusError {
 	for _, known := range statuses {
 		if errors.Is(err, known.err) {
 			return problem.Of(known.status, plain(known.err))
@@ -59,16 +59,16 @@ func problemOf(err error) huma.StatusError {
 		return problem.Of(422, invalid.Error(), &huma.ErrorDetail{Location: "body." + invalid.Field, Message: invalid.Message})
 	}
 	if refused, ok := errors.AsType[*openai.Error](err); ok {
-		return upstreamProblem(refused)
+		return upstreamProblem(log, refused)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return problem.Of(408, fmt.Sprintf("the upload took too long: at most %v without a byte, and %v in all", stalled, uploadTime))
 	}
 	if away(err) {
-		slog.Warn("webhooks: Redis or OpenAI cannot be reached", "err", err)
+		log.Warn("Redis or OpenAI cannot be reached", "err", err)
 		return problem.Of(503, "Redis or OpenAI cannot be reached now")
 	}
-	slog.Error("webhooks: request failed", "err", err)
+	log.Error("request failed", "err", err)
 	return problem.Of(500, "unexpected error")
 }
 
@@ -108,20 +108,20 @@ func inputProblem(e *batch.InputError) huma.StatusError {
 const longestSaid = 1000
 
 // upstreamProblem passes on what the caller can act on; that the gateway's own key is refused is not of that kind.
-func upstreamProblem(e *openai.Error) huma.StatusError {
+func upstreamProblem(log *slog.Logger, e *openai.Error) huma.StatusError {
 	said := strict.Clip(e.Message, longestSaid)
 	switch e.StatusCode {
 	case 400, 422:
 		return problem.Of(422, said, &huma.ErrorDetail{Location: strict.Clip(e.Param, longestShown), Message: said})
 	case 403, 410: // such as: this organization may no longer start fine-tuning jobs
-		slog.Warn("webhooks: OpenAI does not allow it", "status", e.StatusCode, "code", e.Code)
+		log.Warn("OpenAI does not allow it", "status", e.StatusCode, "code", e.Code)
 		return problem.Of(422, "OpenAI refuses: "+said)
 	case 404, 409, 429:
 		return problem.Of(e.StatusCode, said)
 	case 401:
-		slog.Error("webhooks: OpenAI refuses the gateway's key", "status", e.StatusCode, "code", e.Code)
+		log.Error("OpenAI refuses the gateway's key", "status", e.StatusCode, "code", e.Code)
 		return problem.Of(502, "OpenAI refuses the gateway's key")
 	}
-	slog.Warn("webhooks: OpenAI answered an error", "status", e.StatusCode, "code", e.Code)
+	log.Warn("OpenAI answered an error", "status", e.StatusCode, "code", e.Code)
 	return problem.Of(502, "OpenAI answered with an error; try again")
 }

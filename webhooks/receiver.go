@@ -33,6 +33,7 @@ type Receiver struct {
 	secrets *secretSet
 	keep    func(context.Context, queue.Item) (added bool, err error)
 	now     func() time.Time
+	log     *slog.Logger
 
 	bodyTime time.Duration  // for a body to come in
 	refusals rate.Sometimes // anybody can cause them, so not every one is logged
@@ -45,7 +46,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := rc.verify(r.Context(), body, r.Header); err != nil {
-		rc.refusals.Do(func() { slog.Warn("webhooks: delivery refused", "reason", err.Error(), "bytes", len(body)) })
+		rc.refusals.Do(func() { rc.log.Warn("delivery refused", "reason", err.Error(), "bytes", len(body)) })
 		problem.Write(w, problem.Of(http.StatusUnauthorized, err.Error()))
 		return
 	}
@@ -60,7 +61,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: FromOpenAI, Body: body})
 	if err != nil {
-		slog.Error("webhooks: delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
+		rc.log.Error("delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
 		w.Header().Set("Retry-After", "5")
 		problem.Write(w, problem.Of(http.StatusServiceUnavailable, "the store is away"))
 		return

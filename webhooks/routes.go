@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 type mount struct {
 	api  huma.API
 	auth func(least role.Role) gin.HandlerFunc
+	log  *slog.Logger
 }
 
 // Routes adds the routes to a gateway: the typed ones to api, which must be one of humagin, and those that stream or
@@ -36,7 +38,7 @@ func (s *Server) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) 
 	r.POST("/api/fine-tuning/jobs", auth(role.App), s.submitJob)
 	r.Match([]string{http.MethodGet, http.MethodHead}, "/api/events", auth(role.App), s.follow)
 
-	m := mount{api, auth}
+	m := mount{api, auth, s.log}
 	add(m, role.App, "GET", "/api/batches", "list-batches", "List the project's batches", s.listBatches)
 	add(m, role.App, "GET", "/api/batches/{id}", "get-batch", "Look at a batch", s.getBatch)
 	add(m, role.App, "POST", "/api/batches/{id}/cancel", "cancel-batch", "Cancel a batch", s.cancelBatch)
@@ -130,7 +132,7 @@ func add[I, O any](m mount, least role.Role, method, path, id, summary string, d
 	huma.Register(m.api, op, func(ctx context.Context, in *I) (*O, error) {
 		out, err := do(ctx, in)
 		if err != nil {
-			return nil, problemOf(err)
+			return nil, problemOf(m.log, err)
 		}
 		return out, nil
 	})

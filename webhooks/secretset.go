@@ -32,6 +32,7 @@ type secretSet struct {
 	rdb   redis.UniversalClient
 	box   seal.Box
 	bell  *wake.Bell
+	log   *slog.Logger
 	kept  atomic.Pointer[[]timedSecret]
 
 	mu        sync.Mutex // guards refreshed, and lets one refresh run
@@ -86,7 +87,7 @@ func (s *secretSet) load(ctx context.Context) error {
 	for endpoint, sealed := range all {
 		secrets, err := s.unseal(endpoint, sealed)
 		if err != nil {
-			slog.Error("webhooks: an endpoint's secret cannot be read; is the seal key the same on all nodes?", "endpoint", endpoint, "err", err)
+			s.log.Error("an endpoint's secret cannot be read; is the seal key the same on all nodes?", "endpoint", endpoint, "err", err)
 			continue
 		}
 		kept = append(kept, secrets...)
@@ -110,7 +111,7 @@ func (s *secretSet) run(ctx context.Context) {
 	for {
 		rung := s.bell.Next(secretsBell)
 		if err := s.load(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("webhooks: secrets not refreshed", "err", err)
+			s.log.Warn("secrets not refreshed", "err", err)
 		}
 		select {
 		case <-rung:

@@ -35,6 +35,8 @@ type Options struct {
 	API   openai.Client
 	Node  string // this node's name in logs of attempts
 
+	Logger *slog.Logger // nil: nothing is logged
+
 	// CallIncoming, if set, is asked to take a call that OpenAI announces; an error has it announced again.
 	CallIncoming func(ctx context.Context, callID string, e Event) error
 	// Handlers, if set, registers more handlers.
@@ -45,6 +47,7 @@ type Options struct {
 type Server struct {
 	Receiver *Receiver
 	o        Options
+	log      *slog.Logger
 	inbox    *queue.Queue
 	intake   *intake
 	router   Router
@@ -75,25 +78,26 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{o: o, bell: wake.New(o.Redis), files: newGate()}
+	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
+	s := &Server{o: o, log: log, bell: wake.New(o.Redis, log), files: newGate()}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
 	s.inbox = queue.New(o.Redis, "inbox", queue.Options{
-		Node: o.Node, Timeout: o.HandleTime, OnDead: s.onDead, OnSettled: s.onSettled,
+		Node: o.Node, Timeout: o.HandleTime, Logger: log, OnDead: s.onDead, OnSettled: s.onSettled,
 	})
 	s.intake = newIntake(s.inbox.Add)
 	s.changes = live.New(o.Redis, s.bell)
-	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell}
+	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell, log: log}
 	s.Receiver = &Receiver{
-		secrets: s.secrets, keep: s.intake.put, now: time.Now,
+		secrets: s.secrets, keep: s.intake.put, now: time.Now, log: log,
 		bodyTime: 10 * time.Second, refusals: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.fanout = fanout.New(o.Redis, box, s.bell, fanout.Options{
-		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled,
+		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled, Logger: log,
 	})
-	s.batches = batch.New(o.API, records.New(o.Redis, "batches"), s.inbox, s.changes, batch.Options{
-		Prices: o.Prices, PollFirst: o.PollFirst,
+	s.batches = batch.New(o.API, records.New(o.Redis, "batches", log), s.inbox, s.changes, batch.Options{
+		Prices: o.Prices, PollFirst: o.PollFirst, Logger: log,
 	})
 	if s.jobs, err = s.newJobs(); err != nil {
 		return nil, err
@@ -103,7 +107,7 @@ func New(o Options) (*Server, error) {
 }
 
 func (s *Server) newNotifier() (*notify.Notifier, error) {
-	n := notify.Options{URLs: s.o.Notify, Every: s.o.NotifyEvery}
+	n := notify.Options{URLs: s.o.Notify, Every: s.o.NotifyEvery, Logger: s.log}
 	if s.o.NotifyTemplates != "" {
 		text, err := os.ReadFile(s.o.NotifyTemplates)
 		if err != nil {
@@ -115,7 +119,7 @@ func (s *Server) newNotifier() (*notify.Notifier, error) {
 }
 
 func (s *Server) newJobs() (*tune.Jobs, error) {
-	t := tune.Options{Prompt: s.o.SmokePrompt, Responses: s.o.SmokeAPI == "responses", PollFirst: s.o.PollFirst}
+	t := tune.Options{Prompt: s.o.SmokePrompt, Responses: s.o.SmokeAPI == "responses", PollFirst: s.o.PollFirst, Logger: s.log}
 	if s.o.SmokeExpect != "" {
 		expect, err := regexp.Compile(s.o.SmokeExpect)
 		if err != nil {
@@ -123,7 +127,7 @@ func (s *Server) newJobs() (*tune.Jobs, error) {
 		}
 		t.Expect = expect
 	}
-	return tune.New(s.o.API, records.New(s.o.Redis, "jobs"), s.inbox, s.changes, t), nil
+	return tune.New(s.o.API, records.New(s.o.Redis, "jobs", s.log), s.inbox, s.changes, t), nil
 }
 
 // Run receives, handles and delivers until ctx ends, then waits for what it started.
@@ -134,7 +138,7 @@ func (s *Server) Run(ctx context.Context) {
 		"bell": s.bell.Run, "secrets": s.secrets.run, "intake": s.intake.run, "fan-out": s.fanout.Run,
 		"trim": s.trim, "discover": s.discover, "inbox": s.work,
 	} {
-		parts.Go(func() { contain.Keep(ctx, nil, what, func() { part(ctx) }) })
+		parts.Go(func() { contain.Keep(ctx, s.log, what, func() { part(ctx) }) })
 	}
 }
 
@@ -193,19 +197,19 @@ func (s *Server) onSettled(ctx context.Context, c queue.Claim, state queue.State
 		"id": c.ID, "type": c.Topic, "origin": c.Origin, "state": state, "handler": a.By, "error": a.Error, "note": a.Note, "received_at": c.At,
 	})
 	if err != nil {
-		slog.Warn("webhooks: a change was not shown", "id", c.ID, "err", err)
+		s.log.Warn("a change was not shown", "id", c.ID, "err", err)
 	}
 }
 
 // onDead tells people that an event was given up; not of a notification, which could not be told either.
 func (s *Server) onDead(ctx context.Context, it queue.Item, note string) {
-	slog.Error("webhooks: an event was given up", "id", it.ID, "type", it.Topic, "reason", note)
+	s.log.Error("an event was given up", "id", it.ID, "type", it.Topic, "reason", note)
 	if it.Topic == notify.Task || it.Topic == notify.ToTask {
 		return
 	}
 	n := notify.Notice{Kind: "dead_letter", Subject: it.ID, Fields: map[string]any{"type": it.Topic, "error": note}}
 	if _, err := s.inbox.Add(ctx, n.Item("dead:"+it.ID)); err != nil {
-		slog.Error("webhooks: nobody was told", "id", it.ID, "err", err)
+		s.log.Error("nobody was told", "id", it.ID, "err", err)
 	}
 }
 
@@ -214,7 +218,7 @@ func (s *Server) onDisabled(sub fanout.Subscription, reason string) {
 	defer cancel()
 	n := notify.Notice{Kind: "subscription.disabled", Subject: sub.ID, Fields: map[string]any{"url": sub.URL, "error": reason}}
 	if _, err := s.inbox.Add(ctx, n.Item(fmt.Sprintf("disabled:%s:%d", sub.ID, time.Now().Unix()))); err != nil {
-		slog.Error("webhooks: nobody was told", "subscription", sub.ID, "err", err)
+		s.log.Error("nobody was told", "subscription", sub.ID, "err", err)
 	}
 }
 
@@ -222,7 +226,7 @@ func (s *Server) onDisabled(sub fanout.Subscription, reason string) {
 func (s *Server) trim(ctx context.Context) {
 	every(ctx, trimEvery, func() {
 		if err := s.inbox.Trim(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("webhooks: not trimmed", "err", err)
+			s.log.Warn("not trimmed", "err", err)
 		}
 		s.fanout.Trim(ctx)
 	})

@@ -107,7 +107,7 @@ func (s *Server) upload(c *gin.Context, create func(kind string, body patientRea
 	}
 	if err != nil {
 		c.Header("Connection", "close") // what is left of the body is not waited for
-		problem.Write(c.Writer, problemOf(err))
+		problem.Write(c.Writer, problemOf(s.log, err))
 		return
 	}
 	c.JSON(http.StatusCreated, created)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -49,11 +48,8 @@ func python() string {
 // JavaScript SDK needs it, and one that does not.
 func TestExamples(t *testing.T) {
 	var log logBook
-	before := slog.Default() // notifications go there, as main sets it
-	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	var plain, plainKey string
 	t.Cleanup(func() { // behind the end of the gateways
-		slog.SetDefault(before)
 		if strings.Contains(log.text(), plainKey) || strings.Contains(log.text(), "whsec_") {
 			t.Error("a secret was logged")
 		}

@@ -20,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	log := c.logger(os.Stderr)
-	slog.SetDefault(log)           // what webhooks and jobs log to
+	slog.SetDefault(log)           // where a panic of a socket is logged
 	redis.SetLogger(redisLog{log}) // one for the whole program, as the line before, so not in run
 	err := run(ctx, c, os.Stdout, log)
 	stop()

@@ -140,7 +140,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 		return nil, errors.Join(err, client.Close())
 	}
 	name := c.NodeURL
-	hooks, err := newWebhooks(c, client, name)
+	hooks, err := newWebhooks(c, client, name, log)
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}

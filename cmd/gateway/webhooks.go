@@ -16,8 +16,8 @@ import (
 )
 
 // newWebhooks makes what stands beside the sessions: webhooks, batches, fine-tuning jobs.
-func newWebhooks(c config, rdb redis.UniversalClient, node string) (*webhooks.Server, error) {
-	return webhooks.New(webhooks.Options{Config: c.Jobs, Redis: rdb, API: c.openAI(), Node: node})
+func newWebhooks(c config, rdb redis.UniversalClient, node string, log *slog.Logger) (*webhooks.Server, error) {
+	return webhooks.New(webhooks.Options{Config: c.Jobs, Redis: rdb, API: c.openAI(), Node: node, Logger: log})
 }
 
 // openAI is the client of OpenAI's REST API. It would look into the environment for what is not said here.

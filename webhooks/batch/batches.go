@@ -2,6 +2,7 @@ package batch
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/openai/openai-go/v3"
@@ -16,6 +17,7 @@ import (
 type Options struct {
 	Prices    []Price
 	PollFirst time.Duration // first pause between two looks at a running batch; default 2 s
+	Logger    *slog.Logger  // nil: nothing is logged
 }
 
 // Batches works with the batches of one OpenAI project. Its methods may be called from any goroutine. Errors of the API
@@ -33,7 +35,7 @@ const WatchTask = "task.watch_batch"
 // New makes Batches.
 func New(api openai.Client, r *records.Store, w follow.Work, c follow.Changes, o Options) *Batches {
 	s := &Batches{api: api, records: r, o: o}
-	s.Objects = follow.New(follow.Options{API: api, Records: r, Work: w, Changes: c, PollFirst: o.PollFirst}, follow.Source[Batch]{
+	s.Objects = follow.New(follow.Options{API: api, Records: r, Work: w, Changes: c, PollFirst: o.PollFirst, Logger: o.Logger}, follow.Source[Batch]{
 		Name: "batch", Watch: WatchTask, Told: "told", Newest: 100,
 		Fetch:  func(ctx context.Context, id string) (*Batch, error) { return s.viewed(api.Batches.Get(ctx, id)) },
 		Cancel: func(ctx context.Context, id string) (*Batch, error) { return s.viewed(api.Batches.Cancel(ctx, id)) },

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"strconv"
 
 	"github.com/openai/openai-go/v3"
@@ -115,7 +114,7 @@ func (s *Batches) create(ctx context.Context, owner string, spec Spec, fileID, r
 	}
 	b, err := s.keep(ctx, owner, &made, spec, retryOf)
 	if err != nil {
-		slog.Error("batch: a new batch is not noted yet; it will be when it is looked at", "batch", made.ID, "err", err)
+		s.Log().Error("a new batch is not noted yet; it will be when it is looked at", "batch", made.ID, "err", err)
 		b = s.view(&made)
 		b.Key, b.RetryOf = owner, cmp.Or(retryOf, b.RetryOf)
 	}

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -119,7 +118,7 @@ func retryAfter(header string, now time.Time) time.Duration {
 func (f *Fanout) note(ctx context.Context, s stored, status int, err error) {
 	if err == nil {
 		if rerr := f.rdb.HDel(ctx, failingKey, s.ID).Err(); rerr != nil {
-			slog.Warn("fanout: a success was not noted", "subscription", s.ID, "err", rerr)
+			f.o.Logger.Warn("a success was not noted", "subscription", s.ID, "err", rerr)
 		}
 		return
 	}

@@ -34,6 +34,7 @@ const (
 type Options struct {
 	Allowed      []netip.Prefix             // private networks that may be called
 	DisableAfter time.Duration              // failing for this long; default 5 days
+	Logger       *slog.Logger               // nil: nothing is logged
 	Backoff      func(int) time.Duration    // default 5 s × 3ⁿ, 4 h at most: about 17 hours in all
 	Node         string                     // kept with each attempt
 	OnDisabled   func(Subscription, string) // told on the node that disabled it
@@ -65,6 +66,9 @@ type subscriber struct {
 func New(rdb redis.UniversalClient, box seal.Box, b *wake.Bell, o Options) *Fanout {
 	if o.DisableAfter == 0 {
 		o.DisableAfter = 5 * 24 * time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Backoff == nil {
 		o.Backoff = queue.Exponential(5*time.Second, 3, 4*time.Hour)
@@ -127,7 +131,7 @@ func (f *Fanout) Run(ctx context.Context) {
 		if err := f.reload(ctx, &workers); err == nil {
 			known()
 		} else if ctx.Err() == nil {
-			slog.Warn("fanout: subscriptions not refreshed", "err", err)
+			f.o.Logger.Warn("subscriptions not refreshed", "err", err)
 		}
 		select {
 		case <-rung:
@@ -159,7 +163,7 @@ func (f *Fanout) reload(ctx context.Context, workers *sync.WaitGroup) error {
 			running, stop := context.WithCancel(ctx)
 			s.stop = stop
 			workers.Go(func() {
-				contain.Keep(running, nil, "deliveries", func() { s.queue.Run(running, perNode, f.deliver(id)) })
+				contain.Keep(running, f.o.Logger, "deliveries", func() { s.queue.Run(running, perNode, f.deliver(id)) })
 			})
 		}
 	}
@@ -206,7 +210,7 @@ func (s *subscriber) halt() {
 
 func (f *Fanout) open(id string) *queue.Queue {
 	return queue.New(f.rdb, "out:"+id, queue.Options{
-		Timeout: sendTime, Backoff: f.o.Backoff, Idle: 2 * time.Second, Node: f.o.Node,
+		Timeout: sendTime, Backoff: f.o.Backoff, Idle: 2 * time.Second, Node: f.o.Node, Logger: f.o.Logger,
 	})
 }
 
@@ -229,7 +233,7 @@ func (f *Fanout) all(ctx context.Context) (map[string]stored, error) {
 	for id, text := range sealed {
 		s, err := f.unseal(id, text)
 		if err != nil {
-			slog.Error("fanout: a subscription cannot be read; is the seal key the same on all nodes?", "id", id, "err", err)
+			f.o.Logger.Error("a subscription cannot be read; is the seal key the same on all nodes?", "id", id, "err", err)
 			continue
 		}
 		all[id] = s
@@ -252,7 +256,7 @@ func (f *Fanout) Trim(ctx context.Context) {
 	f.mu.Unlock()
 	for _, id := range ids {
 		if err := f.Deliveries(id).Trim(ctx); err != nil && ctx.Err() == nil {
-			slog.Warn("fanout: deliveries not trimmed", "subscription", id, "err", err)
+			f.o.Logger.Warn("deliveries not trimmed", "subscription", id, "err", err)
 		}
 	}
 }

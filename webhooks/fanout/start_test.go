@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 
@@ -17,13 +18,13 @@ import (
 // A node that has just started handles events before it has read who wants them.
 func TestAnEventBeforeTheSubscriptionsAreReadIsNotLost(t *testing.T) {
 	rdb := redistest.Mini(t)
-	f := fanout.New(rdb, seal.Box{}, wake.New(rdb), fanout.Options{})
+	f := fanout.New(rdb, seal.Box{}, wake.New(rdb, slog.New(slog.DiscardHandler)), fanout.Options{})
 	// An address that leads nowhere: what is looked at is what is kept, not what arrives.
 	sub, _, err := f.Create(t.Context(), fanout.Subscription{URL: "https://subscriber.invalid/hook", Types: []string{"response.completed"}}, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	started := fanout.New(rdb, seal.Box{}, wake.New(rdb), fanout.Options{})
+	started := fanout.New(rdb, seal.Box{}, wake.New(rdb, slog.New(slog.DiscardHandler)), fanout.Options{})
 	event := queue.Item{ID: "wh_early", Topic: "response.completed", Origin: "openai", Body: []byte(`{"type":"response.completed"}`)}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -75,7 +76,7 @@ func (m meanwhile) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // A subscription that is made while the node reads all of them gets what is published next.
 func TestASubscriptionMadeWhileAllAreReadIsNotForgotten(t *testing.T) {
 	rdb := redistest.Mini(t)
-	f := fanout.New(rdb, seal.Box{}, wake.New(rdb), fanout.Options{})
+	f := fanout.New(rdb, seal.Box{}, wake.New(rdb, slog.New(slog.DiscardHandler)), fanout.Options{})
 	rdb.AddHook(meanwhile{do: sync.OnceFunc(func() {
 		if _, _, err := f.Create(t.Context(), fanout.Subscription{URL: "https://subscriber.invalid/hook", Types: []string{"response.completed"}}, ""); err != nil {
 			t.Error(err)

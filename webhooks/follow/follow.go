@@ -63,6 +63,7 @@ type Options struct {
 	Work      Work
 	Changes   Changes
 	PollFirst time.Duration // first pause between two looks at a running object; default 2 s
+	Logger    *slog.Logger  // nil: nothing is logged
 }
 
 // Objects are those of one kind that one OpenAI project has. Its methods may be called from any goroutine. Errors of the
@@ -84,6 +85,9 @@ const (
 func New[T any](o Options, from Source[T]) *Objects[T] {
 	if o.PollFirst == 0 {
 		o.PollFirst = 2 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Objects[T]{o, from}
 }
@@ -233,7 +237,7 @@ func (s *Objects[T]) Add(ctx context.Context, delay time.Duration, item queue.It
 // Show shows a change on pages. One that cannot be shown is logged, and seen when the page is loaded again.
 func (s *Objects[T]) Show(ctx context.Context, what, owner string, data any) {
 	if err := s.o.Changes.Publish(ctx, s.from.Name+"."+what, owner, data); err != nil {
-		slog.Warn("webhooks: a change was not shown", "kind", s.from.Name+"."+what, "err", err)
+		s.o.Logger.Warn("a change was not shown", "kind", s.from.Name+"."+what, "err", err)
 	}
 }
 
@@ -253,7 +257,7 @@ func (s *Objects[T]) Watch(ctx context.Context, id string) error {
 		return nil
 	}
 	if err != nil {
-		slog.Warn("webhooks: a running object was not looked at", "kind", s.from.Name, "id", id, "err", err)
+		s.o.Logger.Warn("a running object was not looked at", "kind", s.from.Name, "id", id, "err", err)
 		return queue.Again(afterError)
 	}
 	if err := s.Absorb(ctx, x); err != nil {
@@ -261,7 +265,7 @@ func (s *Objects[T]) Watch(ctx context.Context, id string) error {
 	}
 	if s.from.Look != nil {
 		if err := s.from.Look(ctx, x); err != nil {
-			slog.Warn("webhooks: a running object was looked at in part only", "kind", s.from.Name, "id", id, "err", err)
+			s.o.Logger.Warn("a running object was looked at in part only", "kind", s.from.Name, "id", id, "err", err)
 		}
 	}
 	if f := s.from.Facts(x); !f.Ended {
@@ -303,12 +307,15 @@ func (s *Objects[T]) Send(ctx context.Context, owner string, lines *spool.File, 
 	return id, nil
 }
 
+// Log is where what concerns the objects is logged.
+func (s *Objects[T]) Log() *slog.Logger { return s.o.Logger }
+
 // DeleteFile has OpenAI forget the file of an object that it refused.
 func (s *Objects[T]) DeleteFile(ctx context.Context, id string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), CreateTime)
 	defer cancel()
 	if _, err := s.o.API.Files.Delete(ctx, id); err != nil && !Gone(err) {
-		slog.Warn("webhooks: the file of what OpenAI refused stays there", "kind", s.from.Name, "file", id, "err", err)
+		s.o.Logger.Warn("the file of what OpenAI refused stays there", "kind", s.from.Name, "file", id, "err", err)
 	}
 }
 

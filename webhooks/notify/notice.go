@@ -45,6 +45,7 @@ type Options struct {
 	URLs      []string      // "log://" or shoutrrr's; default log://
 	Every     time.Duration // shortest time between two notices, after a burst; default 2 s
 	Templates string        // text that overrides the built-in templates
+	Logger    *slog.Logger  // where log:// writes; nil: nowhere
 }
 
 const burst = 10
@@ -66,6 +67,9 @@ type target struct {
 
 // New checks URLs and templates.
 func New(o Options) (*Notifier, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
 	if o.Every <= 0 {
 		o.Every = 2 * time.Second
 	}
@@ -81,7 +85,7 @@ func New(o Options) (*Notifier, error) {
 		o.URLs = []string{"log://"}
 	}
 	for i, raw := range o.URLs {
-		t, err := newTarget(raw)
+		t, err := newTarget(raw, o.Logger)
 		if err != nil {
 			return nil, fmt.Errorf("notification URL %d: %w", i+1, err)
 		}
@@ -91,13 +95,13 @@ func New(o Options) (*Notifier, error) {
 	return n, nil
 }
 
-func newTarget(raw string) (target, error) {
+func newTarget(raw string, log *slog.Logger) (target, error) {
 	scheme, _, ok := strings.Cut(raw, "://")
 	if !ok {
 		return target{}, fmt.Errorf("it must begin with a service's name and ://")
 	}
 	if scheme == "log" {
-		return target{scheme, func(text string) error { slog.Info("notification", "text", text); return nil }}, nil
+		return target{scheme, func(text string) error { log.Info("notification", "text", text); return nil }}, nil
 	}
 	sender, err := shoutrrr.CreateSender(raw)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,6 +44,7 @@ type Options struct {
 	KeepDead time.Duration           // the same for dead and discarded items; default 30 days
 	Idle     time.Duration           // longest wait before looking again; default 1 s
 	Node     string                  // this node's name, kept with each attempt
+	Logger   *slog.Logger            // nil: nothing is logged
 	// OnDead, if set, is told of each item that this node gave up. It may be called again for one item.
 	OnDead func(ctx context.Context, item Item, note string)
 	// OnSettled, if set, is told after an attempt of this node was written.
@@ -78,6 +80,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.Keep, 7*24*time.Hour)
 	orDefault(&o.KeepDead, 30*24*time.Hour)
 	orDefault(&o.Idle, time.Second)
+	orDefault(&o.Logger, slog.New(slog.DiscardHandler))
 	if o.Backoff == nil {
 		o.Backoff = Exponential(time.Second, 3, 4*time.Hour)
 	}

@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +71,7 @@ func (q *Queue) Run(ctx context.Context, workers int, handle Handler) {
 		wait, claims, err := q.claim(ctx, min(claimsAtOnce, workers-len(free)))
 		switch {
 		case err != nil && ctx.Err() == nil:
-			slog.Warn("queue: claiming failed", "queue", q.prefix, "err", err)
+			q.o.Logger.Warn("claiming failed", "queue", q.prefix, "err", err)
 			pause(ctx, errWait)
 			errWait = min(2*errWait, longestErrGap)
 			continue
@@ -84,7 +83,7 @@ func (q *Queue) Run(ctx context.Context, workers int, handle Handler) {
 			handlers.Go(func() error {
 				defer func() { <-free; q.nudge() }()
 				// What panics here has settled nothing: the claim expires, and its item is tried again.
-				_ = contain.Do(nil, "queue", func() { q.attempt(ctx, c, handle) }, "item", c.ID, "topic", c.Topic)
+				_ = contain.Do(q.o.Logger, "queue", func() { q.attempt(ctx, c, handle) }, "item", c.ID, "topic", c.Topic)
 				return nil
 			})
 		}
@@ -149,7 +148,7 @@ func readClaim(f []any) Claim {
 func (q *Queue) attempt(ctx context.Context, c Claim, handle Handler) {
 	start := time.Now()
 	handling, cancel := context.WithTimeout(ctx, q.o.Timeout)
-	by, err := protect(handling, c, handle)
+	by, err := q.protect(handling, c, handle)
 	cancel()
 	a := Attempt{At: start.UTC(), Ms: time.Since(start).Milliseconds(), Node: q.o.Node, By: by}
 	if err != nil && ctx.Err() != nil {
@@ -159,8 +158,8 @@ func (q *Queue) attempt(ctx context.Context, c Claim, handle Handler) {
 }
 
 // protect turns a handler's panic into a failure, so that a poisonous item costs its own attempts and nothing else.
-func protect(ctx context.Context, c Claim, handle Handler) (by string, err error) {
-	crash := contain.Do(nil, "webhook handler", func() { by, err = handle(ctx, c) }, "item", c.ID, "topic", c.Topic)
+func (q *Queue) protect(ctx context.Context, c Claim, handle Handler) (by string, err error) {
+	crash := contain.Do(q.o.Logger, "webhook handler", func() { by, err = handle(ctx, c) }, "item", c.ID, "topic", c.Topic)
 	if crash != nil {
 		err = crash
 	}
@@ -180,11 +179,11 @@ func (q *Queue) settle(ctx context.Context, c Claim, a Attempt, err error) {
 	}
 	held, werr := q.write(ctx, c, o, trace)
 	if werr != nil {
-		slog.Error("queue: an outcome was not written; the item will be handled again", "item", c.ID, "err", werr)
+		q.o.Logger.Error("an outcome was not written; the item will be handled again", "item", c.ID, "err", werr)
 		return
 	}
 	if !held {
-		slog.Warn("queue: a claim was lost before its handler ended", "item", c.ID, "topic", c.Topic)
+		q.o.Logger.Warn("a claim was lost before its handler ended", "item", c.ID, "topic", c.Topic)
 		return
 	}
 	if trace != nil && q.o.OnSettled != nil {

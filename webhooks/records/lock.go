@@ -6,7 +6,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -41,7 +40,7 @@ func (s *Store) Alone(ctx context.Context, id string, do func(context.Context) e
 	stop(nil)
 	extending.Wait()
 	if rerr := s.relock(context.WithoutCancel(ctx), key, token, 0); rerr != nil && !errors.Is(rerr, errLockLost) {
-		slog.Warn("records: a lock was not given up; it ends by itself", "id", id, "err", rerr)
+		s.log.Warn("a lock was not given up; it ends by itself", "id", id, "err", rerr)
 	}
 	return err
 }

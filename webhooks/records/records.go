@@ -7,6 +7,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -53,10 +54,13 @@ type Redis interface {
 type Store struct {
 	rdb    Redis
 	prefix string
+	log    *slog.Logger
 }
 
 // New opens the store of a kind; the name must come from the program.
-func New(rdb Redis, kind string) *Store { return &Store{rdb: rdb, prefix: "gw:{wh:" + kind + "}:"} }
+func New(rdb Redis, kind string, log *slog.Logger) *Store {
+	return &Store{rdb: rdb, prefix: "gw:{wh:" + kind + "}:", log: log}
+}
 
 // Absorb takes a fetched state over, returns the record as it is now, and reports whether the state said anything new.
 // Version must grow along the object's life. Owner is that of Owner; "" if there is none.

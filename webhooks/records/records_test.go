@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +19,7 @@ func TestMain(m *testing.M) { redistest.Main(m, nil) }
 
 func TestOnlyNewerStatesAreTaken(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
-		s := records.New(rdb, "things")
+		s := records.New(rdb, "things", slog.New(slog.DiscardHandler))
 		for _, step := range []struct {
 			version int64
 			object  string
@@ -35,7 +36,7 @@ func TestOnlyNewerStatesAreTaken(t *testing.T) {
 
 // An object that is older than all that are kept can still be looked at, and does not push out more than its own kind.
 func TestAnObjectOlderThanThoseKept(t *testing.T) {
-	s := records.New(redistest.Mini(t), "things")
+	s := records.New(redistest.Mini(t), "things", slog.New(slog.DiscardHandler))
 	const kept = 1000
 	for i := range kept {
 		if _, _, err := s.Absorb(t.Context(), "", fmt.Sprint("new", i), int64(1000+i), 1, []byte(`{}`)); err != nil {
@@ -60,7 +61,7 @@ func TestAnObjectOlderThanThoseKept(t *testing.T) {
 // Each owner pages through its own records, those who see all through all, and one owner's do not push out another's.
 func TestRecordsOfOwners(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
-		s := records.New(rdb, "things")
+		s := records.New(rdb, "things", slog.New(slog.DiscardHandler))
 		for i := range 1010 {
 			absorb(t, s, "a", fmt.Sprintf("a%04d", i), int64(i))
 		}
@@ -101,7 +102,7 @@ func absorb(t *testing.T, s *records.Store, owner, id string, created int64) {
 
 func TestAnOwnerIsKnownByAnyOfAnObjectsIDs(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
-		s := records.New(rdb, "things")
+		s := records.New(rdb, "things", slog.New(slog.DiscardHandler))
 		if err := errors.Join(s.Own(t.Context(), "a", "file-1"), s.Own(t.Context(), "", "file-2")); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +122,7 @@ func TestAlone(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
 		var running, done atomic.Int32
 		var group sync.WaitGroup
-		for _, s := range []*records.Store{records.New(rdb, "things"), records.New(rdb, "things")} {
+		for _, s := range []*records.Store{records.New(rdb, "things", slog.New(slog.DiscardHandler)), records.New(rdb, "things", slog.New(slog.DiscardHandler))} {
 			for range 4 {
 				group.Go(func() {
 					err := s.Alone(t.Context(), "x", func(context.Context) error {
@@ -145,7 +146,7 @@ func TestAlone(t *testing.T) {
 		rdb.Set(t.Context(), "gw:{wh:things}:lock:y", "another's", 0)
 		gone, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err := records.New(rdb, "things").Alone(gone, "y", nil); !errors.Is(err, records.ErrBusy) {
+		if err := records.New(rdb, "things", slog.New(slog.DiscardHandler)).Alone(gone, "y", nil); !errors.Is(err, records.ErrBusy) {
 			t.Errorf("who gives up waiting: %v", err)
 		}
 	})

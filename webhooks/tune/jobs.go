@@ -2,6 +2,7 @@ package tune
 
 import (
 	"context"
+	"log/slog"
 	"regexp"
 	"time"
 
@@ -19,6 +20,7 @@ type Options struct {
 	Expect    *regexp.Regexp // what the answer must match; nil: any text
 	Responses bool           // ask through the Responses API instead of chat completions
 	PollFirst time.Duration  // first pause between two looks at a running job; default 2 s
+	Logger    *slog.Logger   // nil: nothing is logged
 }
 
 // Jobs works with the fine-tuning jobs of one OpenAI project. Its methods may be called from any goroutine. Errors of
@@ -40,7 +42,7 @@ const (
 func New(api openai.Client, r *records.Store, w follow.Work, c follow.Changes, o Options) *Jobs {
 	s := &Jobs{api: api, records: r, o: o}
 	jobs := &s.api.FineTuning.Jobs
-	s.Objects = follow.New(follow.Options{API: api, Records: r, Work: w, Changes: c, PollFirst: o.PollFirst}, follow.Source[Job]{
+	s.Objects = follow.New(follow.Options{API: api, Records: r, Work: w, Changes: c, PollFirst: o.PollFirst, Logger: o.Logger}, follow.Source[Job]{
 		Name: "fine_tuning", Watch: WatchTask, Told: "concluded", Newest: 50,
 		Fetch:  func(ctx context.Context, id string) (*Job, error) { return viewed(jobs.Get(ctx, id)) },
 		Cancel: func(ctx context.Context, id string) (*Job, error) { return viewed(jobs.Cancel(ctx, id)) },

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"github.com/openai/openai-go/v3"
 
@@ -199,7 +198,7 @@ func (s *Jobs) create(ctx context.Context, owner string, spec Spec) (*Job, error
 		err = s.Absorb(ctx, j)
 	}
 	if err != nil {
-		slog.Error("tune: a new job is not noted yet; it will be when it is looked at", "job", made.ID, "err", err)
+		s.Log().Error("a new job is not noted yet; it will be when it is looked at", "job", made.ID, "err", err)
 		j.Key = owner
 	}
 	return j, nil

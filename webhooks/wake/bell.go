@@ -22,12 +22,15 @@ type Redis interface {
 // Bell rings names. Its methods may be called from any goroutine; Run once.
 type Bell struct {
 	rdb     Redis
+	log     *slog.Logger
 	mu      sync.Mutex // guards waiting
 	waiting map[string]chan struct{}
 }
 
 // New makes a Bell that hears other nodes once Run is called.
-func New(rdb Redis) *Bell { return &Bell{rdb: rdb, waiting: map[string]chan struct{}{}} }
+func New(rdb Redis, log *slog.Logger) *Bell {
+	return &Bell{rdb: rdb, log: log, waiting: map[string]chan struct{}{}}
+}
 
 // Next returns a channel that is closed at the next ring of name.
 func (b *Bell) Next(name string) <-chan struct{} {
@@ -45,7 +48,7 @@ func (b *Bell) Next(name string) <-chan struct{} {
 func (b *Bell) Ring(ctx context.Context, name string) {
 	b.ring(name)
 	if err := b.rdb.Publish(ctx, channel, name).Err(); err != nil {
-		slog.Debug("wake: other nodes will see the change at their next look", "name", name, "err", err)
+		b.log.Debug("other nodes will see the change at their next look", "name", name, "err", err)
 	}
 }
 
