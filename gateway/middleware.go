@@ -1,7 +1,9 @@
 package gateway
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -119,6 +121,54 @@ func (g *Gateway) body(c *gin.Context) {
 		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))
 		return
 	}
+	giveBack, err := g.holdBody(c)
+	if err != nil {
+		g.fail(c, err)
+		return
+	}
+	defer giveBack()
+	if g.readBody(c); !c.IsAborted() {
+		c.Next()
+	}
+}
+
+// heldOfBody times its size is about what a JSON body holds while it is decoded and handled.
+const heldOfBody = 8
+
+// smallBody is a body without a length that is looked at before it is read.
+const smallBody = 32 << 10
+
+// holdBody waits until a large body fits into what its API key may hold.
+func (g *Gateway) holdBody(c *gin.Context) (giveBack func(), err error) {
+	r := c.Request
+	size := r.ContentLength
+	if size < 0 { // it is not known before it has come, unless it is small
+		begun := bufio.NewReaderSize(r.Body, smallBody)
+		if first, err := begun.Peek(smallBody); err == nil {
+			size = g.options.BodyBytes
+		} else {
+			size = int64(len(first))
+		}
+		r.Body = struct {
+			io.Reader
+			io.Closer
+		}{begun, r.Body}
+	}
+	share, leave := g.large.Share(callerOf(r.Context()).Key.Name)
+	defer leave()
+	ctx, cancel := context.WithTimeout(r.Context(), g.options.BodyTime)
+	defer cancel()
+	giveBack, err = share.Hold(ctx, heldOfBody*size)
+	if err != nil {
+		return nil, problem.New(http.StatusTooManyRequests, "", "too many large bodies of this API key at once; retry")
+	}
+	g.hurry(c) // from now on
+	return giveBack, nil
+}
+
+// readBody leaves the body in the request, whole and checked.
+func (g *Gateway) readBody(c *gin.Context) {
+	r := c.Request
 	raw, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, g.options.BodyBytes))
 	var tooLarge *http.MaxBytesError
 	switch {

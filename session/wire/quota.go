@@ -122,6 +122,23 @@ func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
+// Hold waits until n bytes of the share are free, and returns what gives them back. An ordinary
+// message holds none, and neither does anything of a nil share. The error is that of ctx.
+func (s *Share) Hold(ctx context.Context, n int64) (giveBack func(), err error) {
+	if s == nil || n <= largeMessage {
+		return func() {}, nil
+	}
+	n = min(n, s.quota.KeyBytes)
+	if err := s.bytes.Acquire(ctx, n); err != nil {
+		return nil, err
+	}
+	if err := s.quota.node.Acquire(ctx, n); err != nil {
+		s.bytes.Release(n)
+		return nil, err
+	}
+	return func() { s.release(n) }, nil
+}
+
 // Pace makes the body of a request count against the share's rate: what is over the size of an
 // ordinary message is read as fast as the key may send. The end of ctx ends a wait. Of a nil share
 // it is the body itself.
