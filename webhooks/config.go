@@ -2,15 +2,16 @@ package webhooks
 
 import (
 	"switchboard/webhooks/batch"
+	"switchboard/webhooks/seal"
 
 	"time"
 )
 
 // Config is what an operator can set; embed it in a kong command line.
 type Config struct {
-	Secrets     []Secret `name:"openai-webhook-secret" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; a delivery signed with any of them is accepted."`
-	SealKey     string   `name:"webhook-seal-key" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets stored in Redis, and the secrets in session configurations; must be the same on all nodes. Without it webhook secrets are stored unencrypted, and the secrets of sessions are encrypted with a key derived from OPENAI_API_KEY."`
-	SealMigrate bool     `name:"webhook-seal-migrate" env:"SWITCHBOARD_WEBHOOK_SEAL_MIGRATE" help:"Also accept webhook secrets that were stored before --webhook-seal-key was set, until they are rotated. Otherwise they are refused, because anybody who can write to Redis can make them."`
+	Secrets     []seal.Secret `name:"openai-webhook-secret" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; a delivery signed with any of them is accepted."`
+	SealKey     string        `name:"webhook-seal-key" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets stored in Redis, and the secrets in session configurations; must be the same on all nodes. Without it webhook secrets are stored unencrypted, and the secrets of sessions are encrypted with a key derived from OPENAI_API_KEY."`
+	SealMigrate bool          `name:"webhook-seal-migrate" env:"SWITCHBOARD_WEBHOOK_SEAL_MIGRATE" help:"Also accept webhook secrets that were stored before --webhook-seal-key was set, until they are rotated. Otherwise they are refused, because anybody who can write to Redis can make them."`
 
 	Notify      []string      `name:"notify" env:"SWITCHBOARD_NOTIFY" sep:"," default:"log://" help:"Where notifications go: log://, or any shoutrrr URL (slack://, discord://, smtp://, ntfy://, generic+https://…)."`
 	NotifyEvery time.Duration `name:"notify-every" env:"SWITCHBOARD_NOTIFY_EVERY" default:"2s" help:"Rate limit: minimum time between two notifications of a node, after a burst of 10."`

@@ -8,14 +8,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
-
-	"switchboard/webhooks/queue"
-)
-
-// The origins of events in the inbox.
-const (
-	FromOpenAI  = "openai"          // a verified delivery
-	FromGateway = queue.FromGateway // a session's life, or work that the gateway gave itself
 )
 
 // Event is what handlers get.

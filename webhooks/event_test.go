@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"switchboard/webhooks"
+	"switchboard/webhooks/queue"
 )
 
 // Whatever bytes come, an event is a JSON object with a type that can be part of a key, or an error.
@@ -13,7 +14,7 @@ func FuzzEvents(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		e, err := webhooks.ParseEvent("wh_1", webhooks.FromOpenAI, raw)
+		e, err := webhooks.ParseEvent("wh_1", queue.FromOpenAI, raw)
 		var object map[string]json.RawMessage
 		isObject := json.Valid(raw) && json.Unmarshal(raw, &object) == nil && object != nil
 		if (err == nil) != isObject {

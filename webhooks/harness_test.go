@@ -28,6 +28,7 @@ import (
 	"switchboard/gateway/role"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
+	"switchboard/webhooks/seal"
 )
 
 const (
@@ -55,7 +56,7 @@ type node struct {
 // config is that of tests: quick, and open to this machine's subscribers.
 func config() webhooks.Config {
 	return webhooks.Config{
-		Secrets: []webhooks.Secret{testSecret}, SmokePrompt: "Who are you?", Workers: 4,
+		Secrets: []seal.Secret{testSecret}, SmokePrompt: "Who are you?", Workers: 4,
 		PollFirst: 20 * time.Millisecond, AllowNetworks: []string{"127.0.0.0/8"}, DisableAfter: time.Hour,
 		NotifyEvery: time.Millisecond, Discover: time.Hour,
 	}

@@ -16,6 +16,7 @@ import (
 
 	"switchboard/gateway/problem"
 	"switchboard/webhooks/queue"
+	"switchboard/webhooks/seal"
 )
 
 const (
@@ -51,7 +52,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.Header.Get("webhook-id")
-	event, err := parseEvent(id, FromOpenAI, body)
+	event, err := parseEvent(id, queue.FromOpenAI, body)
 	if err == nil && len(id) > longestID {
 		err = errors.New("webhook-id is longer than 256 bytes")
 	}
@@ -59,7 +60,7 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, problem.Of(http.StatusBadRequest, err.Error()))
 		return
 	}
-	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: FromOpenAI, Body: body})
+	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: queue.FromOpenAI, Body: body})
 	if err != nil {
 		rc.log.Error("delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
 		w.Header().Set("Retry-After", "5")
@@ -128,7 +129,7 @@ func checkHeaders(h http.Header) error {
 	return errors.New("there is no signature of version v1")
 }
 
-func verifyWith(secrets []Secret, body []byte, h http.Header, now time.Time) error {
+func verifyWith(secrets []seal.Secret, body []byte, h http.Header, now time.Time) error {
 	verifier := sdk.NewWebhookService()
 	for _, s := range secrets {
 		err := verifier.VerifySignatureWithToleranceAndTime(body, h, tolerance, now, option.WithWebhookSecret(string(s)))

@@ -16,7 +16,7 @@ import (
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/session/redisstore/redistest"
-	"switchboard/webhooks"
+	"switchboard/webhooks/seal"
 )
 
 const someEvent = `{"object":"event","id":"evt_1","type":"response.completed","created_at":1767233035,"data":{"id":"resp_1"}}`
@@ -166,14 +166,14 @@ func TestAStoreThatIsAwayIsToldAndNothingIsLost(t *testing.T) {
 }
 
 func TestSecretsDoNotShow(t *testing.T) {
-	s := webhooks.Secret(testSecret)
+	s := seal.Secret(testSecret)
 	text, _ := s.MarshalText()
 	for _, shown := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s %q", s, s, s, s, s), s.LogValue().String(), string(text)} {
 		if strings.Contains(shown, "MfKQ9r8") {
 			t.Errorf("shown: %s", shown)
 		}
 	}
-	for _, bad := range []webhooks.Secret{"", "whsec_", "secret", "whsec_!!!!", "whsec_c2hvcnQ="} {
+	for _, bad := range []seal.Secret{"", "whsec_", "secret", "whsec_!!!!", "whsec_c2hvcnQ="} {
 		if bad.Validate() == nil {
 			t.Errorf("accepted as a secret: %q", string(bad))
 		}

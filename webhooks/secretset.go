@@ -28,7 +28,7 @@ const (
 // secretSet is the secrets that deliveries may be signed with: those of the configuration and those that endpoints got
 // through this gateway, which all nodes share through Redis.
 type secretSet struct {
-	fixed []Secret
+	fixed []seal.Secret
 	rdb   redis.UniversalClient
 	box   seal.Box
 	bell  *wake.Bell
@@ -46,12 +46,12 @@ type timedSecret struct {
 }
 
 // current returns every secret that is accepted now.
-func (s *secretSet) current(now time.Time) []Secret {
+func (s *secretSet) current(now time.Time) []seal.Secret {
 	secrets := slices.Clone(s.fixed)
 	if kept := s.kept.Load(); kept != nil {
 		for _, k := range *kept {
 			if k.Until.IsZero() || now.Before(k.Until) {
-				secrets = append(secrets, Secret(k.Value))
+				secrets = append(secrets, seal.Secret(k.Value))
 			}
 		}
 	}
@@ -122,8 +122,8 @@ func (s *secretSet) run(ctx context.Context) {
 	}
 }
 
-// put makes value the endpoint's secret on all nodes; the one before stays accepted for a day if overlap is set.
-func (s *secretSet) put(ctx context.Context, endpoint, value string, overlap bool) error {
+// Put makes value the endpoint's secret on all nodes; the one before stays accepted for a day if overlap is set.
+func (s *secretSet) Put(ctx context.Context, endpoint, value string, overlap bool) error {
 	now := time.Now().UTC()
 	secrets := []timedSecret{{Value: value}}
 	if sealed, err := s.rdb.HGet(ctx, secretsKey, endpoint).Result(); err == nil && overlap {
@@ -147,8 +147,8 @@ func (s *secretSet) put(ctx context.Context, endpoint, value string, overlap boo
 	return s.write(ctx, s.rdb.HSet(ctx, secretsKey, endpoint, s.box.Seal(sealedFor+endpoint, plain)).Err())
 }
 
-// remove forgets an endpoint's secrets on all nodes.
-func (s *secretSet) remove(ctx context.Context, endpoint string) error {
+// Remove forgets an endpoint's secrets on all nodes.
+func (s *secretSet) Remove(ctx context.Context, endpoint string) error {
 	return s.write(ctx, s.rdb.HDel(ctx, secretsKey, endpoint).Err())
 }
 
@@ -160,8 +160,8 @@ func (s *secretSet) write(ctx context.Context, err error) error {
 	return s.load(ctx)
 }
 
-// endpoints says of which endpoints the secrets are kept.
-func (s *secretSet) endpoints(ctx context.Context) (map[string]bool, error) {
+// Endpoints says of which endpoints the secrets are kept.
+func (s *secretSet) Endpoints(ctx context.Context) (map[string]bool, error) {
 	ids, err := s.rdb.HKeys(ctx, secretsKey).Result()
 	if err != nil {
 		return nil, fmt.Errorf("read webhook secrets: %w", err)

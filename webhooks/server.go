@@ -17,6 +17,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"switchboard/session/contain"
+	"switchboard/webhooks/api"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/live"
@@ -45,6 +46,7 @@ type Options struct {
 
 // Server does everything beside the sessions. Create it with New, mount its Routes, call Run.
 type Server struct {
+	*api.API // its routes
 	Receiver *Receiver
 	o        Options
 	log      *slog.Logger
@@ -58,7 +60,6 @@ type Server struct {
 	jobs     *tune.Jobs
 	fanout   *fanout.Fanout
 	notifier *notify.Notifier
-	files    *gate
 }
 
 const trimEvery = time.Minute
@@ -79,7 +80,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	s := &Server{o: o, log: log, bell: wake.New(o.Redis, log), files: newGate()}
+	s := &Server{o: o, log: log, bell: wake.New(o.Redis, log)}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
@@ -102,6 +103,10 @@ func New(o Options) (*Server, error) {
 	if s.jobs, err = s.newJobs(); err != nil {
 		return nil, err
 	}
+	s.API = api.New(api.Options{
+		Receiver: s.Receiver, Inbox: s.inbox, Secrets: s.secrets, Changes: s.changes, Batches: s.batches, Jobs: s.jobs,
+		Fanout: s.fanout, OpenAI: o.API, Smoke: o.SmokePrompt != "", Logger: log,
+	})
 	s.register()
 	return s, nil
 }
@@ -171,12 +176,12 @@ func (s *Server) handle(ctx context.Context, c queue.Claim) (by string, err erro
 		return "", queue.Fatal(err)
 	}
 	e.Attempt = c.Fails
-	if category(e.Type) != taskCategory || e.Origin != FromGateway {
+	if category(e.Type) != taskCategory || e.Origin != queue.FromGateway {
 		if err := s.fanout.Publish(ctx, c.Item); err != nil {
 			return "fan-out", err
 		}
 	}
-	if category(e.Type) == taskCategory && e.Origin != FromGateway {
+	if category(e.Type) == taskCategory && e.Origin != queue.FromGateway {
 		return unhandled, nil // only this gateway gives itself work
 	}
 	by, err = s.router.Route(ctx, e)

@@ -18,7 +18,7 @@ import (
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/session/redisstore/embedded"
-	"switchboard/webhooks"
+	"switchboard/webhooks/seal"
 )
 
 // demo is what --demo runs beside the gateway.
@@ -86,7 +86,7 @@ func (c *config) demoJobs(ctx context.Context, base string) error {
 	if err != nil {
 		return fmt.Errorf("have the stand-in deliver here: %w", err)
 	}
-	c.Jobs.Secrets = append(c.Jobs.Secrets, webhooks.Secret(made.SigningSecret))
+	c.Jobs.Secrets = append(c.Jobs.Secrets, seal.Secret(made.SigningSecret))
 	c.Jobs.AllowNetworks = append(c.Jobs.AllowNetworks, "127.0.0.0/8", "::1/128")
 	c.Jobs.PollFirst = min(c.Jobs.PollFirst, time.Second/2)
 	return nil

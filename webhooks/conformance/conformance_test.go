@@ -23,6 +23,7 @@ import (
 	"switchboard/gateway/role"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
+	"switchboard/webhooks/seal"
 )
 
 const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
@@ -100,7 +101,7 @@ func (p *peer) ask(t *testing.T, q question) (a answer) {
 func serve(t *testing.T) (*webhooks.Server, string) {
 	t.Helper()
 	hooks, err := webhooks.New(webhooks.Options{
-		Config: webhooks.Config{Secrets: []webhooks.Secret{secret}, AllowNetworks: []string{"127.0.0.0/8"}, Workers: 1},
+		Config: webhooks.Config{Secrets: []seal.Secret{secret}, AllowNetworks: []string{"127.0.0.0/8"}, Workers: 1},
 		Redis:  redistest.Mini(t), API: openai.NewClient(),
 	})
 	if err != nil {

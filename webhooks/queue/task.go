@@ -2,8 +2,11 @@ package queue
 
 import "encoding/json"
 
-// FromGateway is the origin of work that the gateway gives itself.
-const FromGateway = "gateway"
+// Where an item comes from.
+const (
+	FromOpenAI  = "openai"  // a verified delivery
+	FromGateway = "gateway" // a session's life, or work that the gateway gives itself
+)
 
 // NewTask makes an item of an event that the gateway sends itself. Data must be something that encodes to JSON.
 func NewTask(topic, id string, data any) Item {

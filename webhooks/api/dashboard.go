@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -44,7 +44,7 @@ type subscribersCount struct {
 }
 
 // dashboard reads Redis only, so that it is quick and works while OpenAI is away.
-func (s *Server) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
+func (s *API) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, error) {
 	var out dashboardOutput
 	b := &out.Body
 	var err error
@@ -71,14 +71,14 @@ func (s *Server) dashboard(ctx context.Context, _ *struct{}) (*dashboardOutput, 
 	return &out, s.dashboardInbox(ctx, &out)
 }
 
-func (s *Server) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
+func (s *API) dashboardInbox(ctx context.Context, out *dashboardOutput) (err error) {
 	b := &out.Body
 	n, err := s.inbox.Count(ctx)
 	if err != nil {
 		return err
 	}
 	b.Inbox = inboxView{n.All, n.Waiting, n.Dead, n.Discarded}
-	recent, err := listQueue(ctx, s.inbox, queue.Filter{Origin: FromOpenAI, Limit: shownEvents})
+	recent, err := listQueue(ctx, s.inbox, queue.Filter{Origin: queue.FromOpenAI, Limit: shownEvents})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -25,12 +25,12 @@ type mount struct {
 // Routes adds the routes to a gateway: the typed ones to api, which must be one of humagin, and those that stream or
 // must see raw bytes to r. auth makes the handler that lets callers of at least a role through, and who says whose
 // request that handler let through: an API key's name and role.
-func (s *Server) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) {
+func (s *API) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) {
 	problem.Install()
 	admit := auth
 	auth = func(least role.Role) gin.HandlerFunc { return known(admit(least), who) }
 	for _, path := range []string{"", "/batch", "/fine-tuning"} {
-		r.POST("/webhooks/openai"+path, gin.WrapH(s.Receiver))
+		r.POST("/webhooks/openai"+path, gin.WrapH(s.receiver))
 	}
 	r.POST("/api/batches", auth(role.App), s.submitBatch)
 	r.GET("/api/batches/:id/results", auth(role.App), s.batchLines)
@@ -83,28 +83,31 @@ func (s *Server) Routes(r gin.IRouter, api huma.API, auth func(least role.Role) 
 	describeStreams(api)
 }
 
-type viewerKey struct{}
+type (
+	viewerKey struct{}
+	callerOf  func(context.Context) (key string, r role.Role)
+)
 
-// known notes whose request it is that a handler lets through.
-func known(admit gin.HandlerFunc, who func(context.Context) (key string, r role.Role)) gin.HandlerFunc {
+// known lets handlers ask whose request it is that admit lets through, whether they run behind admit or within it.
+func known(admit gin.HandlerFunc, who callerOf) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		if admit(c); c.IsAborted() {
-			return
-		}
-		key, r := who(c.Request.Context())
-		v := records.Viewer{Key: key, All: r.AtLeast(role.Operator)}
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), viewerKey{}, v))
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), viewerKey{}, who))
+		admit(c)
 	}
 }
 
 // viewer is whose request it is; nobody, who sees nothing, outside of one.
 func viewer(ctx context.Context) records.Viewer {
-	v, _ := ctx.Value(viewerKey{}).(records.Viewer)
-	return v
+	who, ok := ctx.Value(viewerKey{}).(callerOf)
+	if !ok {
+		return records.Viewer{}
+	}
+	key, r := who(ctx)
+	return records.Viewer{Key: key, All: r.AtLeast(role.Operator)}
 }
 
 // follow streams the changes that are the caller's business.
-func (s *Server) follow(c *gin.Context) {
+func (s *API) follow(c *gin.Context) {
 	s.changes.Serve(c.Writer, c.Request, viewer(c.Request.Context()).Sees)
 }
 
@@ -125,7 +128,7 @@ func add[I, O any](m mount, least role.Role, method, path, id, summary string, d
 		Middlewares: huma.Middlewares{func(c huma.Context, next func(huma.Context)) {
 			request := humagin.Unwrap(c)
 			if allow(request); !request.IsAborted() {
-				next(huma.WithValue(c, viewerKey{}, viewer(request.Request.Context())))
+				next(huma.WithContext(c, request.Request.Context()))
 			}
 		}},
 	}

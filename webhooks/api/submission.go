@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"bytes"
@@ -54,7 +54,7 @@ func (sub *submission) spec() (batch.Spec, error) {
 }
 
 // submitBatch takes a batch as JSON, as a form with a file, or as the lines themselves.
-func (s *Server) submitBatch(c *gin.Context) {
+func (s *API) submitBatch(c *gin.Context) {
 	s.upload(c, func(kind string, body patientReader) (any, error) {
 		ctx := c.Request.Context()
 		lines := kind == "application/jsonl" || kind == "application/x-ndjson" || kind == "application/x-jsonlines" || kind == "text/plain"
@@ -74,7 +74,7 @@ func (s *Server) submitBatch(c *gin.Context) {
 }
 
 // submitLines takes an input file as it is, and what is to be said of it from the query.
-func (s *Server) submitLines(ctx context.Context, query url.Values, file io.Reader) (*batch.Batch, error) {
+func (s *API) submitLines(ctx context.Context, query url.Values, file io.Reader) (*batch.Batch, error) {
 	var fields []field
 	for name, values := range query {
 		for _, v := range values {
@@ -88,7 +88,7 @@ func (s *Server) submitLines(ctx context.Context, query url.Values, file io.Read
 	return s.submitParts(ctx, &sub, file)
 }
 
-func (s *Server) submitForm(r *http.Request, body patientReader) (*batch.Batch, error) {
+func (s *API) submitForm(r *http.Request, body patientReader) (*batch.Batch, error) {
 	fields, file, err := openForm(r, body)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (s *Server) submitForm(r *http.Request, body patientReader) (*batch.Batch, 
 }
 
 // submitParts makes a batch of a file that comes with the request, or of one that OpenAI has.
-func (s *Server) submitParts(ctx context.Context, sub *submission, file io.Reader) (*batch.Batch, error) {
+func (s *API) submitParts(ctx context.Context, sub *submission, file io.Reader) (*batch.Batch, error) {
 	spec, err := sub.spec()
 	switch {
 	case err != nil:
@@ -124,7 +124,7 @@ func (s *Server) submitParts(ctx context.Context, sub *submission, file io.Reade
 
 // submitJSON makes a batch of requests in JSON. The body is kept on disk and read twice, request by request: what is said
 // of all requests may come behind them.
-func (s *Server) submitJSON(ctx context.Context, body io.Reader) (*batch.Batch, error) {
+func (s *API) submitJSON(ctx context.Context, body io.Reader) (*batch.Batch, error) {
 	file, err := spool.New()
 	if err != nil {
 		return nil, err

@@ -1,10 +1,11 @@
-package webhooks
+package api
 
 import (
 	"context"
 
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
+	"switchboard/webhooks/seal"
 )
 
 type (
@@ -60,10 +61,10 @@ func validSecret(secret string) error {
 	if secret == "" {
 		return nil
 	}
-	return Secret(secret).Validate()
+	return seal.Secret(secret).Validate()
 }
 
-func (s *Server) createSubscription(ctx context.Context, in *createSubscriptionInput) (*subscriptionOutput, error) {
+func (s *API) createSubscription(ctx context.Context, in *createSubscriptionInput) (*subscriptionOutput, error) {
 	if err := validSecret(in.Body.Secret); err != nil {
 		return nil, err
 	}
@@ -74,32 +75,32 @@ func (s *Server) createSubscription(ctx context.Context, in *createSubscriptionI
 	return &out, err
 }
 
-func (s *Server) listSubscriptions(ctx context.Context, _ *struct{}) (*subscriptionsOutput, error) {
+func (s *API) listSubscriptions(ctx context.Context, _ *struct{}) (*subscriptionsOutput, error) {
 	var out subscriptionsOutput
 	var err error
 	out.Body.Subscriptions, err = s.fanout.List(ctx)
 	return &out, err
 }
 
-func (s *Server) getSubscription(ctx context.Context, in *idInput) (*subscriptionOutput, error) {
+func (s *API) getSubscription(ctx context.Context, in *idInput) (*subscriptionOutput, error) {
 	var out subscriptionOutput
 	var err error
 	out.Body.Subscription, err = s.fanout.Get(ctx, in.ID)
 	return &out, err
 }
 
-func (s *Server) updateSubscription(ctx context.Context, in *updateSubscriptionInput) (*subscriptionOutput, error) {
+func (s *API) updateSubscription(ctx context.Context, in *updateSubscriptionInput) (*subscriptionOutput, error) {
 	var out subscriptionOutput
 	var err error
 	out.Body.Subscription, err = s.fanout.Update(ctx, in.ID, in.Body, viewer(ctx).Key)
 	return &out, err
 }
 
-func (s *Server) deleteSubscription(ctx context.Context, in *idInput) (*struct{}, error) {
+func (s *API) deleteSubscription(ctx context.Context, in *idInput) (*struct{}, error) {
 	return nil, s.fanout.Delete(ctx, in.ID)
 }
 
-func (s *Server) rotateSubscription(ctx context.Context, in *rotateSubscriptionInput) (*subscriptionOutput, error) {
+func (s *API) rotateSubscription(ctx context.Context, in *rotateSubscriptionInput) (*subscriptionOutput, error) {
 	var given string
 	if in.Body != nil {
 		given = in.Body.Secret
@@ -118,26 +119,26 @@ func (s *Server) rotateSubscription(ctx context.Context, in *rotateSubscriptionI
 	return out, err
 }
 
-func (s *Server) testSubscription(ctx context.Context, in *idInput) (*testOutput, error) {
+func (s *API) testSubscription(ctx context.Context, in *idInput) (*testOutput, error) {
 	tried, err := s.fanout.Test(ctx, in.ID)
 	return &testOutput{tried}, err
 }
 
-func (s *Server) listDeliveries(ctx context.Context, in *deliveriesInput) (*eventsOutput, error) {
+func (s *API) listDeliveries(ctx context.Context, in *deliveriesInput) (*eventsOutput, error) {
 	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return listQueue(ctx, s.fanout.Deliveries(in.ID), queue.Filter{Topic: in.Type, State: in.State, After: in.After, Limit: in.Limit})
 }
 
-func (s *Server) getDelivery(ctx context.Context, in *deliveryInput) (*eventOutput, error) {
+func (s *API) getDelivery(ctx context.Context, in *deliveryInput) (*eventOutput, error) {
 	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
 		return nil, err
 	}
 	return getItem(ctx, s.fanout.Deliveries(in.ID), in.Delivery)
 }
 
-func (s *Server) replayDelivery(ctx context.Context, in *deliveryInput) (*replayOutput, error) {
+func (s *API) replayDelivery(ctx context.Context, in *deliveryInput) (*replayOutput, error) {
 	if _, err := s.fanout.Get(ctx, in.ID); err != nil {
 		return nil, err
 	}

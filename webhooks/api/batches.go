@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type (
 	}
 )
 
-func (s *Server) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
+func (s *API) listBatches(ctx context.Context, in *pageInput) (*batchListOutput, error) {
 	var out batchListOutput
 	var err error
 	out.Body.Batches, out.Body.Next, err = s.batches.List(ctx, viewer(ctx), in.After, in.Limit)
@@ -40,17 +40,17 @@ func (s *Server) listBatches(ctx context.Context, in *pageInput) (*batchListOutp
 	return &out, err
 }
 
-func (s *Server) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *API) getBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Get(ctx, viewer(ctx), in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Server) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *API) cancelBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	b, err := s.batches.Cancel(ctx, viewer(ctx), in.ID)
 	return &batchOutput{b}, err
 }
 
-func (s *Server) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
+func (s *API) retryBatch(ctx context.Context, in *idInput) (*batchOutput, error) {
 	leave, err := s.files.enter(ctx, viewer(ctx).Key)
 	if err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (s *Server) retryBatch(ctx context.Context, in *idInput) (*batchOutput, err
 
 // batchLines streams results or errors. A stream that breaks off breaks the connection, so that nobody takes a part for
 // the whole.
-func (s *Server) batchLines(c *gin.Context) {
+func (s *API) batchLines(c *gin.Context) {
 	kind := batch.Results
 	if c.FullPath() == "/api/batches/:id/errors" {
 		kind = batch.Errors

@@ -1,4 +1,4 @@
-package webhooks
+package seal
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -70,14 +70,14 @@ type (
 	}
 )
 
-func (s *Server) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
+func (s *API) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
 	var out endpointsOutput
 	out.Body.Endpoints = []Endpoint{}
-	accepted, err := s.secrets.endpoints(ctx)
+	accepted, err := s.secrets.Endpoints(ctx)
 	if err != nil {
 		return nil, err
 	}
-	pages := s.o.API.Webhooks.ListAutoPaging(ctx, sdk.WebhookListParams{Limit: openai.Int(100)})
+	pages := s.openai.Webhooks.ListAutoPaging(ctx, sdk.WebhookListParams{Limit: openai.Int(100)})
 	for pages.Next() {
 		e := viewEndpoint(pages.Current())
 		e.Accepted = accepted[e.ID]
@@ -93,15 +93,15 @@ func viewEndpoint(e sdk.WebhookEndpoint) Endpoint {
 	}
 }
 
-func (s *Server) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
-	accepted, err := s.secrets.endpoints(ctx)
+func (s *API) viewAccepted(ctx context.Context, e sdk.WebhookEndpoint) (*endpointOutput, error) {
+	accepted, err := s.secrets.Endpoints(ctx)
 	view := viewEndpoint(e)
 	view.Accepted = accepted[e.ID]
 	return &endpointOutput{view}, err
 }
 
-func (s *Server) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
-	e, err := s.o.API.Webhooks.Get(ctx, in.ID)
+func (s *API) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput, error) {
+	e, err := s.openai.Webhooks.Get(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -110,13 +110,13 @@ func (s *Server) getEndpoint(ctx context.Context, in *idInput) (*endpointOutput,
 
 // createEndpoint hands the new secret to the receivers of all nodes. If that fails the endpoint is deleted again, since
 // its secret could not be had a second time.
-func (s *Server) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
-	e, err := s.o.API.Webhooks.New(ctx, sdk.WebhookNewParams{Name: in.Body.Name, URL: in.Body.URL, EventTypes: in.Body.Types})
+func (s *API) createEndpoint(ctx context.Context, in *createEndpointInput) (*endpointOutput, error) {
+	e, err := s.openai.Webhooks.New(ctx, sdk.WebhookNewParams{Name: in.Body.Name, URL: in.Body.URL, EventTypes: in.Body.Types})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, false); err != nil {
-		if _, derr := s.o.API.Webhooks.Delete(context.WithoutCancel(ctx), e.ID); derr != nil {
+	if err := s.secrets.Put(ctx, e.ID, e.SigningSecret, false); err != nil {
+		if _, derr := s.openai.Webhooks.Delete(context.WithoutCancel(ctx), e.ID); derr != nil {
 			s.log.Error("an endpoint whose secret was lost stays at OpenAI; delete or rotate it", "endpoint", e.ID, "err", derr)
 		}
 		return nil, err
@@ -131,7 +131,7 @@ func withoutSecret(e *sdk.WebhookEndpointWithSecret) sdk.WebhookEndpoint {
 	}
 }
 
-func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
+func (s *API) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*endpointOutput, error) {
 	p := sdk.WebhookUpdateParams{EventTypes: in.Body.Types}
 	if in.Body.Name != "" {
 		p.Name = openai.String(in.Body.Name)
@@ -139,7 +139,7 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*
 	if in.Body.URL != "" {
 		p.URL = openai.String(in.Body.URL)
 	}
-	e, err := s.o.API.Webhooks.Update(ctx, in.ID, p)
+	e, err := s.openai.Webhooks.Update(ctx, in.ID, p)
 	if err != nil {
 		return nil, err
 	}
@@ -147,31 +147,31 @@ func (s *Server) updateEndpoint(ctx context.Context, in *updateEndpointInput) (*
 }
 
 // deleteEndpoint forgets the secret of an endpoint that OpenAI no longer knows as well.
-func (s *Server) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
-	_, err := s.o.API.Webhooks.Delete(ctx, in.ID)
+func (s *API) deleteEndpoint(ctx context.Context, in *idInput) (*struct{}, error) {
+	_, err := s.openai.Webhooks.Delete(ctx, in.ID)
 	refused, ok := errors.AsType[*openai.Error](err)
 	if gone := ok && refused.StatusCode == 404; err != nil && !gone {
 		return nil, err
 	}
-	return nil, errors.Join(err, s.secrets.remove(ctx, in.ID))
+	return nil, errors.Join(err, s.secrets.Remove(ctx, in.ID))
 }
 
 // rotateEndpoint has OpenAI make a new secret; unless told otherwise both are accepted for a day.
-func (s *Server) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
+func (s *API) rotateEndpoint(ctx context.Context, in *rotateEndpointInput) (*endpointOutput, error) {
 	keep := in.Body == nil || in.Body.KeepOld == nil || *in.Body.KeepOld
-	e, err := s.o.API.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
+	e, err := s.openai.Webhooks.RotateSecret(ctx, in.ID, sdk.WebhookRotateSecretParams{KeepOldSecretActiveFor24Hours: openai.Bool(keep)})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.secrets.put(ctx, e.ID, e.SigningSecret, keep); err != nil {
+	if err := s.secrets.Put(ctx, e.ID, e.SigningSecret, keep); err != nil {
 		s.log.Error("an endpoint's new secret was not kept; rotate it again", "endpoint", e.ID, "err", err)
 		return nil, problem.Of(503, "OpenAI made a new secret but it was not kept; rotate again")
 	}
 	return s.viewAccepted(ctx, withoutSecret(e))
 }
 
-func (s *Server) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
-	r, err := s.o.API.Webhooks.Test(ctx, in.ID, sdk.WebhookTestParams{EventType: sdk.WebhookTestParamsEventType(in.Body.Type)})
+func (s *API) testEndpoint(ctx context.Context, in *testEndpointInput) (*testEndpointOutput, error) {
+	r, err := s.openai.Webhooks.Test(ctx, in.ID, sdk.WebhookTestParams{EventType: sdk.WebhookTestParamsEventType(in.Body.Type)})
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +180,8 @@ func (s *Server) testEndpoint(ctx context.Context, in *testEndpointInput) (*test
 	return &out, nil
 }
 
-func (s *Server) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
-	list, err := s.o.API.Webhooks.EventTypes.List(ctx)
+func (s *API) eventTypes(ctx context.Context, _ *struct{}) (*eventTypesOutput, error) {
+	list, err := s.openai.Webhooks.EventTypes.List(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -122,20 +122,20 @@ func replayItem(ctx context.Context, q *queue.Queue, id string) (*replayOutput, 
 	return &out, err
 }
 
-func (s *Server) listEvents(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
+func (s *API) listEvents(ctx context.Context, in *eventsInput) (*eventsOutput, error) {
 	return listQueue(ctx, s.inbox, in.filter())
 }
 
-func (s *Server) getEvent(ctx context.Context, in *idInput) (*eventOutput, error) {
+func (s *API) getEvent(ctx context.Context, in *idInput) (*eventOutput, error) {
 	return getItem(ctx, s.inbox, in.ID)
 }
 
-func (s *Server) replayEvent(ctx context.Context, in *idInput) (*replayOutput, error) {
+func (s *API) replayEvent(ctx context.Context, in *idInput) (*replayOutput, error) {
 	return replayItem(ctx, s.inbox, in.ID)
 }
 
 // replayEvents replays those that are named, or all that are selected.
-func (s *Server) replayEvents(ctx context.Context, in *replayInput) (*replayOutput, error) {
+func (s *API) replayEvents(ctx context.Context, in *replayInput) (*replayOutput, error) {
 	var out replayOutput
 	var err error
 	if len(in.Body.IDs) > 0 {
@@ -156,7 +156,7 @@ func (s *Server) replayEvents(ctx context.Context, in *replayInput) (*replayOutp
 // errNotDead refuses to discard what is still to be handled, or was.
 var errNotDead = errors.New("only an event that was given up can be discarded")
 
-func (s *Server) discardEvent(ctx context.Context, in *discardInput) (*discardOutput, error) {
+func (s *API) discardEvent(ctx context.Context, in *discardInput) (*discardOutput, error) {
 	var out discardOutput
 	note := ""
 	if in.Body != nil {
@@ -176,7 +176,7 @@ func (s *Server) discardEvent(ctx context.Context, in *discardInput) (*discardOu
 }
 
 // discardEvents discards those that are named, or all dead ones that are selected.
-func (s *Server) discardEvents(ctx context.Context, in *discardsInput) (*discardOutput, error) {
+func (s *API) discardEvents(ctx context.Context, in *discardsInput) (*discardOutput, error) {
 	var out discardOutput
 	discard := func(ids []string) error {
 		n, _, err := s.discard(ctx, in.Body.Note, ids...)
@@ -192,7 +192,7 @@ func (s *Server) discardEvents(ctx context.Context, in *discardsInput) (*discard
 	return &out, s.eachPart(ctx, queue.Filter{Topic: in.Body.Type, State: queue.Dead}, discard)
 }
 
-func (s *Server) discard(ctx context.Context, note string, ids ...string) (discarded, others int, err error) {
+func (s *API) discard(ctx context.Context, note string, ids ...string) (discarded, others int, err error) {
 	discarded, others, err = s.inbox.Discard(ctx, viewer(ctx).Key, note, ids...)
 	if err != nil {
 		return 0, 0, err
@@ -204,7 +204,7 @@ func (s *Server) discard(ctx context.Context, note string, ids ...string) (disca
 // mostShown is how many discarded events are shown one by one; of more, pages read all anew.
 const mostShown = 20
 
-func (s *Server) showDiscarded(ctx context.Context, ids []string) {
+func (s *API) showDiscarded(ctx context.Context, ids []string) {
 	if len(ids) > mostShown {
 		if err := s.changes.Publish(ctx, "resync", "", struct{}{}); err != nil {
 			s.log.Warn("a change was not shown", "err", err)
@@ -226,7 +226,7 @@ func (s *Server) showDiscarded(ctx context.Context, ids []string) {
 }
 
 // eachPart calls do with the IDs of selected events, some at a time.
-func (s *Server) eachPart(ctx context.Context, f queue.Filter, do func(ids []string) error) error {
+func (s *API) eachPart(ctx context.Context, f queue.Filter, do func(ids []string) error) error {
 	f.Topic, f.Limit = strings.TrimSuffix(f.Topic, "*"), 500
 	ids, err := s.selectEvents(ctx, f)
 	for len(ids) > 0 && err == nil {
@@ -240,7 +240,7 @@ func (s *Server) eachPart(ctx context.Context, f queue.Filter, do func(ids []str
 const mostReplayed = 10_000
 
 // selectEvents finds IDs first, since replaying changes the lists that are read.
-func (s *Server) selectEvents(ctx context.Context, f queue.Filter) ([]string, error) {
+func (s *API) selectEvents(ctx context.Context, f queue.Filter) ([]string, error) {
 	var ids []string
 	for len(ids) < mostReplayed {
 		page, err := s.inbox.List(ctx, f)

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/records"
+	"switchboard/webhooks/seal"
 	"switchboard/webhooks/tune"
 )
 
@@ -32,8 +33,8 @@ var statuses = []struct {
 	{queue.ErrNotFound, 404}, {fanout.ErrNotFound, 404}, {records.ErrNotFound, 404},
 	{batch.ErrNotReady, 409}, {batch.ErrRunning, 409}, {batch.ErrNoneLeft, 409}, {batch.ErrNothingOK, 409}, {batch.ErrInputGone, 409},
 	{fanout.ErrTooMany, 409}, {tune.ErrNoModel, 409}, {records.ErrBusy, 409}, {errNotDead, 409},
-	{batch.ErrTooLarge, 413}, {ErrSecret, 422}, {errKeyFiles, 429},
-	{errBusy, 503}, {errNodeFiles, 503}, {context.DeadlineExceeded, 504}, {io.ErrUnexpectedEOF, 400}, // these last: others wrap them
+	{batch.ErrTooLarge, 413}, {seal.ErrSecret, 422}, {errKeyFiles, 429},
+	{errNodeFiles, 503}, {context.DeadlineExceeded, 504}, {io.ErrUnexpectedEOF, 400}, // these last: others wrap them
 }
 
 // problemOf says what an error means for the caller. What is not known is 500 and says nothing.

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -49,7 +49,7 @@ type (
 	}
 )
 
-func (s *Server) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
+func (s *API) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
 	var out jobListOutput
 	var err error
 	out.Body.Jobs, out.Body.Next, err = s.jobs.List(ctx, viewer(ctx), in.After, in.Limit)
@@ -59,17 +59,17 @@ func (s *Server) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, e
 	return &out, err
 }
 
-func (s *Server) getJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+func (s *API) getJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	j, err := s.jobs.Get(ctx, viewer(ctx), in.ID)
 	return &jobOutput{j}, err
 }
 
-func (s *Server) cancelJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+func (s *API) cancelJob(ctx context.Context, in *idInput) (*jobOutput, error) {
 	j, err := s.jobs.Cancel(ctx, viewer(ctx), in.ID)
 	return &jobOutput{j}, err
 }
 
-func (s *Server) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOutput, error) {
+func (s *API) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOutput, error) {
 	var out jobEventsOutput
 	var err error
 	out.Body.Events, out.Body.Next, err = s.jobs.Events(ctx, viewer(ctx), in.ID, in.After, in.Limit)
@@ -79,14 +79,14 @@ func (s *Server) jobEvents(ctx context.Context, in *jobPageInput) (*jobEventsOut
 	return &out, err
 }
 
-func (s *Server) jobCheckpoints(ctx context.Context, in *idInput) (*checkpointsOutput, error) {
+func (s *API) jobCheckpoints(ctx context.Context, in *idInput) (*checkpointsOutput, error) {
 	var out checkpointsOutput
 	var err error
 	out.Body.Checkpoints, err = s.jobs.Checkpoints(ctx, viewer(ctx), in.ID)
 	return &out, err
 }
 
-func (s *Server) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, error) {
+func (s *API) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, error) {
 	var out metricsOutput
 	var err error
 	out.Body.Points, err = s.jobs.Metrics(ctx, viewer(ctx), in.ID)
@@ -94,8 +94,8 @@ func (s *Server) jobMetrics(ctx context.Context, in *idInput) (*metricsOutput, e
 }
 
 // retestJob makes the smoke test again, at once, and answers with its outcome.
-func (s *Server) retestJob(ctx context.Context, in *idInput) (*jobOutput, error) {
-	if s.o.SmokePrompt == "" {
+func (s *API) retestJob(ctx context.Context, in *idInput) (*jobOutput, error) {
+	if !s.smoke {
 		return nil, problem.Of(409, "no smoke prompt is configured")
 	}
 	if err := s.jobs.SmokeTest(ctx, in.ID, lastAttempt); err != nil {
@@ -107,13 +107,13 @@ func (s *Server) retestJob(ctx context.Context, in *idInput) (*jobOutput, error)
 // lastAttempt has a failing smoke test kept instead of tried again.
 const lastAttempt = 1 << 10
 
-func (s *Server) markJob(ctx context.Context, in *markInput) (*jobOutput, error) {
+func (s *API) markJob(ctx context.Context, in *markInput) (*jobOutput, error) {
 	j, err := s.jobs.SetMark(ctx, in.ID, tune.ModelMark{Mark: in.Body.Mark, By: viewer(ctx).Key, Note: in.Body.Note})
 	return &jobOutput{j}, err
 }
 
 // submitJob starts a job from JSON that names uploaded files, or from a form with the training file.
-func (s *Server) submitJob(c *gin.Context) {
+func (s *API) submitJob(c *gin.Context) {
 	s.upload(c, func(kind string, body patientReader) (any, error) {
 		if c.Request.URL.RawQuery != "" {
 			return nil, problem.Of(422, "the address has a query: put it in the body")
@@ -128,7 +128,7 @@ func (s *Server) submitJob(c *gin.Context) {
 	})
 }
 
-func (s *Server) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
+func (s *API) submitJobJSON(ctx context.Context, body patientReader) (*tune.Job, error) {
 	var spec tune.Spec
 	if err := readJSON(body.toEnd(body), largestField, &spec); err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (s *Server) submitJobJSON(ctx context.Context, body patientReader) (*tune.J
 	return s.startJob(ctx, spec)
 }
 
-func (s *Server) startJob(ctx context.Context, spec tune.Spec) (*tune.Job, error) {
+func (s *API) startJob(ctx context.Context, spec tune.Spec) (*tune.Job, error) {
 	for name, value := range map[string]string{"model": spec.Model, "training_file": spec.TrainingFile} {
 		if value == "" {
 			return nil, invalid(name, "is missing; model and training_file are required")
@@ -145,7 +145,7 @@ func (s *Server) startJob(ctx context.Context, spec tune.Spec) (*tune.Job, error
 	return s.jobs.Submit(ctx, viewer(ctx), spec)
 }
 
-func (s *Server) submitJobForm(r *http.Request, body patientReader) (*tune.Job, error) {
+func (s *API) submitJobForm(r *http.Request, body patientReader) (*tune.Job, error) {
 	fields, file, err := openForm(r, body)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package webhooks
+package api
 
 import (
 	"context"
@@ -92,7 +92,7 @@ func (g *gate) leave(key string) {
 }
 
 // upload answers a request that creates something of a body that may be large: within the gate, as long as bytes come.
-func (s *Server) upload(c *gin.Context, create func(kind string, body patientReader) (any, error)) {
+func (s *API) upload(c *gin.Context, create func(kind string, body patientReader) (any, error)) {
 	kind, _, _ := mime.ParseMediaType(c.GetHeader("Content-Type"))
 	leave, err := s.files.enter(c.Request.Context(), viewer(c.Request.Context()).Key)
 	var created any
