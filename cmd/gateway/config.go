@@ -66,7 +66,7 @@ type config struct {
 	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by which /realtime/usage and the metrics sum usage and cost; comma-separated, at most 5."`
 	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
 	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
-	LargeRate          int           `group:"Sessions" env:"SWITCHBOARD_LARGE_RATE" default:"4194304" help:"Bytes per second that the clients of one API key may send in messages over 256 KiB; more is read later, and nothing is refused (back-pressure). 0 is unlimited."`
+	LargeRate          int           `group:"Sessions" env:"SWITCHBOARD_LARGE_RATE" default:"4194304" help:"Bytes per second that one API key and its clients may send in messages and request bodies over 256 KiB; more is read later (back-pressure). 0 is unlimited."`
 	RenewAfter         int           `group:"Sessions" env:"SWITCHBOARD_RENEW_AFTER" default:"3" help:"Renew a session's upstream after this many consecutive responses that failed with server_error; 0 is never. If that does not help, retry after 1 minute, then 2, 4, … up to 32."`
 
 	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Maximum clients attached to one session at once."`
