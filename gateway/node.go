@@ -70,8 +70,12 @@ func (g *Gateway) adopt(c *gin.Context) {
 		return
 	}
 	patient(c)
-	var s session.Snapshot
-	if err := json.Unmarshal(body, &s); err != nil || string(s.Record.ID) != c.Param("id") {
+	s, err := session.ParseSnapshot(body)
+	if invalid := new(session.InvalidError); errors.As(err, &invalid) {
+		g.fail(c, invalid)
+		return
+	}
+	if err != nil || string(s.Record.ID) != c.Param("id") {
 		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is no snapshot of this session"))
 		return
 	}

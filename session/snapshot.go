@@ -1,7 +1,17 @@
 package session
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// SnapshotVersion is the version of the snapshots of this release. It grows when an older node
+// would lose something of a session by ignoring the fields that it does not know.
+const SnapshotVersion = 1
+
 // Snapshot is all there is to a session, on its way to the node that runs it on.
 type Snapshot struct {
+	Version int                 `json:"version,omitempty"` // of the release that made it; 0: before there were versions
 	Record  Record              `json:"record"`
 	Items   []Item              `json:"items"`
 	History [][]byte            `json:"history"`           // the last events that clients were sent, to the byte
@@ -14,4 +24,23 @@ type Snapshot struct {
 	Waiting [][]byte            `json:"waiting,omitempty"` // client events that no upstream was sent
 	LogID   string              `json:"log_id,omitempty"`  // of the log's last entry
 	Wanted  bool                `json:"wanted,omitempty"`  // a response is to be asked for
+}
+
+// ParseSnapshot reads a snapshot. *InvalidError "version": a later release made it, and its session
+// is to be claimed from the store instead.
+func ParseSnapshot(raw []byte) (Snapshot, error) {
+	var head struct {
+		Version int `json:"version"`
+	}
+	var s Snapshot
+	if err := json.Unmarshal(raw, &head); err != nil {
+		return s, fmt.Errorf("snapshot: %w", err)
+	}
+	if head.Version > SnapshotVersion {
+		return s, &InvalidError{Field: "version", Detail: fmt.Sprintf("is %d; this node reads snapshots up to version %d", head.Version, SnapshotVersion)}
+	}
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("snapshot: %w", err)
+	}
+	return s, nil
 }

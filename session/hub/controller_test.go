@@ -25,6 +25,8 @@ type fixture struct {
 	mem  *sessiontest.Memory
 	ends chan *sessiontest.Conn // our end of each upstream that was dialled
 	stop func()
+
+	onTheWay func([]byte) []byte // changes a snapshot that another node is handed
 }
 
 // Dial implements session.Dialer.

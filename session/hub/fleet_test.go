@@ -37,8 +37,11 @@ func pair(t *testing.T, change ...func(*hub.Options)) (a, b *fixture, cut *away)
 			if err != nil {
 				return err
 			}
-			var arrived session.Snapshot
-			if err := json.Unmarshal(body, &arrived); err != nil {
+			if a.onTheWay != nil {
+				body = a.onTheWay(body)
+			}
+			arrived, err := session.ParseSnapshot(body)
+			if err != nil {
 				return err
 			}
 			return second.hub.Adopt(ctx, arrived)
@@ -51,6 +54,54 @@ func pair(t *testing.T, change ...func(*hub.Options)) (a, b *fixture, cut *away)
 	second = b
 	a.mem, b.mem = mem, mem
 	return a, b, cut
+}
+
+// In a rolling upgrade, nodes of two releases hand sessions to each other. What an older release
+// made is understood; what a newer one made is refused, and the session is claimed from the store.
+func TestHandOverBetweenReleases(t *testing.T) {
+	for name, version := range map[string]int{"older": 0, "same": session.SnapshotVersion, "newer": session.SnapshotVersion + 1} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b, _ := pair(t)
+				defer b.stop()
+				a.onTheWay = func(body []byte) []byte {
+					var fields map[string]any
+					if err := json.Unmarshal(body, &fields); err != nil {
+						t.Error(err)
+					}
+					if fields["version"] = version; version == 0 {
+						delete(fields, "version")
+					}
+					if version > session.SnapshotVersion {
+						fields["items"] = "told otherwise by then"
+					}
+					body, err := json.Marshal(fields)
+					if err != nil {
+						t.Error(err)
+					}
+					return body
+				}
+				time.Sleep(6 * time.Second) // until both are announced
+				c, up := a.openFor(time.Hour)
+				cl, _ := a.attach(c, session.Voice())
+				send(t, up, item("i1", "user", "input_text", "hello"))
+				want(t, cl, "i1")
+				go a.stop()
+				up, told := b.next("sess_2", time.Hour, 1)
+				if len(told) != 1 || !strings.Contains(told[0], "hello") {
+					t.Errorf("the next upstream was told %v", told)
+				}
+				defer up.Drop()
+				again, err := b.hub.Claim(t.Context(), "s")
+				if err != nil || len(again.Items()) != 1 {
+					t.Errorf("%v", err)
+				}
+				if b.hub.Stats().Claimed != map[bool]int64{true: 1}[version > session.SnapshotVersion] {
+					t.Errorf("%d sessions were claimed from the store", b.hub.Stats().Claimed)
+				}
+			})
+		})
+	}
 }
 
 // A node that is cut off stops before another may start; the other claims the session,

@@ -148,7 +148,8 @@ func (c *held) snapshot() session.Snapshot {
 	c.turn.wanted = c.turn.owed(time.Now())
 	c.resend()
 	s := session.Snapshot{
-		Record: c.record(), Items: c.items(), Wanted: c.turn.wanted,
+		Version: session.SnapshotVersion,
+		Record:  c.record(), Items: c.items(), Wanted: c.turn.wanted,
 		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, LogID: c.logID.last(),
 		Audio: c.audio(),
 	}
