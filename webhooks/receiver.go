@@ -1,31 +1,27 @@
 package webhooks
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 	"time"
 
-	"github.com/openai/openai-go/v3/option"
-	sdk "github.com/openai/openai-go/v3/webhooks"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"switchboard/gateway/problem"
 	"switchboard/webhooks/queue"
-	"switchboard/webhooks/seal"
 )
 
 const (
-	largestDelivery   = 1 << 20
-	tolerance         = 5 * time.Minute
-	longestSignatures = 4 << 10 // bytes of the webhook-signature header: some 80 signatures
+	largestDelivery = 1 << 20
+	smallDelivery   = 64 << 10 // OpenAI's have some hundred bytes
+	largeAtOnce     = 8        // deliveries over smallDelivery in memory
 )
-
-var errSignature = errors.New("no accepted secret signed this")
 
 // Receiver answers OpenAI's deliveries: 200 once the event is in Redis, whether it is new or a duplicate; 401 if no
 // accepted secret signed it or its time is off by more than five minutes; 413, 400 for what is too large or not JSON;
@@ -36,19 +32,30 @@ type Receiver struct {
 	now     func() time.Time
 	log     *slog.Logger
 
-	bodyTime time.Duration  // for a body to come in
+	bodyTime time.Duration // for a body to come in
+	large    *semaphore.Weighted
 	refusals rate.Sometimes // anybody can cause them, so not every one is logged
 }
 
 // ServeHTTP receives one delivery.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rc.bodyTime)) // a recorder in a test has none
+	if err := checkHeaders(r.Header, rc.now()); err != nil {                       // before its body takes memory
+		w.Header().Set("Connection", "close")
+		rc.refuse(w, err)
+		return
+	}
+	leave, ok := rc.enter(w, r)
+	if !ok {
+		return
+	}
+	defer leave()
 	body, ok := rc.readDelivery(w, r)
 	if !ok {
 		return
 	}
 	if err := rc.verify(r.Context(), body, r.Header); err != nil {
-		rc.refusals.Do(func() { rc.log.Warn("delivery refused", "reason", err.Error(), "bytes", len(body)) })
-		problem.Write(w, problem.Of(http.StatusUnauthorized, err.Error()))
+		rc.refuse(w, err)
 		return
 	}
 	id := r.Header.Get("webhook-id")
@@ -75,14 +82,38 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+func (rc *Receiver) refuse(w http.ResponseWriter, why error) {
+	rc.refusals.Do(func() { rc.log.Warn("delivery refused", "reason", why.Error()) })
+	problem.Write(w, problem.Of(http.StatusUnauthorized, why.Error()))
+}
+
+// enter waits for one of the places for large deliveries, as long as a body may take; small ones need none. leave gives
+// it back.
+func (rc *Receiver) enter(w http.ResponseWriter, r *http.Request) (leave func(), ok bool) {
+	if r.ContentLength >= 0 && r.ContentLength <= smallDelivery {
+		return func() {}, true
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), rc.bodyTime)
+	defer cancel()
+	if rc.large.Acquire(ctx, 1) != nil {
+		w.Header().Set("Retry-After", "5")
+		w.Header().Set("Connection", "close") // the body is not waited for
+		problem.Write(w, problem.Of(http.StatusServiceUnavailable, "too many large deliveries at once"))
+		return nil, false
+	}
+	return func() { rc.large.Release(1) }, true
+}
+
 // readDelivery reads the raw body, or refuses it. Anybody may post here: nobody may hold a connection for long.
 func (rc *Receiver) readDelivery(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(rc.bodyTime)) // a recorder in a test has none
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, largestDelivery))
+	var all bytes.Buffer
+	if r.ContentLength > 0 {
+		all.Grow(int(min(r.ContentLength, largestDelivery)) + bytes.MinRead)
+	}
+	_, err := all.ReadFrom(http.MaxBytesReader(w, r.Body, largestDelivery))
 	if err == nil {
-		_ = control.SetReadDeadline(time.Time{}) // it would cancel the request
-		return body, true
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // it would cancel the request
+		return all.Bytes(), true
 	}
 	w.Header().Set("Connection", "close") // what is left of the body is not waited for
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
@@ -99,46 +130,9 @@ func (rc *Receiver) readDelivery(w http.ResponseWriter, r *http.Request) (body [
 
 // verify tries every accepted secret, and once more with fresh ones, since another node may just have got a new one.
 func (rc *Receiver) verify(ctx context.Context, body []byte, h http.Header) error {
-	if err := checkHeaders(h); err != nil {
-		return err
-	}
-	now := rc.now()
-	err := verifyWith(rc.secrets.current(now), body, h, now)
+	err := verifyWith(rc.secrets.current(rc.now()), body, h)
 	if errors.Is(err, errSignature) && rc.secrets.refresh(ctx) {
-		err = verifyWith(rc.secrets.current(now), body, h, now)
+		err = verifyWith(rc.secrets.current(rc.now()), body, h)
 	}
 	return err
-}
-
-// checkHeaders refuses what the library would read leniently: repeated headers and signatures without a version.
-func checkHeaders(h http.Header) error {
-	for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
-		if len(h.Values(name)) != 1 || h.Get(name) == "" {
-			return errors.New("there must be one " + name + " header")
-		}
-	}
-	signatures := h.Get("webhook-signature")
-	if len(signatures) > longestSignatures {
-		return errors.New("too many signatures")
-	}
-	for part := range strings.FieldsSeq(signatures) {
-		if strings.HasPrefix(part, "v1,") {
-			return nil
-		}
-	}
-	return errors.New("there is no signature of version v1")
-}
-
-func verifyWith(secrets []seal.Secret, body []byte, h http.Header, now time.Time) error {
-	verifier := sdk.NewWebhookService()
-	for _, s := range secrets {
-		err := verifier.VerifySignatureWithToleranceAndTime(body, h, tolerance, now, option.WithWebhookSecret(string(s)))
-		if err == nil {
-			return nil
-		}
-		if stale := strings.Contains(err.Error(), "timestamp"); stale {
-			return errors.New("the timestamp is not within five minutes of now")
-		}
-	}
-	return errSignature
 }

@@ -111,22 +111,54 @@ func TestForgeriesAreRefusedAndNotKept(t *testing.T) {
 	}
 }
 
-// Anybody may begin a delivery. Whoever does not go on is let go, and told why.
+// Anybody may begin a delivery. Whoever does not go on is let go, and told why; whoever does not even claim to have
+// signed it is not listened to.
 func TestADeliveryThatStopsHalfWayIsLetGo(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	n.hooks.Receiver.SetBodyTime(10 * time.Millisecond)
-	c, err := net.Dial("tcp", strings.TrimPrefix(n.server.URL, "http://"))
-	if err != nil {
-		t.Fatal(err)
+	headers := fmt.Sprintf("webhook-id: wh_1\r\nwebhook-timestamp: %d\r\nwebhook-signature: v1,AAAA\r\n", time.Now().Unix())
+	for name, row := range map[string]struct{ headers, status, says string }{
+		"small":        {headers + "Content-Length: 100\r\n", "408", "did not arrive in time"},
+		"large":        {headers + "Content-Length: 1000000\r\n", "408", "did not arrive in time"},
+		"no length":    {headers + "Transfer-Encoding: chunked\r\n", "408", "did not arrive in time"},
+		"no signature": {"Content-Length: 1000000\r\n", "401", "webhook-id"},
+		"too old":      {strings.Replace(headers, "webhook-timestamp: ", "webhook-timestamp: -", 1) + "Content-Length: 100\r\n", "401", "five minutes"},
+	} {
+		c, err := net.Dial("tcp", strings.TrimPrefix(n.server.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "POST /webhooks/openai HTTP/1.1\r\nHost: x\r\n"+row.headers+"\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		c.SetReadDeadline(time.Now().Add(patience))
+		answer, err := io.ReadAll(c)
+		if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+row.status) || !strings.Contains(string(answer), row.says) {
+			t.Errorf("%s: %q, %v", name, answer, err)
+		}
 	}
-	defer c.Close()
-	if _, err := io.WriteString(c, "POST /webhooks/openai HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"); err != nil {
-		t.Fatal(err)
+}
+
+// Large deliveries of strangers wait for each other, ordinary ones for none of them.
+func TestFewLargeDeliveriesAreHeldAtOnce(t *testing.T) {
+	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
+	headers := fmt.Sprintf("webhook-id: wh_1\r\nwebhook-timestamp: %d\r\nwebhook-signature: v1,AAAA\r\nContent-Length: 1000000\r\n", time.Now().Unix())
+	for range 40 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(n.server.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "POST /webhooks/openai HTTP/1.1\r\nHost: x\r\n"+headers+"\r\n{"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	c.SetReadDeadline(time.Now().Add(patience))
-	answer, err := io.ReadAll(c)
-	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "did not arrive in time") {
-		t.Errorf("%q, %v", answer, err)
+	if !eventually(n.hooks.Receiver.Crowded) {
+		t.Fatal("all large deliveries are read at once")
+	}
+	if status, answer := n.do(signed(t, n.server.URL+"/webhooks/openai", testSecret, "wh_good", time.Now(), []byte(someEvent))); status != 200 {
+		t.Errorf("%d %s", status, answer.Raw)
 	}
 }
 

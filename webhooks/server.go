@@ -14,6 +14,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"switchboard/session/contain"
@@ -92,7 +93,7 @@ func New(o Options) (*Server, error) {
 	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell, log: log}
 	s.Receiver = &Receiver{
 		secrets: s.secrets, keep: s.intake.put, now: time.Now, log: log,
-		bodyTime: 10 * time.Second, refusals: rate.Sometimes{First: 10, Interval: time.Second},
+		bodyTime: 10 * time.Second, refusals: rate.Sometimes{First: 10, Interval: time.Second}, large: semaphore.NewWeighted(largeAtOnce),
 	}
 	s.fanout = fanout.New(o.Redis, box, s.bell, fanout.Options{
 		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled, Logger: log,

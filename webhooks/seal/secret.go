@@ -1,6 +1,8 @@
 package seal
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"log/slog"
@@ -46,4 +48,19 @@ func (s Secret) Validate() error {
 		return ErrSecret
 	}
 	return nil
+}
+
+// Sign is the signature of a delivery, as Standard Webhooks has it. A secret without the prefix is the key itself.
+func (s Secret) Sign(id, timestamp string, body []byte) string {
+	key := []byte(s)
+	if encoded, ok := strings.CutPrefix(string(s), secretPrefix); ok {
+		var err error
+		if key, err = base64.StdEncoding.DecodeString(encoded); err != nil || len(key) < shortestBytes {
+			return "" // equals no signature: those have 44 characters
+		}
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + timestamp + "."))
+	mac.Write(body)
+	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
