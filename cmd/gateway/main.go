@@ -8,29 +8,21 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
 )
 
-// heapGrowth is by how many percent the heap may grow over what lives before it is collected,
-// unless GOGC says otherwise. Most of what lives are the sessions' resume histories, which hold no
-// pointers and cost little to mark; Go's own 100 would double them.
-const heapGrowth = 50
-
 func main() {
 	var c config
 	k := kong.Parse(&c, options()...)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(heapGrowth)
-	}
 	log := c.logger(os.Stderr)
 	slog.SetDefault(log)           // where a panic of a socket is logged
 	redis.SetLogger(redisLog{log}) // one for the whole program, as the line before, so not in run
+	tuneMemory()
 	err := run(ctx, c, os.Stdout, log)
 	stop()
 	k.FatalIfErrorf(err)
