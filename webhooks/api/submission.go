@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -193,16 +194,9 @@ func readSubmission(body *io.SectionReader, sub *submission) (requests iter.Seq2
 			rest.WriteByte('}')
 			return requests, decode(rest.Bytes(), sub)
 		}
-		err = cmpOr(err, errors.New("there is more behind it"))
+		err = cmp.Or(err, errors.New("there is more behind it"))
 	}
 	return nil, submissionError(err)
-}
-
-func cmpOr(a, b error) error {
-	if a != nil {
-		return a
-	}
-	return b
 }
 
 // submissionError says what is wrong with a body that is read bit by bit.

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
@@ -74,22 +75,15 @@ func New(rdb Redis, name string, o Options) *Queue {
 }
 
 func (o *Options) setDefaults() {
-	orDefault(&o.Timeout, 30*time.Second)
-	orDefault(&o.Lease, o.Timeout+o.Timeout/2)
-	orDefault(&o.Attempts, 12)
-	orDefault(&o.Keep, 7*24*time.Hour)
-	orDefault(&o.KeepDead, 30*24*time.Hour)
-	orDefault(&o.Idle, time.Second)
-	orDefault(&o.Logger, slog.New(slog.DiscardHandler))
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.Lease = cmp.Or(o.Lease, o.Timeout+o.Timeout/2)
+	o.Attempts = cmp.Or(o.Attempts, 12)
+	o.Keep = cmp.Or(o.Keep, 7*24*time.Hour)
+	o.KeepDead = cmp.Or(o.KeepDead, 30*24*time.Hour)
+	o.Idle = cmp.Or(o.Idle, time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Backoff == nil {
 		o.Backoff = Exponential(time.Second, 3, 4*time.Hour)
-	}
-}
-
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
 	}
 }
 
