@@ -134,20 +134,7 @@ func (g *Gateway) route() error {
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
 	api := e.Group("", g.authenticate(role.App), g.body, g.owned)
 	g.api = typed(e, api, g.apiConfig())
-	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
-	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
-	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
-	add(g, http.MethodPatch, sessions+"/{id}", "update-session", "Change instructions, voice, tools, …", 200, g.update)
-	add(g, http.MethodDelete, sessions+"/{id}", "end-session", "End a session", 200, g.end)
-	add(g, http.MethodGet, sessions+"/{id}/items", "list-items", "Read the conversation", 200, g.items)
-	add(g, http.MethodPost, sessions+"/{id}/message", "send-message", "Say something and have it answered", 200, g.message)
-	add(g, http.MethodPost, sessions+"/{id}/function-result", "send-function-result", "Answer a function call", 200, g.functionResult)
-	add(g, http.MethodPost, sessions+"/{id}/cancel", "cancel-response", "Stop the response being generated", 200, g.cancel)
-	add(g, http.MethodPost, sessions+"/{id}/audio/commit", "commit-audio", "Make the input audio an item", 200, g.commit)
-	add(g, http.MethodPost, sessions+"/{id}/audio/clear", "clear-audio", "Forget the input audio", 200, g.clear)
-	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
-	add(g, http.MethodPost, sessions+"/{id}/client-secret/revoke", "revoke-client-secret", "Revoke client tokens", 200, g.revoke)
-	add(g, http.MethodGet, apiKeys+"/self", "identify-key", "See which key this is, and its role", 200, g.self)
+	g.routeSessions()
 	g.routeOperators(e)
 	api.Match(look, sessions+"/:id/events", g.events)
 	api.POST("/v1/realtime/client_secrets", g.clientSecrets)
@@ -176,14 +163,32 @@ func (g *Gateway) route() error {
 		}
 	}
 	e.NoMethod(func(c *gin.Context) {
-		g.fail(c, problem.New(http.StatusMethodNotAllowed, "", c.Request.Method+" is not possible here"))
+		g.fail(c, problem.New(http.StatusMethodNotAllowed, "", "method "+c.Request.Method+" not allowed"))
 	})
 	e.NoRoute(g.nothing)
 	return g.describe()
 }
 
+// routeSessions adds the routes with which applications run their sessions.
+func (g *Gateway) routeSessions() {
+	add(g, http.MethodPost, sessions, "create-session", "Open a session", 201, g.create)
+	add(g, http.MethodGet, sessions, "list-sessions", "List the fleet's sessions", 200, g.list)
+	add(g, http.MethodGet, sessions+"/{id}", "get-session", "Look at a session", 200, g.get)
+	add(g, http.MethodPatch, sessions+"/{id}", "update-session", "Change instructions, voice, tools, …", 200, g.update)
+	add(g, http.MethodDelete, sessions+"/{id}", "end-session", "End a session", 200, g.end)
+	add(g, http.MethodGet, sessions+"/{id}/items", "list-items", "Read the conversation", 200, g.items)
+	add(g, http.MethodPost, sessions+"/{id}/message", "send-message", "Say something and have it answered", 200, g.message)
+	add(g, http.MethodPost, sessions+"/{id}/function-result", "send-function-result", "Answer a function call", 200, g.functionResult)
+	add(g, http.MethodPost, sessions+"/{id}/cancel", "cancel-response", "Stop the response being generated", 200, g.cancel)
+	add(g, http.MethodPost, sessions+"/{id}/audio/commit", "commit-audio", "Make the input audio an item", 200, g.commit)
+	add(g, http.MethodPost, sessions+"/{id}/audio/clear", "clear-audio", "Forget the input audio", 200, g.clear)
+	add(g, http.MethodPost, sessions+"/{id}/client-secret", "create-client-secret", "Issue another client token", 201, g.clientSecret)
+	add(g, http.MethodPost, sessions+"/{id}/client-secret/revoke", "revoke-client-secret", "Revoke client tokens", 200, g.revoke)
+	add(g, http.MethodGet, apiKeys+"/self", "identify-key", "See which key this is, and its role", 200, g.self)
+}
+
 func (g *Gateway) nothing(c *gin.Context) {
-	g.fail(c, problem.New(http.StatusNotFound, "", "there is nothing at this address"))
+	g.fail(c, problem.New(http.StatusNotFound, "", "no such route"))
 }
 
 // routeOperators adds what operators do to one session.
