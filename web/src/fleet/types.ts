@@ -5,9 +5,9 @@ import type * as schema from "../schema";
 export type {
   Broadcast,
   BroadcastListOutputBody as BroadcastPage,
+  BroadcastStatus,
   Outcome,
   OutcomesOutputBody as OutcomePage,
-  BroadcastStatus,
   Tally as Counts,
   Totals,
 } from "../schema";
