@@ -38,7 +38,7 @@ var contentTypes = map[string]string{
 }
 
 // notFound is the problem that the gateway answers for any address where there is nothing.
-const notFound = `{"type":"urn:switchboard:problem:not-found","title":"Not Found","status":404,"detail":"no such page"}`
+const notFound = `{"type":"urn:switchboard:problem:not-found","title":"Not Found","status":404,"detail":"no such route"}`
 
 // Handler serves the pages and their assets, to GET and HEAD: compressed to those who take it
 // so, and 304 to those who have them. Any other path is a problem (RFC 9457) with status 404.
