@@ -40,7 +40,11 @@ type Receiver struct {
 // ServeHTTP receives one delivery.
 func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(rc.bodyTime)) // a recorder in a test has none
-	if err := checkHeaders(r.Header, rc.now()); err != nil {                       // before its body takes memory
+	if r.ContentLength > largestDelivery {
+		rc.refuseLarge(w)
+		return
+	}
+	if err := checkHeaders(r.Header, rc.now()); err != nil { // before its body takes memory
 		w.Header().Set("Connection", "close")
 		rc.refuse(w, err)
 		return
@@ -119,13 +123,18 @@ func (rc *Receiver) readDelivery(w http.ResponseWriter, r *http.Request) (body [
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case tooLarge:
-		problem.Write(w, problem.Of(http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB"))
+		rc.refuseLarge(w)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		problem.Write(w, problem.Of(http.StatusRequestTimeout, "the body did not arrive in time"))
 	default:
 		problem.Write(w, problem.Of(http.StatusBadRequest, "the body was cut off"))
 	}
 	return nil, false
+}
+
+func (rc *Receiver) refuseLarge(w http.ResponseWriter) {
+	w.Header().Set("Connection", "close")
+	problem.Write(w, problem.Of(http.StatusRequestEntityTooLarge, "a delivery has at most 1 MiB"))
 }
 
 // verify tries every accepted secret, and once more with fresh ones, since another node may just have got a new one.
