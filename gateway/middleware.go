@@ -135,7 +135,7 @@ func (g *Gateway) body(c *gin.Context) {
 // heldOfBody times its size is about what a JSON body holds while it is decoded and handled.
 const heldOfBody = 8
 
-// smallBody is a body without a length that is looked at before it is read.
+// smallBody is up to how many bytes a body holds nothing. One without a length is looked at so far.
 const smallBody = 32 << 10
 
 // holdBody waits until a large body fits into what its API key may hold.
@@ -153,6 +153,9 @@ func (g *Gateway) holdBody(c *gin.Context) (giveBack func(), err error) {
 			io.Reader
 			io.Closer
 		}{begun, r.Body}
+	}
+	if size <= smallBody {
+		return func() {}, nil
 	}
 	share, leave := g.large.Share(callerOf(r.Context()).Key.Name)
 	defer leave()

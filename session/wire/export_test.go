@@ -19,7 +19,7 @@ func Wrap(nc net.Conn, server bool, o Options) *Conn {
 // Hold has n bytes of a key's share held until it is released.
 func Hold(t testing.TB, q *Quota, key string, n int64) (release func()) {
 	s, leave := q.Share(key)
-	taken, err := s.acquire(t.Context(), n)
+	taken, err := s.acquire(t.Context(), n, n)
 	if err != nil {
 		t.Fatal(err)
 	}

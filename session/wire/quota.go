@@ -27,9 +27,9 @@ const (
 	arrivePace  = 128 << 10
 )
 
-// Quota bounds what large messages and request bodies cost a node, by API key: the bytes that they hold at once while
-// they arrive and are relayed, and their bytes per second. A message that does not fit is not read
-// until it does (back-pressure): nothing is refused, and ordinary messages never wait. Safe for
+// Quota bounds what large messages and request bodies cost a node, by API key: the bytes that they
+// hold at once while they arrive and are relayed, and their bytes per second. A message that does
+// not fit is not read until it does (back-pressure): nothing is refused, and ordinary messages never wait. Safe for
 // concurrent use; the zero value bounds nothing.
 type Quota struct {
 	KeyBytes  int64 // of one key at once
@@ -97,9 +97,9 @@ func (q *Quota) sweep() {
 	})
 }
 
-// acquire waits until n bytes are free and may be sent; first of its key, so that a key that waits
-// for itself takes nothing from others. It returns how many it took.
-func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
+// acquire waits until n bytes are free and paid of them may be sent; first of its key, so that a key
+// that waits for itself takes nothing from others. It returns how many it took.
+func (s *Share) acquire(ctx context.Context, n, paid int64) (int64, error) {
 	n = min(n, s.quota.KeyBytes)
 	s.waiting.Add(1)
 	defer s.waiting.Add(-1)
@@ -108,7 +108,7 @@ func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 	if err := s.bytes.Acquire(ctx, n); err != nil {
 		return 0, err
 	}
-	if err := s.rate.WaitN(ctx, int(n)); err != nil {
+	if err := s.rate.WaitN(ctx, int(min(paid, n))); err != nil {
 		s.bytes.Release(n)
 		return 0, err
 	}
@@ -122,21 +122,17 @@ func (s *Share) acquire(ctx context.Context, n int64) (int64, error) {
 	return n, nil
 }
 
-// Hold waits until n bytes of the share are free, and returns what gives them back. An ordinary
-// message holds none, and neither does anything of a nil share. The error is that of ctx.
+// Hold waits until n bytes of the share are free, and returns what gives them back. Of a nil share
+// there is nothing to wait for. The error is that of ctx.
 func (s *Share) Hold(ctx context.Context, n int64) (giveBack func(), err error) {
-	if s == nil || n <= largeMessage {
+	if s == nil {
 		return func() {}, nil
 	}
-	n = min(n, s.quota.KeyBytes)
-	if err := s.bytes.Acquire(ctx, n); err != nil {
+	taken, err := s.acquire(ctx, n, 0)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.quota.node.Acquire(ctx, n); err != nil {
-		s.bytes.Release(n)
-		return nil, err
-	}
-	return func() { s.release(n) }, nil
+	return func() { s.release(taken) }, nil
 }
 
 // Pace makes the body of a request count against the share's rate: what is over the size of an
@@ -194,7 +190,7 @@ func (c *Conn) reserve(n int64) error {
 	}
 	c.waits = cancel
 	c.mu.Unlock()
-	taken, err := c.share.acquire(ctx, n)
+	taken, err := c.share.acquire(ctx, n, n)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waits = nil

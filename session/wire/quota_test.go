@@ -33,7 +33,8 @@ func TestQuotaProperty(t *testing.T) {
 						if r.IntN(4) == 0 { // a connection that ends while it waits
 							time.AfterFunc(time.Duration(r.IntN(2000))*time.Millisecond, cancel)
 						}
-						n, err := s.acquire(ctx, int64(1+r.IntN(2*keyBytes)))
+						size := 1 + r.Int64N(2*keyBytes)
+						n, err := s.acquire(ctx, size, size*r.Int64N(2))
 						if err == nil {
 							if held.Add(n) > keyBytes || node.Add(n) > nodeBytes {
 								t.Errorf("key %s holds %d, the node %d", key, held.Load(), node.Load())
@@ -59,6 +60,9 @@ func TestQuotaProperty(t *testing.T) {
 		} else {
 			leave()
 		}
+		if held, waiting := q.Load(); held != 0 || waiting != 0 {
+			t.Errorf("%d bytes are held and %d wait", held, waiting)
+		}
 		if !q.node.TryAcquire(nodeBytes) {
 			t.Error("not all was given back")
 		}
@@ -73,7 +77,7 @@ func TestQuotaRate(t *testing.T) {
 		defer leave()
 		take := func(s *Share) time.Duration {
 			begin := time.Now()
-			n, err := s.acquire(t.Context(), 1000)
+			n, err := s.acquire(t.Context(), 1000, 1000)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -112,6 +116,15 @@ func TestQuotaOfBodies(t *testing.T) {
 			if d := read(largeMessage); d != 0 {
 				t.Fatalf("an ordinary body waited %v", d)
 			}
+		}
+		s, leave := q.Share("a")
+		defer leave()
+		giveBack, err := s.Hold(t.Context(), 1<<20)
+		if held, _ := q.Load(); err != nil || held != 1<<20 {
+			t.Errorf("a body holds %d, %v", held, err)
+		}
+		if giveBack(); q.held.Load() != 0 {
+			t.Errorf("%d bytes are held by nothing", q.held.Load())
 		}
 		if d := read(1 << 20); d != 0 {
 			t.Errorf("the first large one waited %v", d)
