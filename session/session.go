@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -126,6 +127,13 @@ type LoggedEvent struct {
 	ID   string          `json:"id"` // "<unix ms>-<n>": grows within a session, valid as a Redis stream ID
 	Type string          `json:"type"`
 	Raw  json.RawMessage `json:"event"`
+}
+
+// CompareEventIDs orders IDs of the form "<unix ms>-<n>"; "" comes before all.
+func CompareEventIDs(a, b string) int {
+	am, an, _ := strings.Cut(a, "-")
+	bm, bn, _ := strings.Cut(b, "-")
+	return cmp.Or(cmp.Compare(len(am), len(bm)), cmp.Compare(am, bm), cmp.Compare(len(an), len(bn)), cmp.Compare(an, bn))
 }
 
 // Check refuses, with *InvalidError, limits that exceed the caps l.

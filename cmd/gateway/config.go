@@ -47,9 +47,12 @@ type config struct {
 	OpenAIOrganization string `group:"OpenAI" name:"openai-organization" env:"OPENAI_ORG_ID" placeholder:"ID" help:"Organization to charge, if the key has several."`
 	OpenAIProject      string `group:"OpenAI" name:"openai-project" env:"OPENAI_PROJECT_ID" placeholder:"ID" help:"Project to charge, if the key has several."`
 
-	RedisURL string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis to persist state in: redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Set it in the environment: ps shows flags."`
-	Keep     time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long ended sessions remain readable."`
-	Lease    time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"Lease duration, at least 5s: failover of a killed node's sessions takes about this long. If Redis is unreachable for 7/8 of it, the node gives up its sessions."`
+	RedisURL   string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis to persist state in: redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Set it in the environment: ps shows flags."`
+	Keep       time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long ended sessions remain readable."`
+	AuditKeep  time.Duration `group:"State" env:"SWITCHBOARD_AUDIT_KEEP" default:"720h" help:"How long entries of the audit log are kept."`
+	AuditBytes int           `group:"State" env:"SWITCHBOARD_AUDIT_BYTES" default:"33554432" help:"Maximum bytes of the audit log, at least 65536: half for requests of app keys, half for those of operators and admins. The oldest entries are removed first."`
+
+	Lease time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"Lease duration, at least 5s: failover of a killed node's sessions takes about this long. If Redis is unreachable for 7/8 of it, the node gives up its sessions."`
 
 	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model for REST sessions whose config names none."`
 	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Model that transcribes the user's speech in REST sessions whose config does not mention transcription; empty turns it off."`
@@ -127,6 +130,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--lease: must be at least 5s")
 	case c.ResumeTTL <= 0 || c.Keep <= 0 || c.StopTimeout <= 0 || c.Drain <= 0:
 		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
+	case c.AuditKeep < time.Minute || c.AuditBytes < 64<<10:
+		return errors.New("--audit-keep: must be at least 1m; --audit-bytes: at least 65536")
 	case c.BodyBytes < 1024 || c.FrameBytes < 1024:
 		return errors.New("--body-bytes and --frame-bytes: must be at least 1024")
 	case c.LargeRate < 0:

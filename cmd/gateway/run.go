@@ -148,7 +148,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	store := redisstore.New(client, redisstore.Options{Keep: c.Keep})
+	store := redisstore.New(client, redisstore.Options{Keep: c.Keep, AuditKeep: c.AuditKeep, AuditBytes: c.AuditBytes})
 	secret := gateway.Secret(store.ClusterSecret).Once()
 	keys, err := c.keys()
 	if err != nil {

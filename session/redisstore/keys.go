@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/audit"
 )
 
 // sessionKey names a key of one session; part is record, items, order, log, epoch, lease or tokens.
@@ -59,6 +60,14 @@ const (
 	logKey       = "gw:{bc}:log"
 	withdrawnKey = "gw:{bc}:withdrawn"
 )
+
+// Keys of the audit log. auditLastKey is the name of the channel that wakes, too.
+const auditLastKey = "gw:{audit}:last"
+
+func auditKey(c audit.Class) string { return "gw:{audit}:" + string(c) }
+
+// auditSaidKey names what keeps a call that is sent twice from counting twice.
+func auditSaidKey(id string) string { return "gw:{audit}:said:" + id }
 
 // saidKey names what keeps a call that is sent twice from counting twice; id is its
 // caller's for it, "" if the caller does not send it again.

@@ -10,6 +10,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/embedded"
 	"switchboard/session/redisstore/redistest"
@@ -67,6 +68,9 @@ func suites(t *testing.T, url string) {
 	})
 	t.Run("keyring", func(t *testing.T) {
 		sessiontest.TestKeyRing(t, func(t *testing.T) access.KeyRing { return open(t) })
+	})
+	t.Run("audit", func(t *testing.T) {
+		sessiontest.TestAudit(t, func(t *testing.T) audit.Log { return open(t) })
 	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(t *testing.T) access.Meter { return open(t) })

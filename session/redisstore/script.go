@@ -41,6 +41,8 @@ var (
 	broadcastSource string
 	//go:embed lua/report.lua
 	reportSource string
+	//go:embed lua/audit.lua
+	auditSource string
 
 	applyScript     = redis.NewScript(applySource)
 	indexScript     = redis.NewScript(indexSource)
@@ -58,6 +60,7 @@ var (
 	nodesScript     = redis.NewScript(nodesSource)
 	broadcastScript = redis.NewScript(broadcastSource)
 	reportScript    = redis.NewScript(reportSource)
+	auditScript     = redis.NewScript(auditSource)
 )
 
 // pipelineCalls is how many script calls share one round trip.

@@ -8,6 +8,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/broadcast"
 )
 
@@ -24,19 +25,25 @@ type Options struct {
 	LogLength int
 	// LogBytes is how many bytes of events are kept of each session, and at least the newest event. 0 is 2 MiB.
 	LogBytes int
+	// AuditKeep is how long an entry of the audit log is kept. 0 is 30 days.
+	AuditKeep time.Duration
+	// AuditBytes is how many bytes of entries the audit log keeps, half of them for apps and half for people. 0 is 32 MiB.
+	AuditBytes int
 }
 
 // Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
-// [session.Fleet] and [session.Broadcasts] in Redis. Safe for many callers at once; it keeps no state of its own.
+// [session.Fleet], [session.Broadcasts] and [audit.Log] in Redis. Safe for many callers at once; it keeps no state of its own.
 //
 // Calls fail with the error of the client, within its time-outs, while Redis is away.
 type Store struct {
-	client    redis.UniversalClient
-	keep      time.Duration
-	forget    time.Duration
-	logLength int
-	logBytes  int
-	now       func() time.Time
+	client     redis.UniversalClient
+	keep       time.Duration
+	forget     time.Duration
+	logLength  int
+	logBytes   int
+	auditKeep  time.Duration
+	auditBytes int
+	now        func() time.Time
 
 	outcomesKept int // of one entry of the log of broadcasts
 }
@@ -49,17 +56,20 @@ var (
 	_ access.Meter      = (*Store)(nil)
 	_ session.Fleet     = (*Store)(nil)
 	_ broadcast.Log     = (*Store)(nil)
+	_ audit.Log         = (*Store)(nil)
 )
 
 // New returns a store that uses client, which stays the caller's to close.
 func New(client redis.UniversalClient, opts Options) *Store {
 	return &Store{
-		client:    client,
-		keep:      cmp.Or(opts.Keep, 24*time.Hour),
-		forget:    cmp.Or(opts.Forget, 7*24*time.Hour),
-		logLength: cmp.Or(opts.LogLength, 2000),
-		logBytes:  cmp.Or(opts.LogBytes, 2<<20),
-		now:       time.Now,
+		client:     client,
+		keep:       cmp.Or(opts.Keep, 24*time.Hour),
+		forget:     cmp.Or(opts.Forget, 7*24*time.Hour),
+		logLength:  cmp.Or(opts.LogLength, 2000),
+		logBytes:   cmp.Or(opts.LogBytes, 2<<20),
+		auditKeep:  cmp.Or(opts.AuditKeep, 30*24*time.Hour),
+		auditBytes: cmp.Or(opts.AuditBytes, 32<<20),
+		now:        time.Now,
 
 		outcomesKept: outcomesKept,
 	}

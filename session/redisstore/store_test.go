@@ -2,6 +2,7 @@ package redisstore_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"regexp"
@@ -15,6 +16,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/session/sessiontest"
@@ -228,6 +230,13 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 			return err
 		},
 		func(ctx context.Context) error { _, err := s.Spending(ctx, time.Now(), "", "team"); return err },
+		func(ctx context.Context) error {
+			_, err := s.AppendAudit(ctx, rand.Text(), []audit.Entry{{Role: "app"}, {Role: "admin"}})
+			return err
+		},
+		func(ctx context.Context) error { _, err := s.AuditEntries(ctx, audit.Query{}, "", 10); return err },
+		func(ctx context.Context) error { _, err := s.FollowAudit(ctx, ""); return err },
+		func(ctx context.Context) error { _, err := s.NewestAudit(ctx); return err },
 		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
 		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },

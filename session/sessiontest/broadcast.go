@@ -112,7 +112,7 @@ func (m *Memory) entries(after string) (entries []broadcast.Entry, changed <-cha
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, e := range m.log {
-		if after != "" && compareEventIDs(e.ID, after) <= 0 {
+		if after != "" && session.CompareEventIDs(e.ID, after) <= 0 {
 			continue
 		}
 		seen := *e
@@ -142,7 +142,7 @@ func (m *Memory) BroadcastList(_ context.Context, limit int, before string) ([]s
 	limit = min(cmp.Or(max(limit, 0), 50), 200)
 	var list []session.Broadcast
 	for _, e := range slices.Backward(m.log) {
-		if len(list) < limit && !e.Withdrawn && (before == "" || compareEventIDs(e.ID, before) < 0) {
+		if len(list) < limit && !e.Withdrawn && (before == "" || session.CompareEventIDs(e.ID, before) < 0) {
 			list = append(list, copied(e.Broadcast))
 		}
 	}

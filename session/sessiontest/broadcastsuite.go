@@ -79,7 +79,7 @@ func testPublish(t *testing.T, l BroadcastLog) {
 	want.ID, want.CreatedAt, want.WithdrawnBy, want.WithdrawnAt = got.ID, got.CreatedAt, "", time.Time{}
 	wantSame(t, "the broadcast", got, want)
 	next := publish(t, l, session.Broadcast{Instructions: "Now.", Mode: session.ModeReplace})
-	if compareEventIDs(next.ID, got.ID) <= 0 {
+	if session.CompareEventIDs(next.ID, got.ID) <= 0 {
 		t.Fatalf("%s was followed by %s", got.ID, next.ID)
 	}
 	first := broadcast.Entry{ID: got.ID, Broadcast: got}
@@ -104,7 +104,7 @@ func testWithdraw(t *testing.T, l BroadcastLog) {
 	wantSame(t, "the withdrawn", gone, want)
 
 	entries := follow(t, l, other.ID)
-	if len(entries) != 1 || !entries[0].Withdrawn || compareEventIDs(entries[0].ID, other.ID) <= 0 {
+	if len(entries) != 1 || !entries[0].Withdrawn || session.CompareEventIDs(entries[0].ID, other.ID) <= 0 {
 		t.Fatalf("the log goes on with %+v", entries)
 	}
 	wantSame(t, "the withdrawal", entries[0].Broadcast, want)
@@ -221,7 +221,7 @@ func testFollowOrder(t *testing.T, l BroadcastLog) {
 		})
 	}
 	wg.Wait()
-	if len(seen[0]) != publishers*each || !slices.IsSortedFunc(seen[0], compareEventIDs) {
+	if len(seen[0]) != publishers*each || !slices.IsSortedFunc(seen[0], session.CompareEventIDs) {
 		t.Fatalf("saw %v", seen[0])
 	}
 	for _, ids := range seen[1:] {

@@ -8,11 +8,12 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/broadcast"
 )
 
 // Memory is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing],
-// [session.Meter], [session.Fleet] and [session.Broadcasts] without a Redis. Several nodes of a test share
+// [session.Meter], [session.Fleet], [session.Broadcasts] and [audit.Log] without a Redis. Several nodes of a test share
 // one. Safe for many callers at once.
 type Memory struct {
 	mu       sync.Mutex
@@ -27,7 +28,9 @@ type Memory struct {
 	log           []*broadcast.Entry // oldest first
 	lastMS, lastN int64              // of the newest entry's ID
 	reports       map[entryKey]*reported
-	changed       chan struct{} // closed, and replaced, when Follow has to look again
+	audited       []audit.Entry            // oldest first
+	appended      map[string][]audit.Entry // by ID of the call
+	changed       chan struct{}            // closed, and replaced, when Follow has to look again
 }
 
 var (
@@ -38,6 +41,7 @@ var (
 	_ access.Meter      = (*Memory)(nil)
 	_ session.Fleet     = (*Memory)(nil)
 	_ broadcast.Log     = (*Memory)(nil)
+	_ audit.Log         = (*Memory)(nil)
 )
 
 // kept is all that is kept of one session.
@@ -63,6 +67,7 @@ func NewMemory() *Memory {
 		nodes:    map[string]announced{},
 		secret:   make([]byte, 32),
 		reports:  map[entryKey]*reported{},
+		appended: map[string][]audit.Entry{},
 		changed:  make(chan struct{}),
 	}
 	rand.Read(m.secret)

@@ -6,6 +6,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/sessiontest"
 )
 
@@ -21,6 +22,9 @@ func TestMemory(t *testing.T) {
 	})
 	t.Run("keyring", func(t *testing.T) {
 		sessiontest.TestKeyRing(t, func(*testing.T) access.KeyRing { return sessiontest.NewMemory() })
+	})
+	t.Run("audit", func(t *testing.T) {
+		sessiontest.TestAudit(t, func(*testing.T) audit.Log { return sessiontest.NewMemory() })
 	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(*testing.T) access.Meter { return sessiontest.NewMemory() })

@@ -85,7 +85,7 @@ func (s *kept) place(after *string) int {
 }
 
 func (s *kept) log(e session.LoggedEvent) {
-	if n := len(s.events); n > 0 && compareEventIDs(e.ID, s.events[n-1].ID) <= 0 {
+	if n := len(s.events); n > 0 && session.CompareEventIDs(e.ID, s.events[n-1].ID) <= 0 {
 		return
 	}
 	e.Raw = bytes.Clone(e.Raw)
@@ -225,7 +225,7 @@ func (m *Memory) Events(ctx context.Context, id session.ID, after string, limit 
 	}
 	var events []session.LoggedEvent
 	for _, e := range s.events {
-		if len(events) < limit && (after == "" || compareEventIDs(e.ID, after) > 0) {
+		if len(events) < limit && (after == "" || session.CompareEventIDs(e.ID, after) > 0) {
 			e.Raw = bytes.Clone(e.Raw)
 			events = append(events, e)
 		}
@@ -238,14 +238,3 @@ var (
 	isEventID = regexp.MustCompile(`^\d{1,15}-\d{1,15}$`).MatchString
 	isPlace   = regexp.MustCompile(`^[0-9a-f]{16}\.[\w-]{1,64}$`).MatchString
 )
-
-// compareEventIDs orders valid event IDs by both numbers.
-func compareEventIDs(a, b string) int {
-	aMS, aN, _ := strings.Cut(a, "-")
-	bMS, bN, _ := strings.Cut(b, "-")
-	return cmp.Or(compareNumbers(aMS, bMS), compareNumbers(aN, bN))
-}
-
-func compareNumbers(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
-}
