@@ -1,6 +1,6 @@
 // Package redisstore keeps sessions in Redis: it is the [session.Store],
 // [session.Directory], [session.Grants], [session.Meter], [session.Fleet] and
-// [session.Broadcasts] of a fleet of nodes, and its [audit.Log].
+// [session.Broadcasts] of a fleet of nodes, its [audit.Log] and its [series.Store].
 //
 // Call [Connect] with an address, [New] with the client it returns, and close the client
 // at the end. A single Redis (7.0 or later), a Sentinel group and a Cluster all do; so
@@ -32,6 +32,7 @@
 //	  outcomes           hash    session ID → "<status> <unix µs> <reason>"
 //	  <status>           zset    session IDs that have it, score 0
 //	gw:{bc}:said:<…>     string  that a call was carried out, for a minute
+//	gw:{ts:<m|h><minute>}:nodes hash  node and its start → JSON of series.Sample
 //	gw:{audit}:…         the audit log: app and operator are streams of body and before
 //	gw:{c}:secret        string  what nodes know each other by
 //

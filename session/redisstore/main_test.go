@@ -14,6 +14,7 @@ import (
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/embedded"
 	"switchboard/session/redisstore/redistest"
+	"switchboard/session/series"
 	"switchboard/session/sessiontest"
 )
 
@@ -71,6 +72,9 @@ func suites(t *testing.T, url string) {
 	})
 	t.Run("audit", func(t *testing.T) {
 		sessiontest.TestAudit(t, func(t *testing.T) audit.Log { return open(t) })
+	})
+	t.Run("series", func(t *testing.T) {
+		sessiontest.TestSeries(t, func(t *testing.T) series.Store { return open(t) })
 	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(t *testing.T) access.Meter { return open(t) })

@@ -10,6 +10,7 @@ import (
 	"switchboard/session/access"
 	"switchboard/session/audit"
 	"switchboard/session/broadcast"
+	"switchboard/session/series"
 )
 
 // Options of a [Store]. The zero value works.
@@ -32,7 +33,7 @@ type Options struct {
 }
 
 // Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
-// [session.Fleet], [session.Broadcasts] and [audit.Log] in Redis. Safe for many callers at once; it keeps no state of its own.
+// [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] in Redis. Safe for many callers at once; it keeps no state of its own.
 //
 // Calls fail with the error of the client, within its time-outs, while Redis is away.
 type Store struct {
@@ -57,6 +58,7 @@ var (
 	_ session.Fleet     = (*Store)(nil)
 	_ broadcast.Log     = (*Store)(nil)
 	_ audit.Log         = (*Store)(nil)
+	_ series.Store      = (*Store)(nil)
 )
 
 // New returns a store that uses client, which stays the caller's to close.

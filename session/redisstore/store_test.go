@@ -19,6 +19,7 @@ import (
 	"switchboard/session/audit"
 	"switchboard/session/redisstore"
 	"switchboard/session/redisstore/redistest"
+	"switchboard/session/series"
 	"switchboard/session/sessiontest"
 )
 
@@ -237,6 +238,13 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 		func(ctx context.Context) error { _, err := s.AuditEntries(ctx, audit.Query{}, "", 10); return err },
 		func(ctx context.Context) error { _, err := s.FollowAudit(ctx, ""); return err },
 		func(ctx context.Context) error { _, err := s.NewestAudit(ctx); return err },
+		func(ctx context.Context) error {
+			return s.PutSample(ctx, series.Minute, time.Now(), "http://a 1", series.Sample{})
+		},
+		func(ctx context.Context) error {
+			_, err := s.Samples(ctx, series.Minute, time.Now().Add(-time.Hour), time.Now())
+			return err
+		},
 		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
 		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },

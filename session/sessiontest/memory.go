@@ -10,10 +10,11 @@ import (
 	"switchboard/session/access"
 	"switchboard/session/audit"
 	"switchboard/session/broadcast"
+	"switchboard/session/series"
 )
 
 // Memory is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing],
-// [session.Meter], [session.Fleet], [session.Broadcasts] and [audit.Log] without a Redis. Several nodes of a test share
+// [session.Meter], [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] without a Redis. Several nodes of a test share
 // one. Safe for many callers at once.
 type Memory struct {
 	mu       sync.Mutex
@@ -30,7 +31,8 @@ type Memory struct {
 	reports       map[entryKey]*reported
 	audited       []audit.Entry            // oldest first
 	appended      map[string][]audit.Entry // by ID of the call
-	changed       chan struct{}            // closed, and replaced, when Follow has to look again
+	samples       map[interval]map[string]series.Sample
+	changed       chan struct{} // closed, and replaced, when Follow has to look again
 }
 
 var (
@@ -42,6 +44,7 @@ var (
 	_ session.Fleet     = (*Memory)(nil)
 	_ broadcast.Log     = (*Memory)(nil)
 	_ audit.Log         = (*Memory)(nil)
+	_ series.Store      = (*Memory)(nil)
 )
 
 // kept is all that is kept of one session.
@@ -68,6 +71,7 @@ func NewMemory() *Memory {
 		secret:   make([]byte, 32),
 		reports:  map[entryKey]*reported{},
 		appended: map[string][]audit.Entry{},
+		samples:  map[interval]map[string]series.Sample{},
 		changed:  make(chan struct{}),
 	}
 	rand.Read(m.secret)

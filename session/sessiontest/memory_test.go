@@ -7,6 +7,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/audit"
+	"switchboard/session/series"
 	"switchboard/session/sessiontest"
 )
 
@@ -25,6 +26,9 @@ func TestMemory(t *testing.T) {
 	})
 	t.Run("audit", func(t *testing.T) {
 		sessiontest.TestAudit(t, func(*testing.T) audit.Log { return sessiontest.NewMemory() })
+	})
+	t.Run("series", func(t *testing.T) {
+		sessiontest.TestSeries(t, func(*testing.T) series.Store { return sessiontest.NewMemory() })
 	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(*testing.T) access.Meter { return sessiontest.NewMemory() })
