@@ -8,6 +8,7 @@ import (
 
 	"switchboard/session/contain"
 	"switchboard/session/hub"
+	"switchboard/session/series"
 	"switchboard/session/wire"
 )
 
@@ -60,6 +61,13 @@ func newStats(h *hub.Hub) *stats {
 	one("events_garbage_total", "Messages of the upstream's that were no events.", counter, func(v hub.Stats) float64 { return float64(v.Garbage) })
 	one("panics_total", "Panics contained: each ended one session, request, item or connection, and is in the log.", counter, func(hub.Stats) float64 { return float64(contain.Panics()) })
 	one("clients_slow_total", "Clients let go because they stayed behind.", counter, func(v hub.Stats) float64 { return float64(v.SlowClients) })
+	one("sessions_opened_total", "Sessions opened on this node.", counter, func(v hub.Stats) float64 { return float64(v.Opened) })
+	ends := prometheus.NewDesc("switchboard_sessions_ended_total", "Sessions that ended on this node: as asked or as their limits say, or because they could not go on.", []string{"outcome"}, nil)
+	s.numbers = append(s.numbers,
+		number{ends, counter, func(v hub.Stats) float64 { return float64(v.Ended) }, []string{"ended"}},
+		number{ends, counter, func(v hub.Stats) float64 { return float64(v.Failed) }, []string{"failed"}})
+	one("responses_total", "Responses that ended.", counter, func(v hub.Stats) float64 { return float64(v.Responses) })
+	one("response_tokens_total", "Tokens of responses.", counter, func(v hub.Stats) float64 { return float64(v.Tokens) })
 	errs := prometheus.NewDesc("switchboard_upstream_errors_total", "Errors of the upstream's by what they mean.", []string{"class"}, nil)
 	for class, name := range []string{"benign", "turn", "session", "account"} {
 		s.numbers = append(s.numbers, number{errs, counter, func(v hub.Stats) float64 { return float64(v.Errors[class]) }, []string{name}})
@@ -122,6 +130,25 @@ func collectCosts(out chan<- prometheus.Metric, costs hub.Costs) {
 	}
 }
 
+// Durations of this node.
+var (
+	firstAudio  = prometheus.NewDesc("switchboard_time_to_first_audio_seconds", "From the end of what the user said, or a request for a response, to its first audio.", nil, nil)
+	commandTime = prometheus.NewDesc("switchboard_command_seconds", "Until the upstream had acknowledged or refused a command.", nil, nil)
+	relayDelay  = prometheus.NewDesc("switchboard_relay_delay_seconds", "From reading an upstream's event to writing it to the clients, of every 32nd event.", nil, nil)
+	renewalGap  = prometheus.NewDesc("switchboard_renewal_gap_seconds", "In which a session had no upstream when another took the place of one; 0 if that was planned.", nil, nil)
+)
+
+func collectDurations(out chan<- prometheus.Metric, d hub.Durations) {
+	for desc, c := range map[*prometheus.Desc]series.Counts{firstAudio: d.FirstAudio, commandTime: d.Command, relayDelay: d.Relay, renewalGap: d.Gap} {
+		buckets, total := make(map[float64]uint64, len(series.Bounds)), uint64(0)
+		for i, bound := range series.Bounds {
+			total += uint64(c.Buckets[i])
+			buckets[bound] = total
+		}
+		out <- prometheus.MustNewConstHistogram(desc, uint64(c.Total()), c.Sum.Seconds(), buckets)
+	}
+}
+
 // Describe implements prometheus.Collector.
 func (s *stats) Describe(out chan<- *prometheus.Desc) {
 	for _, n := range s.numbers {
@@ -130,6 +157,9 @@ func (s *stats) Describe(out chan<- *prometheus.Desc) {
 	out <- costOfModel
 	out <- costOfKey
 	out <- costOfLabel
+	for _, d := range []*prometheus.Desc{firstAudio, commandTime, relayDelay, renewalGap} {
+		out <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -139,4 +169,5 @@ func (s *stats) Collect(out chan<- prometheus.Metric) {
 		out <- prometheus.MustNewConstMetric(n.desc, n.kind, n.of(v), n.with...)
 	}
 	collectCosts(out, v.Costs)
+	collectDurations(out, v.Durations)
 }

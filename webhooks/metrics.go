@@ -19,10 +19,36 @@ type inboxSize struct {
 	events *prometheus.Desc
 }
 
-// Metrics is a collector of the inbox's numbers, for a registry of the caller's.
+// newHandling measures how long events of the inbox take to be handled, subscribers included.
+func newHandling() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "switchboard_webhook_handling_seconds", Help: "Time in which one attempt to handle an event of the inbox ended.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	})
+}
+
+// collectors are several as one.
+type collectors []prometheus.Collector
+
+// Describe implements prometheus.Collector.
+func (all collectors) Describe(out chan<- *prometheus.Desc) {
+	for _, c := range all {
+		c.Describe(out)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (all collectors) Collect(out chan<- prometheus.Metric) {
+	for _, c := range all {
+		c.Collect(out)
+	}
+}
+
+// Metrics collects the inbox's numbers, for a registry of the caller's.
 func (s *Server) Metrics() prometheus.Collector {
-	return &inboxSize{s.inbox.Count, prometheus.NewDesc("switchboard_inbox_events",
+	size := &inboxSize{s.inbox.Count, prometheus.NewDesc("switchboard_inbox_events",
 		"Events in the inbox, of all nodes: kept are all of them, waiting is to be handled, dead was given up, discarded was given up and needs nobody.", []string{"state"}, nil)}
+	return collectors{size, s.handling}
 }
 
 // Describe implements prometheus.Collector.

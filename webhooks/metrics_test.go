@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/tidwall/gjson"
 
@@ -33,8 +34,26 @@ switchboard_inbox_events{state="discarded"} %d
 switchboard_inbox_events{state="kept"} %d
 switchboard_inbox_events{state="waiting"} %d
 `, inbox.Get("dead").Int(), inbox.Get("discarded").Int(), inbox.Get("kept").Int(), inbox.Get("waiting").Int())
-		return inbox.Get("dead").Int() == 1 && testutil.CollectAndCompare(m, strings.NewReader(text)) == nil
+		return inbox.Get("dead").Int() == 1 && testutil.CollectAndCompare(m, strings.NewReader(text), "switchboard_inbox_events") == nil
 	})
+}
+
+func TestHandlingIsMeasured(t *testing.T) {
+	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
+	n.deliver("wh_done", `{"type":"hologram.created","data":{}}`)
+	n.await("/webhooks/events/wh_done", func(e gjson.Result) bool { return e.Get("state").Str == "done" })
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(n.hooks.Metrics())
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "switchboard_webhook_handling_seconds" && f.GetMetric()[0].GetHistogram().GetSampleCount() > 0 {
+			return
+		}
+	}
+	t.Error("no attempt to handle an event was measured")
 }
 
 func TestMetricsWhileRedisIsAway(t *testing.T) {
@@ -43,7 +62,7 @@ func TestMetricsWhileRedisIsAway(t *testing.T) {
 	if err := rdb.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := testutil.CollectAndCount(hooks.Metrics()); n != 0 {
+	if n := testutil.CollectAndCount(hooks.Metrics(), "switchboard_inbox_events"); n != 0 {
 		t.Errorf("%d numbers of an inbox that nobody can see", n)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/openai/openai-go/v3"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
@@ -61,6 +62,7 @@ type Server struct {
 	jobs     *tune.Jobs
 	fanout   *fanout.Fanout
 	notifier *notify.Notifier
+	handling prometheus.Histogram
 }
 
 const trimEvery = time.Minute
@@ -81,7 +83,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	s := &Server{o: o, log: log, bell: wake.New(o.Redis, log)}
+	s := &Server{o: o, log: log, bell: wake.New(o.Redis, log), handling: newHandling()}
 	if s.notifier, err = s.newNotifier(); err != nil {
 		return nil, err
 	}
@@ -172,6 +174,8 @@ func (s *Server) Publish(ctx context.Context, id, eventType string, data any) er
 // handle is what a node does with an item of the inbox: subscribers first, since that is quick and cannot fail for what
 // the event is about.
 func (s *Server) handle(ctx context.Context, c queue.Claim) (by string, err error) {
+	began := time.Now()
+	defer func() { s.handling.Observe(time.Since(began).Seconds()) }()
 	e, err := parseEvent(c.ID, c.Origin, c.Body)
 	if err != nil {
 		return "", queue.Fatal(err)

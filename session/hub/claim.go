@@ -172,7 +172,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	} else {
 		c.history.Floor, c.history.Cut = lastAudio(s.History), true
 	}
-	c.up = &leg{lost: true}
+	c.up = &leg{lost: true, lostAt: time.Now()}
 	h.unseal(r.Secrets)
 	c.up.use(gjson.ParseBytes(r.Session))
 	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)

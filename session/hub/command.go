@@ -259,11 +259,13 @@ func (c *Controller) inquire(ctx context.Context, k *ack, event realtime.Object)
 		}
 		result <- reply{bytes.Clone(r.raw), r.err}
 	}
+	sent := time.Now()
 	if err := c.post(k, event); err != nil {
 		return nil, err
 	}
 	select {
 	case r := <-result:
+		c.node.stats.Command.Observe(time.Since(sent))
 		return r.raw, r.err
 	case <-ctx.Done():
 		return nil, c.unanswered(k, context.Cause(ctx))

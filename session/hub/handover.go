@@ -133,7 +133,7 @@ func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 	s.release()
 	s.settleClients()
 	s.settleUpstream()
-	c.up.lost = true
+	c.up.lost, c.up.lostAt = true, time.Now()
 	c.up.out.Hold()
 	snapshot := s.snapshot()
 	code, text := closeCode(ErrMoved)

@@ -219,6 +219,7 @@ func (h *Hub) Create(ctx context.Context, spec session.Spec) (*Controller, error
 		h.release(c)
 		return nil, err
 	}
+	h.node.stats.Opened.Add(1)
 	return c, nil
 }
 

@@ -23,6 +23,7 @@ type leg struct {
 	conn    session.Conn // nil for the place of one that is yet to come
 	out     buffer.Outbox
 	lost    bool
+	lostAt  time.Time
 	spent   bool // because its time was over
 	opened  time.Time
 	session json.RawMessage // the API session, as last reported, without secrets; the rest is read from it

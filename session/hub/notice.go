@@ -75,6 +75,9 @@ func (c *held) noticeEnd() {
 	n := Notice{Type: NoticeEnded, Reason: r.Reason, EndedBy: r.EndedBy, Usage: &r.Usage, CostUSD: r.Cost.Shown()}
 	if code, _ := closeCode(c.reason); code == session.CloseUpstream || code >= 3000 && code < session.CloseLimit {
 		n.Type = NoticeFailed
+		c.node.stats.Failed.Add(1)
+	} else {
+		c.node.stats.Ended.Add(1)
 	}
 	c.notice(n)
 }

@@ -29,7 +29,9 @@ var errReplaced = errors.New("leg was replaced")
 
 // readUpstream passes on what the upstream sends until it is gone.
 func (c *Controller) readUpstream(l *leg) {
+	var watch stopwatch
 	err := l.conn.Each(func(f session.Frame, err error) error {
+		watch.read()
 		s := c.lock()
 		defer s.unlock()
 		if c.up != l || l.lost || s.doubt() {
@@ -44,6 +46,7 @@ func (c *Controller) readUpstream(l *leg) {
 		}
 		if !more {
 			s.settleClients()
+			watch.written(&c.node.stats.Relay)
 		}
 		return nil
 	})
@@ -158,6 +161,9 @@ func (c *held) hearAudio(h realtime.Head) {
 	}
 	s.Hear(h.Delta)
 	c.turn.produced = true
+	if !c.turn.awaited.IsZero() {
+		c.hearFirst(h)
+	}
 }
 
 // speaking follows the item of an event, in the audio format of its response.
@@ -293,12 +299,13 @@ func (c *held) observeCreated(raw []byte) {
 	if c.facts.has("response.done", r.ID) {
 		return
 	}
+	requested := c.turn.requested
 	c.turn.requested = time.Time{}
 	if rate := realtime.BytesPerSecond(r.Format); r.Format.Exists() && rate != c.up.rate {
 		c.turn.pace(r.ID, rate)
 	}
 	if id := cmp.Or(r.ID, realtime.Unnamed); !r.Apart && id != c.turn.active {
-		c.turn.active, c.turn.produced = id, false
+		c.turn.active, c.turn.produced, c.turn.awaited = id, false, requested
 		c.turn.begun++
 	}
 	c.status = session.StatusActive
@@ -311,7 +318,10 @@ func (c *held) observeDone(h realtime.Head, raw []byte) {
 	if !c.facts.first("response.done", cmp.Or(r.ID, string(h.EventID))) {
 		return
 	}
+	before := c.usage.TotalTokens
 	use := realtime.AddResponse(&c.usage, r.Usage)
+	c.node.stats.Responses.Add(1)
+	c.node.stats.Tokens.Add(c.usage.TotalTokens - before)
 	delete(c.turn.rates, r.ID)
 	c.noteOutcome(r)
 	if r.Status == "cancelled" {

@@ -49,12 +49,16 @@ func appendEvent() []byte {
 func TestRelayAllocatesNothing(t *testing.T) {
 	c, cl, up, down := relayed()
 	delta, appended := deltaFrame(), session.NewFrame(appendEvent())
+	var watch stopwatch
 	fromUpstream := func() {
+		watch.read()
 		s := c.lock()
 		defer s.unlock()
+		c.turn.active, c.turn.awaited = "resp_1", time.Now() // its first audio, each time
 		if err := s.fromUpstream(delta, false); err != nil {
 			t.Fatal(err)
 		}
+		watch.written(&c.node.stats.Relay)
 	}
 	fromClient := func() {
 		if no := cl.take(appended, false); no != nil {
@@ -69,6 +73,9 @@ func TestRelayAllocatesNothing(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(2000, fromClient); n != 0 {
 		t.Errorf("%v allocations per event from a client", n)
+	}
+	if d := c.node.stats.measures.read(); d.Relay.Total() == 0 || d.FirstAudio.Total() < 2000 {
+		t.Errorf("measured %+v", d)
 	}
 	if up.frames == 0 || down.frames == 0 {
 		t.Errorf("%d frames up, %d down", up.frames, down.frames)

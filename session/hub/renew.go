@@ -144,6 +144,7 @@ func (c *held) swap(l *leg, reason string) {
 		old.conn.Close(session.CloseNormal, "")
 	}
 	c.node.stats.Renewals.Add(1)
+	c.node.stats.Gap.Observe(old.gap())
 	renewed := realtime.Object{"type": typeRenewed, "reason": reason, "session": c.up.session}
 	if len(l.dropped) > 0 {
 		renewed["dropped"] = l.dropped
@@ -173,7 +174,7 @@ func (c *held) lost(l *leg, why error) {
 		return
 	}
 	c.settleClients() // what is kept back there may be in the leg's memory
-	l.lost, l.spent = true, errors.Is(why, errExpiring)
+	l.lost, l.lostAt, l.spent = true, time.Now(), errors.Is(why, errExpiring)
 	l.out.Hold()
 	l.conn.Close(session.CloseNormal, "")
 	if c.flaps == 0 || time.Since(l.opened) > stableLife || l.spent {

@@ -23,6 +23,9 @@ type counters struct {
 	DroppedImages, DroppedItems   atomic.Int64
 	Entries, EntryTime            atomic.Int64 // of the broadcasts' log; ns
 	Errors                        [4]atomic.Int64
+	Opened, Ended, Failed         atomic.Int64
+	Responses, Tokens             atomic.Int64
+	measures
 }
 
 // Stats are numbers of one node for metrics and readiness. All but Sessions, Clients and
@@ -46,7 +49,14 @@ type Stats struct {
 	Entries     int64           // broadcasts and withdrawals that the sessions here were told
 	Garbage     int64           // upstream messages that were no events
 	SlowClients int64           // clients let go because they stayed behind
+	Opened      int64           // sessions that were opened here
+	Ended       int64           // sessions that ended here as somebody asked, or as their limits say
+	Failed      int64           // sessions that ended here because they could not go on
+	Responses   int64           // responses that ended
+	Tokens      int64           // of responses
 	Errors      [4]int64        // upstream errors by Class
+
+	Durations
 
 	EntryTime      time.Duration // in which the upstreams of all sessions concerned were written
 	JournalPending int           // changes not yet written
@@ -67,6 +77,8 @@ func (h *Hub) Stats() Stats {
 		Content: session.Dropped{Images: n.DroppedImages.Load(), Items: n.DroppedItems.Load()},
 		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), LeaseAge: h.node.renewed.age(),
 	}
+	s.Opened, s.Ended, s.Failed = n.Opened.Load(), n.Ended.Load(), n.Failed.Load()
+	s.Responses, s.Tokens, s.Durations = n.Responses.Load(), n.Tokens.Load(), n.measures.read()
 	for i := range s.Errors {
 		s.Errors[i] = n.Errors[i].Load()
 	}

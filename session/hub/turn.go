@@ -15,6 +15,7 @@ type turn struct {
 	wanted    bool      // the application asked for a response; it is due when the active one ends
 	answered  bool      // a function call of the active one was answered; one is due when it ends, if all are
 	requested time.Time // when a response was last asked for that has not begun; zero: none
+	awaited   time.Time // when the active one was asked for, until it is heard; zero: nobody knows, or it was heard
 	speaking  bool      // the upstream hears the user speak
 	unwritten string    // the user's last item, if its words have not come; "" for none
 	spoken    time.Time // when it was; zero: nobody transcribes it
