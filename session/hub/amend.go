@@ -12,9 +12,9 @@ import (
 // its words only: it cuts off what the user did not hear. The audio of an answer comes faster
 // than it is played, so that the upstream may be replaced while somebody listens to it. It
 // reports whether the request was such a one.
-func (c *held) amend(q request) bool {
+func (c *held) amend(q *pending) bool {
 	it := c.conv.Find(q.itemID)
-	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"] {
+	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"].typ {
 		return false
 	}
 	index, ms := gjson.GetBytes(q.event, "content_index"), gjson.GetBytes(q.event, "audio_end_ms")
@@ -44,5 +44,8 @@ func (c *held) recreate(it *conversation.Entry) {
 // tellUp sends the upstream an event whose answer nobody waits for.
 func (c *held) tellUp(event realtime.Object) {
 	event["event_id"] = session.NewID(realtime.OwnPrefix)
-	_ = c.sendUp(session.NewFrame(realtime.Marshal(event)), false, false) // one that takes nothing will be lost
+	f := session.NewFrame(realtime.Marshal(event))
+	if c.hasRoom(f) == nil { // one that takes nothing will be lost
+		c.sendUp(f, false, false)
+	}
 }

@@ -183,9 +183,6 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	}
 	for _, e := range s.Waiting {
 		head, err := realtime.Peek(e)
-		if err == nil && string(head.Typ) == "session.update" {
-			h.awaitUpdate(head, e)
-		}
 		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(head.Typ) == realtime.TypAppend})
 	}
 	return c

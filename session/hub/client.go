@@ -249,13 +249,15 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 	if !audio {
 		c.controlled = c.touched
 	}
-	var update *ack
+	if string(h.Typ) == "session.update" {
+		f = c.completeUpdate(f)
+	}
+	if c.hasRoom(f) != nil {
+		return &realtime.Refusal{Code: "upstream_busy", Message: "The upstream is not taking what is sent; try again.", EventID: h.EventID}
+	}
 	switch string(h.Typ) {
 	case realtime.TypAppend:
 		c.keepTail(f.Payload())
-	case "session.update":
-		f = c.completeUpdate(f)
-		update = c.awaitUpdate(h, f.Payload())
 	case "response.create":
 		c.turn.requested = c.touched
 		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
@@ -264,24 +266,11 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
-	kept := !audio && !c.up.lost && c.requests.add(h, f.Payload(), 0, c.tail.Seq)
-	if err := c.sendUp(f, audio, more); err != nil {
-		c.acks.remove(update)
-		if kept {
-			c.requests.remove(len(c.requests.open) - 1)
-		}
-		return &realtime.Refusal{Code: "upstream_busy", Message: "The upstream is not taking what is sent; try again.", EventID: h.EventID}
+	if !audio && !c.up.lost { // else it waits for the next one
+		c.ledger.request(h, f.Payload(), 0, c.tail.Seq)
 	}
+	c.sendUp(f, audio, more)
 	return nil
-}
-
-// awaitUpdate notes an update of a client's, which the upstream answers in its turn.
-func (c *held) awaitUpdate(h realtime.Head, event []byte) *ack {
-	session := realtime.FieldsOf(event)["session"]
-	_, instructs := realtime.FieldsOf(session)["instructions"]
-	k := &ack{eventID: string(realtime.Unescape(h.EventID)), typ: "session.updated", instructs: instructs, sets: session}
-	c.acks.add(k)
-	return k
 }
 
 // speakerPause is how long a speaker may send no audio before another may take its
@@ -306,9 +295,9 @@ func (c *held) succeeds(cl *client) bool {
 	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
 }
 
-// sendUp sends one event to the upstream, or keeps it for the next one. When too much waits for it the oldest audio is
-// let go, control events never: they are refused once there is no audio left to drop.
-func (c *held) sendUp(f session.Frame, audio, more bool) error {
+// hasRoom reports ErrBusy if too much waits for the upstream to send it this, too. The oldest audio
+// is let go, control events never: what follows is refused once there is no audio left to drop.
+func (c *held) hasRoom(f session.Frame) error {
 	if c.up.out.Waits() && len(f.Payload()) > c.up.out.Limit {
 		return ErrBusy // it alone is more than may wait
 	}
@@ -318,10 +307,14 @@ func (c *held) sendUp(f session.Frame, audio, more bool) error {
 			return ErrBusy
 		}
 	}
+	return nil
+}
+
+// sendUp sends one event to the upstream, or has it wait for the next one.
+func (c *held) sendUp(f session.Frame, audio, more bool) {
 	if err := c.up.out.Send(f, audio, nil, more); err != nil {
 		c.lost(c.up, fmt.Errorf("write upstream: %w", err))
 	}
-	return nil
 }
 
 func (c *held) settleUpstream() {

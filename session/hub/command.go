@@ -34,8 +34,8 @@ func (c *Controller) Message(ctx context.Context, m Message) (itemID string, err
 		kind = "output_text"
 	}
 	itemID = session.NewID("item_")
-	behind, err := c.addItem(ctx, realtime.Object{
-		"id": itemID, "type": "message", "role": m.Role,
+	behind, err := c.addItem(ctx, itemID, realtime.Object{
+		"type": "message", "role": m.Role,
 		"content": []realtime.Object{{"type": kind, "text": m.Text}},
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func (c *Controller) FunctionResult(ctx context.Context, callID, output string) 
 		return "", err
 	}
 	itemID = session.NewID("item_")
-	behind, err := c.addItem(ctx, realtime.Object{"id": itemID, "type": "function_call_output", "call_id": callID, "output": output})
+	behind, err := c.addItem(ctx, itemID, realtime.Object{"type": "function_call_output", "call_id": callID, "output": output})
 	if err != nil {
 		c.unanswer(callID)
 		return "", err
@@ -124,9 +124,8 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 		return nil, &session.InvalidError{Field: "session", Detail: "must be an object"}
 	}
 	base := c.complete(fields)
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "session.updated"}
-	k.sets = c.withSecrets(realtime.Marshal(fields))
-	_, err := c.ask(ctx, k, realtime.Object{"type": "session.update", "event_id": k.eventID, "session": k.sets})
+	k := &pending{sets: c.withSecrets(realtime.Marshal(fields))}
+	_, err := c.ask(ctx, k, "session.update", realtime.Object{"session": k.sets})
 	if err != nil {
 		return nil, err
 	}
@@ -167,15 +166,13 @@ func (c *Controller) Cancel(ctx context.Context) error {
 	s := c.lock()
 	c.turn.cancel()
 	s.unlock()
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "response.done", refusal: "response_cancel_not_active"}
-	_, err := c.ask(ctx, k, realtime.Object{"type": "response.cancel", "event_id": k.eventID})
+	_, err := c.ask(ctx, &pending{refusal: "response_cancel_not_active"}, "response.cancel", realtime.Object{})
 	return err
 }
 
 // CommitAudio turns the input audio buffer into an item.
 func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error) {
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "input_audio_buffer.committed", refusal: "input_audio_buffer_commit_empty"}
-	raw, err := c.ask(ctx, k, realtime.Object{"type": "input_audio_buffer.commit", "event_id": k.eventID})
+	raw, err := c.ask(ctx, &pending{refusal: "input_audio_buffer_commit_empty"}, "input_audio_buffer.commit", realtime.Object{})
 	if err != nil {
 		return "", err
 	}
@@ -185,16 +182,16 @@ func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error)
 
 // ClearAudio empties the input audio buffer.
 func (c *Controller) ClearAudio(ctx context.Context) error {
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "input_audio_buffer.cleared"}
-	_, err := c.ask(ctx, k, realtime.Object{"type": "input_audio_buffer.clear", "event_id": k.eventID})
+	_, err := c.ask(ctx, &pending{}, "input_audio_buffer.clear", realtime.Object{})
 	return err
 }
 
 // addItem returns how many responses had begun when the upstream acknowledged the item: those
 // that begin later know of it.
-func (c *Controller) addItem(ctx context.Context, item realtime.Object) (behind int64, err error) {
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "conversation.item.added", itemID: item["id"].(string)}
-	_, err = c.ask(ctx, k, realtime.Object{"type": "conversation.item.create", "event_id": k.eventID, "item": item})
+func (c *Controller) addItem(ctx context.Context, id string, item realtime.Object) (behind int64, err error) {
+	k := &pending{itemID: id}
+	item["id"] = id
+	_, err = c.ask(ctx, k, "conversation.item.create", realtime.Object{"item": item})
 	return k.behind, err
 }
 
@@ -204,8 +201,7 @@ func (c *Controller) respond(ctx context.Context, behind int64) error {
 	if !c.toRequest(behind) {
 		return nil
 	}
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "response.created", refusal: alreadyActive, behind: behind}
-	_, err := c.ask(ctx, k, realtime.Object{"type": "response.create", "event_id": k.eventID})
+	_, err := c.ask(ctx, &pending{refusal: alreadyActive, behind: behind}, "response.create", realtime.Object{})
 	var refused *session.UpstreamError
 	if errors.As(err, &refused) && refused.Code == alreadyActive {
 		return nil // somebody was quicker, see observeError
@@ -234,24 +230,26 @@ func (c *Controller) toRequest(behind int64) bool {
 	return true
 }
 
-func (c *held) sendResponseCreate(eventID string) {
+func (c *held) sendResponseCreate() {
 	c.turn.requested = time.Now()
-	c.sendUp(session.NewFrame(realtime.Marshal(realtime.Object{"type": "response.create", "event_id": eventID})), false, false)
+	c.tellUp(realtime.Object{"type": "response.create"})
 }
 
-// ask sends an event to the upstream and waits for what settles k.
-func (c *Controller) ask(ctx context.Context, k *ack, event realtime.Object) ([]byte, error) {
+// ask sends an event of a type to the upstream and waits for what settles k.
+func (c *Controller) ask(ctx context.Context, k *pending, typ string, event realtime.Object) ([]byte, error) {
 	s := c.lock()
 	c.touched = time.Now()
 	c.controlled = c.touched // more may follow at once: no moment to move
 	s.unlock()
-	return c.inquire(ctx, k, event)
+	return c.inquire(ctx, k, typ, event)
 }
 
 // inquire is ask for the gateway itself, which is no sign of life.
-func (c *Controller) inquire(ctx context.Context, k *ack, event realtime.Object) ([]byte, error) {
+func (c *Controller) inquire(ctx context.Context, k *pending, typ string, event realtime.Object) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, session.ErrTimeout)
 	defer cancel()
+	k.eventID, k.answer = session.NewID(realtime.OwnPrefix), answers[typ].typ
+	event["type"], event["event_id"] = typ, k.eventID
 	result := make(chan reply, 1)
 	k.settle = func(r reply) {
 		if k.itemID != "" {
@@ -275,27 +273,28 @@ func (c *Controller) inquire(ctx context.Context, k *ack, event realtime.Object)
 // unanswered stops waiting for k. When the caller left, its answer, when it comes, is not
 // the next one's; when time has passed it is not to be expected any more. What was not sent
 // yet is not sent: the caller may ask again.
-func (c *Controller) unanswered(k *ack, why error) error {
+func (c *Controller) unanswered(k *pending, why error) error {
 	s := c.lock()
 	defer s.unlock()
 	k.settle = nil
 	if c.up.out.TakeBack(k.eventID) || errors.Is(why, session.ErrTimeout) {
-		c.acks.remove(k)
+		c.ledger.remove(k)
 	}
 	return why
 }
 
-func (c *Controller) post(k *ack, event realtime.Object) error {
+func (c *Controller) post(k *pending, event realtime.Object) error {
 	f := session.NewFrame(realtime.Marshal(event))
 	s := c.lock()
 	defer s.unlock()
 	if err := s.refuses(); err != nil {
 		return err
 	}
-	c.acks.add(k)
-	if err := s.sendUp(f, false, false); err != nil {
-		c.acks.remove(k)
+	if err := s.hasRoom(f); err != nil {
 		return err
 	}
+	k.after = c.tail.Seq
+	c.ledger.add(k)
+	s.sendUp(f, false, false)
 	return nil
 }

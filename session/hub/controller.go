@@ -58,8 +58,7 @@ type Controller struct {
 	turn       turn
 	facts      facts
 	overlay    overlay
-	acks       acks
-	requests   requests
+	ledger     ledger
 	usage      session.Usage
 	dropped    session.Dropped
 	cost       session.Cost
@@ -98,7 +97,7 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 	c.history = buffer.History{Limit: n.ResumeBytes, Window: n.ResumeWindow}
 	c.tail = buffer.History{Limit: n.UpstreamQueue}
 	c.said = c.tail
-	c.requests.limit = n.UpstreamQueue
+	c.ledger.limit = n.UpstreamQueue
 	c.conv.Max = conversation.Capacity{Items: n.ConversationItems, Bytes: n.ConversationBytes, Images: n.ConversationImages}
 	return c
 }

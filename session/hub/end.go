@@ -51,7 +51,7 @@ func (c *Controller) sayLast() {
 	s := c.lock()
 	defer s.unlock()
 	defer s.closeFeeds()
-	c.acks.end(s.afterEnd())
+	c.ledger.end(s.afterEnd())
 	c.wish.settle(Renewal{}, s.afterEnd())
 	s.release()
 	if e := farewell(c.reason); e != nil {

@@ -141,20 +141,23 @@ func (c *Controller) beganAfter(sent time.Time) bool {
 // sendOverlay tells the upstream what the instructions are now. Without an upstream the
 // next one begins with them.
 func (c *held) sendOverlay(settle func(session.ID, error)) {
-	k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: "session.updated"}
+	k := &pending{eventID: session.NewID(realtime.OwnPrefix), answer: typUpdated}
 	if settle != nil {
 		k.settle = func(r reply) { settle(c.id, r.err) }
 	}
 	if c.up.lost {
-		c.acks.finish(k, reply{err: ErrUpstreamLost})
+		c.ledger.finish(k, reply{err: ErrUpstreamLost})
 		return
 	}
 	update := overlayUpdate{Type: "session.update", EventID: k.eventID}
 	update.Session.Type, update.Session.Instructions = c.up.kind, c.overlay.text()
-	c.acks.add(k)
-	if err := c.sendUp(session.NewFrame(realtime.Marshal(update)), false, false); err != nil {
-		c.acks.finish(k, reply{err: err})
+	f := session.NewFrame(realtime.Marshal(update))
+	if err := c.hasRoom(f); err != nil {
+		c.ledger.finish(k, reply{err: err})
+		return
 	}
+	c.ledger.add(k)
+	c.sendUp(f, false, false)
 }
 
 // overlayUpdate says nothing but the instructions: a voice in the same update would be
@@ -171,7 +174,7 @@ type overlayUpdate struct {
 // rebase takes the instructions that a client has just set as those that broadcasts
 // stand on, and puts what stands over them again. k is the update that the upstream
 // answered; nil if that is not known.
-func (c *held) rebase(k *ack) {
+func (c *held) rebase(k *pending) {
 	set := k != nil && k.instructs || k == nil && c.up.says != c.overlay.text()
 	if !c.overlay.Based || !set {
 		return

@@ -35,8 +35,7 @@ type recalled struct {
 // first. What an attempt at replacing it has been told the next one does not ask for.
 func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 	for id := c.toRecall(l, limit); id != "" && ctx.Err() == nil; id = c.toRecall(l, limit) {
-		k := &ack{eventID: session.NewID(realtime.OwnPrefix), typ: typRetrieved, itemID: id}
-		raw, err := c.inquire(ctx, k, realtime.Object{"type": "conversation.item.retrieve", "event_id": k.eventID, "item_id": id})
+		raw, err := c.inquire(ctx, &pending{itemID: id}, "conversation.item.retrieve", realtime.Object{"item_id": id})
 		c.takeRecalled(id, raw, errors.Is(err, session.ErrTimeout))
 	}
 }
@@ -118,9 +117,4 @@ func (c *held) audio() map[string][]string {
 		}
 	}
 	return all
-}
-
-// recalls reports whether an event is what recall has asked for, and so for no client.
-func (c *held) recalls(h realtime.Head, payload []byte) bool {
-	return string(h.Typ) == typRetrieved && c.acks.done(typRetrieved, gjson.GetBytes(payload, "item.id").Str, payload) != nil
 }

@@ -80,7 +80,7 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 			return nil
 		}
 	}
-	if c.up.echoes(h, payload) || c.recalls(h, payload) {
+	if c.up.echoes(h, payload) {
 		return nil
 	}
 	if string(h.Typ) == typAudioDelta {
@@ -88,8 +88,12 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 		c.hearAudio(h)
 		return nil
 	}
+	asked := c.settle(h, payload)
+	if string(h.Typ) == typRetrieved && asked != nil && asked.own() {
+		return nil // recall asked for it, no client
+	}
 	if string(h.Typ) == "session.updated" {
-		c.observe(h, payload)
+		c.observe(h, payload, asked)
 		f = frameOf(f, c.up.shown(payload))
 		c.pass(f, h, false, more)
 		c.logEvent(string(h.Typ), f.Payload())
@@ -98,14 +102,14 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 	f = frameOf(f, realtime.PlainEvent(h.Typ, payload))
 	if lasts(h.Typ) {
 		c.logEvent(string(h.Typ), payload)
-		c.observe(h, payload)
+		c.observe(h, payload, asked)
 		c.withhold()
 		c.pass(f, h, false, more)
 		return nil
 	}
 	c.pass(f, h, false, more) // before anything that takes time
 	c.logEvent(string(h.Typ), payload)
-	c.observe(h, payload)
+	c.observe(h, payload, asked)
 	return nil
 }
 
@@ -173,24 +177,21 @@ func (c *held) speaking(h realtime.Head) *conversation.Spoken {
 }
 
 // observe updates the session's state from an event that is not audio.
-func (c *held) observe(h realtime.Head, raw []byte) {
-	asked := c.answered(h, raw)
+func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 	switch typ := string(h.Typ); typ {
 	case "session.updated":
-		k := c.acks.done(typ, "", raw)
-		c.updateSecrets(k)
+		c.updateSecrets(asked)
 		c.up.adopt(raw)
 		c.conv.Version++ // the next upstream has to be told this one
-		c.rebase(k)
+		c.rebase(asked)
 		c.save()
 	case "conversation.item.added", "conversation.item.created", "conversation.item.done":
-		c.observeItem(typ, raw, asked.first)
+		c.observeItem(typ, raw, asked != nil && asked.first)
 	case "conversation.item.deleted":
 		if id := string(h.ItemID); c.conv.Remove(id) {
 			c.conv.Version++
 			c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Removed: id})
 		}
-		c.acks.done(typ, string(h.ItemID), raw)
 	case "conversation.item.truncated":
 		c.saveItem(c.conv.Truncate(string(h.ItemID), realtime.CountOf(gjson.GetBytes(raw, "audio_end_ms"))), nil)
 	case "conversation.item.input_audio_transcription.completed":
@@ -206,11 +207,9 @@ func (c *held) observe(h realtime.Head, raw []byte) {
 			c.turn.requested = time.Now() // the upstream answers by itself
 		}
 		c.committed(string(h.ItemID), c.endOf(asked))
-		c.acks.done(typ, "", raw)
 	case "input_audio_buffer.cleared":
 		c.cleared(c.endOf(asked))
 		c.turn.speaking = false
-		c.acks.done(typ, "", raw)
 	case "response.output_audio_transcript.delta", "response.output_text.delta":
 		c.turn.produced = true
 		c.speaking(h).Text.Write(realtime.Unescape(h.Delta))
@@ -231,9 +230,9 @@ func (c *held) observe(h realtime.Head, raw []byte) {
 func (c *held) observeError(raw []byte) (hidden bool) {
 	e := realtime.ErrorOf(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
-	k := c.acks.failed(e)
+	k := c.ledger.failed(e)
 	if k == nil || !k.own() {
-		if c.amend(c.requests.failed(e.EventID)) {
+		if k != nil && c.amend(k) {
 			return true
 		}
 		if e.EventID == "" && fatal(e) { // what answers one event is that event's trouble
@@ -267,7 +266,6 @@ func (c *held) observeItem(typ string, raw []byte, first bool) {
 		it.Noticed = true
 		c.notice(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, Item: it.ID}})
 	}
-	c.acks.done("conversation.item.added", it.ID, raw)
 }
 
 func (c *held) observeTranscript(h realtime.Head, raw []byte) {
@@ -309,7 +307,6 @@ func (c *held) observeCreated(raw []byte) {
 		c.turn.begun++
 	}
 	c.status = session.StatusActive
-	c.acks.done("response.created", "", raw)
 	c.save()
 }
 
@@ -346,10 +343,9 @@ func (c *held) endResponse(raw []byte) {
 	id := c.turn.active
 	c.finishItems(id)
 	c.turn.active = ""
-	c.acks.done("response.done", "", raw)
 	if follow := c.turn.answered && c.conv.Follow(id); c.turn.wanted || follow {
 		c.turn.wanted = false
-		c.sendResponseCreate(session.NewID(realtime.OwnPrefix))
+		c.sendResponseCreate()
 	}
 	c.turn.answered = false
 }

@@ -78,7 +78,7 @@ func (c *held) checkRenewal(now time.Time) time.Duration {
 }
 
 func (c *held) quiet(now time.Time) bool {
-	return c.turn.quiet(now) && c.acks.none(now) && c.requests.none(now) && now.Sub(c.controlled) > controlPause
+	return c.turn.quiet(now) && c.ledger.none(now) && now.Sub(c.controlled) > controlPause
 }
 
 // renew makes another leg ready while the present one goes on, and moves over if the
@@ -184,7 +184,7 @@ func (c *held) lost(l *leg, why error) {
 		c.end(why)
 		return
 	}
-	c.acks.end(ErrUpstreamLost)
+	c.ledger.end(ErrUpstreamLost)
 	c.failResponse()
 	c.resend()
 	c.turn.speaking, c.turn.requested = false, time.Time{}
@@ -310,6 +310,6 @@ func (c *Controller) recovered(l *leg) {
 	s.swap(l, reason)
 	if c.turn.wanted {
 		c.turn.wanted = false
-		s.sendResponseCreate(session.NewID(realtime.OwnPrefix))
+		s.sendResponseCreate()
 	}
 }

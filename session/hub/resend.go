@@ -14,63 +14,55 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// answers are the events with which the upstream says that it did what a client asked for.
-var answers = map[string]string{
-	"session.update":             "session.updated",
-	"input_audio_buffer.commit":  "input_audio_buffer.committed",
-	"input_audio_buffer.clear":   "input_audio_buffer.cleared",
-	"conversation.item.create":   "conversation.item.added",
-	"conversation.item.delete":   "conversation.item.deleted",
-	"conversation.item.retrieve": typRetrieved,
-	"conversation.item.truncate": "conversation.item.truncated",
-	"response.create":            "response.created",
-}
+const typUpdated = "session.updated"
 
-// request is an event of a client's that the upstream was sent and has not answered.
-type request struct {
-	event   []byte
-	answer  string // type of the event that answers it
-	eventID string // with which an error answers it
-	itemID  string // of the item that it speaks of, if it says so
-	kind    string // of the item that it creates
-	first   bool   // its item goes before all others
-	at      time.Time
-	sent    int   // to so many upstreams
-	after   int64 // number of the last event of the tail before it
+// answers are the events with which the upstream says that it did what an event asked for. If it
+// is lost before that, those of clients that are repeatable are sent to the next one.
+var answers = map[string]struct {
+	typ        string
+	repeatable bool
+}{
+	"session.update":             {typUpdated, true},
+	"input_audio_buffer.commit":  {"input_audio_buffer.committed", true},
+	"input_audio_buffer.clear":   {"input_audio_buffer.cleared", true},
+	"conversation.item.create":   {"conversation.item.added", true},
+	"conversation.item.delete":   {"conversation.item.deleted", true},
+	"conversation.item.retrieve": {typRetrieved, true},
+	"conversation.item.truncate": {"conversation.item.truncated", true},
+	"response.create":            {"response.created", true},
+	"response.cancel":            {"response.done", false}, // it ends with its upstream
 }
 
 // sentAtMost is how many upstreams are sent an event that none of them answers: it may be why
 // they are lost.
 const sentAtMost = 3
 
-// requests are those of the present leg, oldest first: what they ask for is asked of the next
-// one if this one is lost. In doubt one is taken for answered: it is then lost with its
-// upstream, and not done twice. Guarded by the controller's lock.
-type requests struct {
-	open  []request
-	limit int // bytes; the oldest are forgotten beyond it
-	bytes int
+// request notes an event of a client's that is about to be sent, and was sent to so many upstreams
+// before, after its place in the input audio. It returns nil for one that is not answered. In doubt
+// an event is taken for answered: it is then lost with its upstream, and not done twice.
+func (l *ledger) request(h realtime.Head, event []byte, before int, after int64) *pending {
+	a := answers[string(h.Typ)]
+	if !a.repeatable {
+		return nil
+	}
+	k := &pending{answer: a.typ, eventID: string(realtime.Unescape(h.EventID)), itemID: string(h.ItemID), sent: before + 1, after: after}
+	if k.itemID == "" {
+		k.itemID = gjson.GetBytes(event, "item.id").Str
+	}
+	k.kind, k.first = kindOf(event), gjson.GetBytes(event, "previous_item_id").Str == conversation.Root
+	if k.updates() {
+		k.sets = realtime.FieldsOf(event)["session"]
+		_, k.instructs = realtime.FieldsOf(k.sets)["instructions"]
+	}
+	if len(event) <= l.limit {
+		k.event = bytes.Clone(event)
+	}
+	l.add(k)
+	return k
 }
 
-// add keeps an event if it is one that the upstream answers, and reports whether it did. before
-// is how many others were sent it, after its place in the tail.
-func (r *requests) add(h realtime.Head, event []byte, before int, after int64) bool {
-	answer := answers[string(h.Typ)]
-	if answer == "" || len(event) > r.limit {
-		return false
-	}
-	q := request{event: bytes.Clone(event), answer: answer, eventID: string(realtime.Unescape(h.EventID)), itemID: string(h.ItemID), at: time.Now(), sent: before + 1, after: after}
-	if q.itemID == "" {
-		q.itemID = gjson.GetBytes(event, "item.id").Str
-	}
-	q.kind, q.first = kindOf(event), gjson.GetBytes(event, "previous_item_id").Str == conversation.Root
-	r.open = append(r.open, q)
-	r.bytes += len(event)
-	for r.bytes > r.limit || q.at.Sub(r.open[0].at) > ackLife {
-		r.remove(0)
-	}
-	return true
-}
+// noKind is the kind of no item.
+const noKind = "-"
 
 // kindOf is what an event says of the kind of its item: "" if it has none.
 func kindOf(event []byte) string {
@@ -78,94 +70,105 @@ func kindOf(event []byte) string {
 	return it.Get("type").Str + it.Get("role").Str
 }
 
-// done takes off the one that an event answers: the oldest that speaks of its item or, where
-// none does, the oldest that names none and asked for one of that kind. It returns the zero
-// request if there is none.
-func (r *requests) done(answer, itemID, kind string) request {
-	named := func(q request) bool { return q.answer == answer && q.itemID != "" && q.itemID == itemID }
-	i := slices.IndexFunc(r.open, named)
-	if i < 0 {
-		i = slices.IndexFunc(r.open, func(q request) bool { return q.answer == answer && q.itemID == "" && q.kind == kind })
+// take removes clients' events and returns those that may not have been done, but for what has not
+// even been sent: that is in waiting, in the same order.
+func (l *ledger) take(waiting []buffer.Queued) (again []buffer.Queued) {
+	var open []*pending
+	for _, k := range slices.Clone(l.open) {
+		if k.own() {
+			continue
+		}
+		l.remove(k)
+		if k.event != nil {
+			open = append(open, k)
+		}
 	}
-	return r.remove(i)
-}
-
-// failed takes off the one that an error answers: an error without event_id, one without. It
-// returns the zero request if there is none.
-func (r *requests) failed(eventID string) request {
-	return r.remove(slices.IndexFunc(r.open, func(q request) bool { return q.eventID == eventID }))
-}
-
-func (r *requests) remove(i int) (q request) {
-	if i >= 0 {
-		q = r.open[i]
-		r.bytes -= len(q.event)
-		r.open = slices.Delete(r.open, i, i+1)
-	}
-	return q
-}
-
-// none reports whether no answer is to be expected any more.
-func (r *requests) none(now time.Time) bool {
-	return len(r.open) == 0 || now.Sub(r.open[len(r.open)-1].at) > requestWait
-}
-
-// take returns what may not have been done, but for what has not even been sent: that is in
-// waiting, in the same order. Nothing is left.
-func (r *requests) take(waiting []buffer.Queued) (again []buffer.Queued) {
-	open := r.open
-	r.open, r.bytes = nil, 0
 	for _, q := range slices.Backward(waiting) {
 		if n := len(open); n > 0 && bytes.Equal(open[n-1].event, q.Frame.Payload()) {
 			open = open[:n-1]
 		}
 	}
-	for _, q := range open {
-		if time.Since(q.at) < ackLife && q.sent < sentAtMost {
-			again = append(again, buffer.Queued{Frame: session.NewFrame(q.event), Sent: q.sent, After: q.after})
+	for _, k := range open {
+		if time.Since(k.at) < answerWait && k.sent < sentAtMost {
+			again = append(again, buffer.Queued{Frame: session.NewFrame(k.event), Sent: k.sent, After: k.after})
 		}
 	}
 	return again
+}
+
+// again notes that an event which waited is about to be sent, after its place in the input audio.
+func (l *ledger) again(q buffer.Queued, after int64) {
+	h, err := realtime.Peek(q.Frame.Payload())
+	switch {
+	case q.Audio || err != nil:
+	case !own(h):
+		l.request(h, q.Frame.Payload(), q.Sent, after)
+	default:
+		i := slices.IndexFunc(l.open, func(k *pending) bool { return k.eventID == string(h.EventID) })
+		if i >= 0 {
+			k := l.open[i]
+			k.after = after
+			l.open = append(slices.Delete(l.open, i, i+1), k) // behind what is sent before it
+		}
+	}
 }
 
 // resend has the next leg be sent what the lost one may not have done. What the gateway
 // itself asked for is left out: its callers were told, and ask again if they like.
 func (c *held) resend() {
 	o := &c.up.out
-	queue := append(c.requests.take(o.Queue), o.Queue...)
+	queue := append(c.ledger.take(o.Queue), o.Queue...)
 	o.Queue, o.Bytes = nil, 0
 	for _, q := range queue {
-		if h, err := realtime.Peek(q.Frame.Payload()); q.Audio || err == nil && c.again(h, q.Frame.Payload()) {
-			o.Push(q)
+		h, err := realtime.Peek(q.Frame.Payload())
+		if !q.Audio && (err != nil || own(h)) {
+			continue
 		}
+		if string(h.Typ) == "response.create" {
+			c.turn.wanted = false // it is asked for as it was
+		}
+		o.Push(q)
 	}
-}
-
-// again reports whether an event is to be sent to another upstream, and what that changes.
-func (c *held) again(h realtime.Head, event []byte) bool {
-	switch {
-	case own(h):
-		return false
-	case string(h.Typ) == "session.update":
-		c.awaitUpdate(h, event)
-	case string(h.Typ) == "response.create":
-		c.turn.wanted = false // it is asked for as it was
-	}
-	return true
 }
 
 // own reports whether an event is the gateway's.
 func own(h realtime.Head) bool { return strings.HasPrefix(string(h.EventID), realtime.OwnPrefix) }
 
-// answered takes note of what an event of the upstream's answers, and returns it.
-func (c *held) answered(h realtime.Head, raw []byte) (q request) {
-	typ := strings.Replace(string(h.Typ), "item.created", "item.added", 1)
-	if !slices.ContainsFunc(c.requests.open, func(q request) bool { return q.answer == typ }) {
-		return q
+// settle takes off the ledger what an event of the upstream's answers, and returns it: nil if that
+// is nothing. It is called once for each event, before anything else is made of it.
+func (c *held) settle(h realtime.Head, raw []byte) *pending {
+	typ, id := string(h.Typ), string(h.ItemID)
+	item := itemTypes[typ]
+	if item != "" {
+		typ = item
 	}
-	id := string(h.ItemID)
+	if !c.ledger.expects(typ) || c.repeats(typ, raw) {
+		return nil
+	}
 	if id == "" {
 		id = gjson.GetBytes(raw, "item.id").Str
 	}
-	return c.requests.done(typ, id, kindOf(raw))
+	kind := kindOf(raw)
+	if string(h.Typ) == "conversation.item.done" {
+		kind = noKind // what names no item was answered before
+	}
+	return c.ledger.done(typ, id, kind, raw)
+}
+
+// itemTypes are the other ways to say that an item was added.
+var itemTypes = map[string]string{
+	"conversation.item.created": "conversation.item.added",
+	"conversation.item.done":    "conversation.item.added",
+}
+
+// repeats reports whether an event of a response says what was known or is not the conversation's:
+// the beginning of one that has ended, or the end of one that is not the active one.
+func (c *held) repeats(typ string, raw []byte) bool {
+	switch typ {
+	case "response.created":
+		return c.facts.has("response.done", realtime.ReadResponse(raw).ID)
+	case "response.done":
+		return !c.turn.endsWith(realtime.ReadResponse(raw))
+	}
+	return false
 }

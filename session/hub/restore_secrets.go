@@ -36,7 +36,7 @@ func (c *held) completeUpdate(f session.Frame) session.Frame {
 
 // updateSecrets notes what an update that is in effect now has told the upstream; k is nil if it
 // is not known which one that is.
-func (c *held) updateSecrets(k *ack) {
+func (c *held) updateSecrets(k *pending) {
 	if k == nil || k.sets == nil {
 		return
 	}
@@ -49,7 +49,7 @@ func (c *held) updateSecrets(k *ack) {
 // those of updates that are under way.
 func (c *held) withoutSecrets(event []byte) []byte {
 	known := []json.RawMessage{c.up.secrets}
-	for _, k := range c.acks.open {
+	for _, k := range c.ledger.open {
 		if _, secrets := configuration.HideSecrets(k.sets); secrets != nil {
 			known = append(known, secrets)
 		}

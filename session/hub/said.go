@@ -7,7 +7,6 @@ import (
 	"switchboard/session"
 	"switchboard/session/buffer"
 	"switchboard/session/conversation"
-	"switchboard/session/realtime"
 
 	"github.com/tidwall/gjson"
 )
@@ -29,7 +28,7 @@ func (c *held) keepTail(event []byte) {
 // and has not answered in its places. All of it, and what waits in old behind it, is kept: that
 // leg, too, may be lost before it has made anything of it.
 func (c *held) retell(old *buffer.Outbox) (first []buffer.Queued) {
-	again := c.requests.take(old.Queue)
+	again := c.ledger.take(old.Queue)
 	for len(old.Queue) > 0 && old.Queue[0].Sent > 0 {
 		again, old.Queue = append(again, old.Queue[0]), old.Queue[1:]
 	}
@@ -44,31 +43,21 @@ func (c *held) retell(old *buffer.Outbox) (first []buffer.Queued) {
 	first = append(first, again...)
 	c.tail.Renew(now)
 	for _, q := range first {
-		c.keepRequest(q, q.After)
+		c.ledger.again(q, q.After)
 	}
 	for _, q := range old.Queue {
 		if q.Audio {
 			c.tail.Add(q.Frame.Payload(), now)
 		}
-		c.keepRequest(q, c.tail.Seq)
+		c.ledger.again(q, c.tail.Seq)
 	}
 	return first
 }
 
-// keepRequest keeps an event that a leg is about to be sent, if it is a client's request.
-func (c *held) keepRequest(q buffer.Queued, after int64) {
-	if q.Audio {
-		return
-	}
-	if h, err := realtime.Peek(q.Frame.Payload()); err == nil && !own(h) {
-		c.requests.add(h, q.Frame.Payload(), q.Sent, after)
-	}
-}
-
 // endOf is where the part of the tail ends that the upstream has done with: where that was
 // asked for, or at the end.
-func (c *held) endOf(asked request) int64 {
-	if asked.answer != "" {
+func (c *held) endOf(asked *pending) int64 {
+	if asked != nil {
 		return asked.after
 	}
 	return c.tail.Seq
