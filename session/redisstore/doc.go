@@ -33,6 +33,7 @@
 //	  <status>           zset    session IDs that have it, score 0
 //	gw:{bc}:said:<…>     string  that a call was carried out, for a minute
 //	gw:{ts:<m|h><minute>}:nodes hash  node and its start → JSON of series.Sample
+//	gw:{lives}:…         what nodes say of themselves: vitals, seen, drain
 //	gw:{audit}:…         the audit log: app and operator are streams of body and before
 //	gw:{c}:secret        string  what nodes know each other by
 //

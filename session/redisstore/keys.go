@@ -61,6 +61,13 @@ const (
 	withdrawnKey = "gw:{bc}:withdrawn"
 )
 
+// Keys of what nodes say of themselves.
+const (
+	vitalsKey       = "gw:{lives}:vitals"
+	vitalsSeenKey   = "gw:{lives}:seen"
+	vitalsOrdersKey = "gw:{lives}:drain"
+)
+
 // Keys of the audit log. auditLastKey is the name of the channel that wakes, too.
 const auditLastKey = "gw:{audit}:last"
 

@@ -76,6 +76,9 @@ func suites(t *testing.T, url string) {
 	t.Run("series", func(t *testing.T) {
 		sessiontest.TestSeries(t, func(t *testing.T) series.Store { return open(t) })
 	})
+	t.Run("lives", func(t *testing.T) {
+		sessiontest.TestLives(t, func(t *testing.T) series.Lives { return open(t) })
+	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(t *testing.T) access.Meter { return open(t) })
 	})

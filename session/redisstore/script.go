@@ -43,6 +43,12 @@ var (
 	reportSource string
 	//go:embed lua/audit.lua
 	auditSource string
+	//go:embed lua/putvitals.lua
+	putVitalsSource string
+	//go:embed lua/vitals.lua
+	vitalsSource string
+	//go:embed lua/drain.lua
+	drainSource string
 
 	applyScript     = redis.NewScript(applySource)
 	indexScript     = redis.NewScript(indexSource)
@@ -61,6 +67,9 @@ var (
 	broadcastScript = redis.NewScript(broadcastSource)
 	reportScript    = redis.NewScript(reportSource)
 	auditScript     = redis.NewScript(auditSource)
+	putVitalsScript = redis.NewScript(putVitalsSource)
+	vitalsScript    = redis.NewScript(vitalsSource)
+	drainScript     = redis.NewScript(drainSource)
 )
 
 // pipelineCalls is how many script calls share one round trip.

@@ -59,6 +59,7 @@ var (
 	_ broadcast.Log     = (*Store)(nil)
 	_ audit.Log         = (*Store)(nil)
 	_ series.Store      = (*Store)(nil)
+	_ series.Lives      = (*Store)(nil)
 )
 
 // New returns a store that uses client, which stays the caller's to close.

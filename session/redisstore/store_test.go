@@ -245,6 +245,13 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 			_, err := s.Samples(ctx, series.Minute, time.Now().Add(-time.Hour), time.Now())
 			return err
 		},
+		func(ctx context.Context) error {
+			_, err := s.PutVitals(ctx, series.Vitals{Node: "http://a"})
+			return err
+		},
+		func(ctx context.Context) error { _, err := s.Vitals(ctx); return err },
+		func(ctx context.Context) error { return s.Drain(ctx, series.Life("http://a", time.Time{}), "desk") },
+		func(ctx context.Context) error { return s.EndLife(ctx, series.Life("http://b", time.Time{})) },
 		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
 		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
 		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },

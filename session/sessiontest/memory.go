@@ -32,6 +32,7 @@ type Memory struct {
 	audited       []audit.Entry            // oldest first
 	appended      map[string][]audit.Entry // by ID of the call
 	samples       map[interval]map[string]series.Sample
+	lives         map[string]*life
 	changed       chan struct{} // closed, and replaced, when Follow has to look again
 }
 
@@ -45,6 +46,7 @@ var (
 	_ broadcast.Log     = (*Memory)(nil)
 	_ audit.Log         = (*Memory)(nil)
 	_ series.Store      = (*Memory)(nil)
+	_ series.Lives      = (*Memory)(nil)
 )
 
 // kept is all that is kept of one session.
@@ -72,6 +74,7 @@ func NewMemory() *Memory {
 		reports:  map[entryKey]*reported{},
 		appended: map[string][]audit.Entry{},
 		samples:  map[interval]map[string]series.Sample{},
+		lives:    map[string]*life{},
 		changed:  make(chan struct{}),
 	}
 	rand.Read(m.secret)

@@ -30,6 +30,9 @@ func TestMemory(t *testing.T) {
 	t.Run("series", func(t *testing.T) {
 		sessiontest.TestSeries(t, func(*testing.T) series.Store { return sessiontest.NewMemory() })
 	})
+	t.Run("lives", func(t *testing.T) {
+		sessiontest.TestLives(t, func(*testing.T) series.Lives { return sessiontest.NewMemory() })
+	})
 	t.Run("meter", func(t *testing.T) {
 		sessiontest.TestMeter(t, func(*testing.T) access.Meter { return sessiontest.NewMemory() })
 	})
