@@ -45,7 +45,7 @@ func (c *held) recreate(it *conversation.Entry) {
 func (c *held) tellUp(event realtime.Object) {
 	event["event_id"] = session.NewID(realtime.OwnPrefix)
 	f := session.NewFrame(realtime.Marshal(event))
-	if c.hasRoom(f) == nil { // one that takes nothing will be lost
+	if c.up.room(f) == nil { // one that takes nothing will be lost
 		c.sendUp(f, false, false)
 	}
 }

@@ -161,7 +161,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		}
 		c.conv.Restore(&conversation.Entry{Item: it, Noticed: it.Complete()})
 	}
-	c.recalled.audio = s.Audio
+	c.up.recalled.audio = s.Audio
 	now := time.Now()
 	for _, e := range s.History {
 		c.history.Add(e, now)
@@ -172,14 +172,14 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	} else {
 		c.history.Floor, c.history.Cut = lastAudio(s.History), true
 	}
-	c.up = &leg{lost: true, lostAt: time.Now()}
+	c.up.leg = &leg{lost: true, lostAt: time.Now()}
 	h.unseal(r.Secrets)
-	c.up.use(gjson.ParseBytes(r.Session))
+	c.up.leg.use(gjson.ParseBytes(r.Session))
 	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
 	c.up.out.Hold()
 	for _, e := range s.Tail {
-		c.tail.Add(e, now)
+		c.up.tail.Add(e, now)
 	}
 	for _, e := range s.Waiting {
 		head, err := realtime.Peek(e)

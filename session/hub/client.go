@@ -250,14 +250,14 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 		c.controlled = c.touched
 	}
 	if string(h.Typ) == "session.update" {
-		f = c.completeUpdate(f)
+		f = c.up.completeUpdate(f)
 	}
-	if c.hasRoom(f) != nil {
+	if c.up.room(f) != nil {
 		return &realtime.Refusal{Code: "upstream_busy", Message: "The upstream is not taking what is sent; try again.", EventID: h.EventID}
 	}
 	switch string(h.Typ) {
 	case realtime.TypAppend:
-		c.keepTail(f.Payload())
+		c.up.keepTail(f.Payload(), c.turn.speaking)
 	case "response.create":
 		c.turn.requested = c.touched
 		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
@@ -267,7 +267,7 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
 	if !audio && !c.up.lost { // else it waits for the next one
-		c.ledger.request(h, f.Payload(), 0, c.tail.Seq)
+		c.up.ledger.request(h, f.Payload(), 0, c.up.tail.Seq)
 	}
 	c.sendUp(f, audio, more)
 	return nil
@@ -295,30 +295,15 @@ func (c *held) succeeds(cl *client) bool {
 	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
 }
 
-// hasRoom reports ErrBusy if too much waits for the upstream to send it this, too. The oldest audio
-// is let go, control events never: what follows is refused once there is no audio left to drop.
-func (c *held) hasRoom(f session.Frame) error {
-	if c.up.out.Waits() && len(f.Payload()) > c.up.out.Limit {
-		return ErrBusy // it alone is more than may wait
-	}
-	if c.up.out.Full() {
-		c.up.out.Drop("")
-		if c.up.out.Full() {
-			return ErrBusy
-		}
-	}
-	return nil
-}
-
 // sendUp sends one event to the upstream, or has it wait for the next one.
 func (c *held) sendUp(f session.Frame, audio, more bool) {
-	if err := c.up.out.Send(f, audio, nil, more); err != nil {
-		c.lost(c.up, fmt.Errorf("write upstream: %w", err))
+	if err := c.up.send(f, audio, more); err != nil {
+		c.lost(c.up.leg, err)
 	}
 }
 
 func (c *held) settleUpstream() {
-	if err := c.up.out.Settle(); err != nil {
-		c.lost(c.up, fmt.Errorf("write upstream: %w", err))
+	if err := c.up.settle(); err != nil {
+		c.lost(c.up.leg, err)
 	}
 }

@@ -278,7 +278,7 @@ func (c *Controller) unanswered(k *pending, why error) error {
 	defer s.unlock()
 	k.settle = nil
 	if c.up.out.TakeBack(k.eventID) || errors.Is(why, session.ErrTimeout) {
-		c.ledger.remove(k)
+		c.up.ledger.remove(k)
 	}
 	return why
 }
@@ -290,11 +290,11 @@ func (c *Controller) post(k *pending, event realtime.Object) error {
 	if err := s.refuses(); err != nil {
 		return err
 	}
-	if err := s.hasRoom(f); err != nil {
+	if err := c.up.room(f); err != nil {
 		return err
 	}
-	k.after = c.tail.Seq
-	c.ledger.add(k)
+	k.after = c.up.tail.Seq
+	c.up.ledger.add(k)
 	s.sendUp(f, false, false)
 	return nil
 }

@@ -41,14 +41,8 @@ type Controller struct {
 	reason     error     // why it ends
 	ended      time.Time // and when
 	status     session.Status
-	up         *leg
-	frozen     bool      // it is on its way to another node: nothing goes in or out
-	flaps      int       // legs in a row that were lost soon
-	flapping   time.Time // since when
-	swapping   bool      // another leg is being made ready
-	renewAt    time.Time // from when the leg is replaced at a quiet moment
-	renewBy    time.Time // and by when at any
-	wish       wish      // a renewal that somebody asked for
+	up         uplink
+	frozen     bool // it is on its way to another node: nothing goes in or out
 	clients    []*client
 	allowances map[string]*allowance // of tokens whose clients are here, or were a moment ago
 	speaker    *client               // the one whose audio goes in
@@ -58,7 +52,6 @@ type Controller struct {
 	turn       turn
 	facts      facts
 	overlay    overlay
-	ledger     ledger
 	usage      session.Usage
 	dropped    session.Dropped
 	cost       session.Cost
@@ -66,9 +59,6 @@ type Controller struct {
 	metered    metered
 	history    buffer.History
 	withheld   withholding
-	tail       buffer.History // input audio that the upstream has not made an item of
-	said       buffer.History // and that of the user's last item, until its words have come
-	recalled   recalled
 	logID      logID
 	feeds      []*Feed
 	touched    time.Time // last event of a client or the application
@@ -95,9 +85,7 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 	}
 	c.life, c.over = context.WithCancel(context.Background())
 	c.history = buffer.History{Limit: n.ResumeBytes, Window: n.ResumeWindow}
-	c.tail = buffer.History{Limit: n.UpstreamQueue}
-	c.said = c.tail
-	c.ledger.limit = n.UpstreamQueue
+	c.up = newUplink(n.UpstreamQueue, n.ResumeWindow)
 	c.conv.Max = conversation.Capacity{Items: n.ConversationItems, Bytes: n.ConversationBytes, Images: n.ConversationImages}
 	return c
 }
@@ -111,7 +99,7 @@ func (c *Controller) run() {
 	c.close()
 	c.readers.Wait()
 	c.contain(c.finish)
-	up := c.up
+	up := c.up.leg
 	up.out.Flusher.Wait()
 	c.contain(func() { c.node.left(c) })
 }
@@ -151,7 +139,7 @@ func (c *Controller) checkTime(now time.Time) time.Duration {
 	s := c.lock()
 	defer s.unlock()
 	c.history.Forget(now)
-	c.said.Forget(now)
+	c.up.said.audio.Forget(now)
 	next := min(c.node.ResumeWindow, s.checkRenewal(now))
 	if limit := c.limits().IdleSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.touched)

@@ -51,8 +51,8 @@ func (c *Controller) sayLast() {
 	s := c.lock()
 	defer s.unlock()
 	defer s.closeFeeds()
-	c.ledger.end(s.afterEnd())
-	c.wish.settle(Renewal{}, s.afterEnd())
+	c.up.ledger.end(s.afterEnd())
+	c.up.wish.settle(Renewal{}, s.afterEnd())
 	s.release()
 	if e := farewell(c.reason); e != nil {
 		s.emit(e)
@@ -79,13 +79,11 @@ func (c *Controller) finish() {
 	s := c.lock()
 	defer s.unlock()
 	c.state = stateClosed
-	c.up.out.Close()
 	if !s.elsewhere() {
 		c.status = session.StatusEnded
 		s.noticeEnd()
 		s.save()
 	}
 	c.history.Clear()
-	c.tail.Clear()
-	c.said.Clear()
+	c.up.close()
 }

@@ -78,7 +78,7 @@ func (c *Controller) waitQuiet(ctx context.Context) bool {
 func (c *Controller) mayMove() (over, quiet bool) {
 	s := c.lock()
 	defer s.unlock()
-	return c.state != stateOpen || c.spec.EndWithClient, s.quiet(time.Now()) && !c.swapping && !c.up.lost
+	return c.state != stateOpen || c.spec.EndWithClient, s.quiet(time.Now()) && !c.up.swapping && !c.up.lost
 }
 
 // handOver moves one session, and reports false if the moment has passed, unless it is to
@@ -121,7 +121,7 @@ func (h *Hub) others(ctx context.Context) []session.Node {
 func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 	s := c.lock()
 	defer s.unlock()
-	quiet := !c.up.lost && !c.swapping && s.quiet(time.Now())
+	quiet := !c.up.lost && !c.up.swapping && s.quiet(time.Now())
 	if s.refuses() != nil || c.spec.EndWithClient || !quiet && !anyMoment {
 		return session.Snapshot{}, false
 	}
@@ -146,15 +146,17 @@ func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 // snapshot is the session as it would be if its upstream were lost now.
 func (c *held) snapshot() session.Snapshot {
 	c.turn.wanted = c.turn.owed(time.Now())
-	c.resend()
+	if c.up.resend() {
+		c.turn.wanted = false // it is asked for as it was
+	}
 	s := session.Snapshot{
 		Version: session.SnapshotVersion,
 		Record:  c.record(), Items: c.items(), Wanted: c.turn.wanted,
 		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, LogID: c.logID.last(),
-		Audio: c.audio(),
+		Audio: c.up.audio(c.conv.Items),
 	}
 	c.history.Each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
-	c.tail.Each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
+	c.up.tail.Each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })
 	for _, q := range c.up.out.Queue {
 		s.Waiting = append(s.Waiting, slices.Clone(q.Frame.Payload()))
 	}

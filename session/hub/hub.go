@@ -231,7 +231,7 @@ func (h *Hub) start(ctx context.Context, c *Controller) error {
 	c.contain(func() { err = c.open(ctx) })
 	if err != nil {
 		h.node.count(err)
-		if c.up != nil {
+		if c.up.leg != nil {
 			c.abandon(err)
 		}
 		return err

@@ -131,7 +131,7 @@ func (h *Hub) admit(ctx context.Context, c *Controller) error {
 
 // settle counts what a session used that is over on this node.
 func (h *Hub) settle(ctx context.Context, c *Controller) {
-	if c.state == stateNew || c.up == nil { // it never began
+	if c.state == stateNew || c.up.leg == nil { // it never began
 		if c.admitted {
 			h.meterEnd(ctx, c.spec.Key, access.Spent{ID: c.id})
 		}

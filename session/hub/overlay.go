@@ -146,17 +146,17 @@ func (c *held) sendOverlay(settle func(session.ID, error)) {
 		k.settle = func(r reply) { settle(c.id, r.err) }
 	}
 	if c.up.lost {
-		c.ledger.finish(k, reply{err: ErrUpstreamLost})
+		c.up.ledger.finish(k, reply{err: ErrUpstreamLost})
 		return
 	}
 	update := overlayUpdate{Type: "session.update", EventID: k.eventID}
 	update.Session.Type, update.Session.Instructions = c.up.kind, c.overlay.text()
 	f := session.NewFrame(realtime.Marshal(update))
-	if err := c.hasRoom(f); err != nil {
-		c.ledger.finish(k, reply{err: err})
+	if err := c.up.room(f); err != nil {
+		c.up.ledger.finish(k, reply{err: err})
 		return
 	}
-	c.ledger.add(k)
+	c.up.ledger.add(k)
 	c.sendUp(f, false, false)
 }
 

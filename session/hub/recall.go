@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"switchboard/session"
@@ -45,9 +46,9 @@ func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 func (c *Controller) takeRecalled(id string, raw []byte, silent bool) {
 	s := c.lock()
 	defer s.unlock()
-	c.recalled.add(id, raw)
+	c.up.recalled.add(id, raw)
 	if silent {
-		c.recalled.bytes = recallLimit
+		c.up.recalled.bytes = recallLimit
 	}
 }
 
@@ -65,16 +66,15 @@ func (c *Controller) recallForAnother(ctx context.Context) {
 func (c *Controller) toRecall(l *leg, limit int) string {
 	s := c.lock()
 	defer s.unlock()
-	return s.toRecall(l, limit)
+	return c.up.toRecall(l, limit, c.conv.Items)
 }
 
-func (c *held) toRecall(l *leg, limit int) string {
-	if c.up != l || l.lost || c.recalled.bytes >= limit {
+func (u *uplink) toRecall(l *leg, limit int, items []*conversation.Entry) string {
+	if !u.present(l) || u.recalled.bytes >= limit {
 		return ""
 	}
-	for i := len(c.conv.Items) - 1; i >= 0; i-- {
-		it := c.conv.Items[i]
-		if _, asked := c.recalled.audio[it.ID]; !asked && !it.Untold && it.Wordless() && !c.hasAudio(it) {
+	for _, it := range slices.Backward(items) {
+		if _, asked := u.recalled.audio[it.ID]; !asked && !it.Untold && it.Wordless() && !u.hasAudio(it) {
 			return it.ID
 		}
 	}
@@ -96,24 +96,24 @@ func (r *recalled) add(id string, raw []byte) {
 }
 
 // hasAudio reports whether an item that has no words can be told by its audio.
-func (c *held) hasAudio(it *conversation.Entry) bool {
-	return it.Wordless() && (c.hasSaid(it) || len(c.recalled.audio[it.ID]) > 0)
+func (u *uplink) hasAudio(it *conversation.Entry) bool {
+	return it.Wordless() && (u.hasSaid(it) || len(u.recalled.audio[it.ID]) > 0)
 }
 
 // audioOf is that audio, in base64, by the item's parts.
-func (c *held) audioOf(it *conversation.Entry) []string {
-	if c.hasSaid(it) {
-		return []string{c.saidAudio()}
+func (u *uplink) audioOf(it *conversation.Entry) []string {
+	if u.hasSaid(it) {
+		return []string{u.saidAudio()}
 	}
-	return c.recalled.audio[it.ID]
+	return u.recalled.audio[it.ID]
 }
 
 // audio is that of all items, by their IDs.
-func (c *held) audio() map[string][]string {
+func (u *uplink) audio(items []*conversation.Entry) map[string][]string {
 	all := map[string][]string{}
-	for _, it := range c.conv.Items {
-		if c.hasAudio(it) {
-			all[it.ID] = c.audioOf(it)
+	for _, it := range items {
+		if u.hasAudio(it) {
+			all[it.ID] = u.audioOf(it)
 		}
 	}
 	return all

@@ -20,7 +20,7 @@ const typAudioDelta = "response.output_audio.delta"
 
 // readUpstream starts the reader of the session's leg.
 func (c *held) readUpstream() {
-	l := c.up
+	l := c.up.leg
 	c.own().start(func() { c.own().readUpstream(l) })
 }
 
@@ -34,7 +34,7 @@ func (c *Controller) readUpstream(l *leg) {
 		watch.read()
 		s := c.lock()
 		defer s.unlock()
-		if c.up != l || l.lost || s.doubt() {
+		if !c.up.present(l) || s.doubt() {
 			return errReplaced
 		}
 		more := l.conn.Buffered()
@@ -75,7 +75,7 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 	c.node.stats.EventsDown.Add(1)
 	c.node.stats.BytesDown.Add(int64(len(payload)))
 	if string(h.Typ) == "error" {
-		payload = c.withoutSecrets(payload)
+		payload = c.up.withoutSecrets(payload)
 		if c.observeError(payload) {
 			return nil
 		}
@@ -180,7 +180,7 @@ func (c *held) speaking(h realtime.Head) *conversation.Spoken {
 func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 	switch typ := string(h.Typ); typ {
 	case "session.updated":
-		c.updateSecrets(asked)
+		c.up.updateSecrets(asked)
 		c.up.adopt(raw)
 		c.conv.Version++ // the next upstream has to be told this one
 		c.rebase(asked)
@@ -196,9 +196,9 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 		c.saveItem(c.conv.Truncate(string(h.ItemID), realtime.CountOf(gjson.GetBytes(raw, "audio_end_ms"))), nil)
 	case "conversation.item.input_audio_transcription.completed":
 		c.observeTranscript(h, raw)
-		c.transcribed(string(h.ItemID))
+		c.up.transcribed(string(h.ItemID))
 	case "conversation.item.input_audio_transcription.failed":
-		c.untranscribed(string(h.ItemID))
+		c.up.untranscribed(string(h.ItemID))
 	case "input_audio_buffer.speech_started":
 		c.turn.speaking = true
 	case "input_audio_buffer.committed":
@@ -206,9 +206,9 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 		if c.up.answers {
 			c.turn.requested = time.Now() // the upstream answers by itself
 		}
-		c.committed(string(h.ItemID), c.endOf(asked))
+		c.up.committed(string(h.ItemID), c.up.endOf(asked))
 	case "input_audio_buffer.cleared":
-		c.cleared(c.endOf(asked))
+		c.up.cleared(c.up.endOf(asked))
 		c.turn.speaking = false
 	case "response.output_audio_transcript.delta", "response.output_text.delta":
 		c.turn.produced = true
@@ -230,7 +230,7 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 func (c *held) observeError(raw []byte) (hidden bool) {
 	e := realtime.ErrorOf(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
-	k := c.ledger.failed(e)
+	k := c.up.ledger.failed(e)
 	if k == nil || !k.own() {
 		if k != nil && c.amend(k) {
 			return true

@@ -30,7 +30,7 @@ func relayed() (c *Controller, cl *client, up, down *sink) {
 	c = newController(n, session.Spec{ID: "s"}, session.Lease{})
 	up, down = &sink{}, &sink{}
 	c.state = stateOpen
-	c.up = &leg{conn: up, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
+	c.up.leg = &leg{conn: up, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
 	cl = &client{c: c, conn: down, policy: session.Open()}
 	cl.out = c.outbox(down, o.ClientQueue, &n.stats.DroppedDown)
 	c.clients = []*client{cl}

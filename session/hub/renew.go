@@ -60,25 +60,25 @@ func (c *held) checkRenewal(now time.Time) time.Duration {
 		return c.node.ResumeWindow
 	case c.up.lost:
 		return lostTick // the next one sets its own time
-	case c.renewAt.IsZero():
+	case c.up.renewAt.IsZero():
 		return c.node.ResumeWindow
-	case now.Before(c.renewAt):
-		return c.renewAt.Sub(now)
-	case !now.Before(c.renewBy) && c.wish.why == "":
-		c.lost(c.up, errExpiring)
+	case now.Before(c.up.renewAt):
+		return c.up.renewAt.Sub(now)
+	case !now.Before(c.up.renewBy) && c.up.wish.why == "":
+		c.lost(c.up.leg, errExpiring)
 		return lostTick
-	case !now.Before(c.renewBy) && !c.swapping:
-		c.swapping = true
+	case !now.Before(c.up.renewBy) && !c.up.swapping:
+		c.up.swapping = true
 		c.own().start(c.own().force)
-	case !c.swapping && (c.quiet(now) || c.toRecall(c.up, recallLimit) != ""):
-		c.swapping = true
+	case !c.up.swapping && (c.quiet(now) || c.up.toRecall(c.up.leg, recallLimit, c.conv.Items) != ""):
+		c.up.swapping = true
 		c.own().start(c.own().renew)
 	}
 	return renewTick
 }
 
 func (c *held) quiet(now time.Time) bool {
-	return c.turn.quiet(now) && c.ledger.none(now) && now.Sub(c.controlled) > controlPause
+	return c.turn.quiet(now) && !c.up.said.transcribing(now) && c.up.ledger.none(now) && now.Sub(c.controlled) > controlPause
 }
 
 // renew makes another leg ready while the present one goes on, and moves over if the
@@ -99,7 +99,7 @@ func (c *Controller) renew() {
 func (c *Controller) present() *leg {
 	s := c.lock()
 	defer s.unlock()
-	return c.up
+	return c.up.leg
 }
 
 // beginSwap returns what another leg is to be told, and of which version of the conversation
@@ -107,8 +107,8 @@ func (c *Controller) present() *leg {
 func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage, items []realtime.Object, ok bool) {
 	s := c.lock()
 	defer s.unlock()
-	if c.up != old || old.lost || !s.quiet(time.Now()) {
-		c.swapping = false
+	if !c.up.present(old) || !s.quiet(time.Now()) {
+		c.up.swapping = false
 		return 0, nil, nil, false
 	}
 	config, items = s.replay()
@@ -119,26 +119,25 @@ func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage,
 func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 	s := c.lock()
 	defer s.unlock()
-	c.swapping = false
+	c.up.swapping = false
 	if err != nil {
-		c.node.count(err)
-		c.renewAt = time.Now().Add(jitter(time.Until(c.renewBy) / 2))
-		c.wish.fail(s, err)
+		c.up.renewAt = time.Now().Add(jitter(time.Until(c.up.renewBy) / 2))
+		s.failRenewal(err)
 		return
 	}
-	if s.doubt() || c.state != stateOpen || c.up != old || old.lost || c.conv.Version != version || !s.quiet(time.Now()) {
+	if s.doubt() || c.state != stateOpen || !c.up.present(old) || c.conv.Version != version || !s.quiet(time.Now()) {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}
-	s.swap(l, cmp.Or(c.wish.why, reasonExpiring))
+	s.swap(l, cmp.Or(c.up.wish.why, reasonExpiring))
 }
 
 // swap moves the session over to l and tells the clients.
 func (c *held) swap(l *leg, reason string) {
-	old := c.up
+	old := c.up.leg
 	c.use(l)
 	c.markTold()
-	c.recalled = recalled{}
+	c.up.recalled = recalled{}
 	c.readUpstream()
 	if old.conn != nil {
 		old.conn.Close(session.CloseNormal, "")
@@ -154,7 +153,7 @@ func (c *held) swap(l *leg, reason string) {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
 	c.save()
-	c.wish.settle(Renewal{Reason: reason, Items: len(c.conv.Items), Dropped: l.dropped}, nil)
+	c.up.wish.settle(Renewal{Reason: reason, Items: len(c.conv.Items), Dropped: l.dropped}, nil)
 }
 
 // emit sends an event of the gateway's own to all clients.
@@ -170,42 +169,20 @@ func (c *held) emit(event realtime.Object) {
 // lost ends the use of a leg that failed and starts to make another, unless the
 // reason says that none would do better.
 func (c *held) lost(l *leg, why error) {
-	if c.state != stateOpen || c.up != l || l.lost {
+	if c.state != stateOpen || !c.up.present(l) {
 		return
 	}
 	c.settleClients() // what is kept back there may be in the leg's memory
-	l.lost, l.lostAt, l.spent = true, time.Now(), errors.Is(why, errExpiring)
-	l.out.Hold()
-	l.conn.Close(session.CloseNormal, "")
-	if c.flaps == 0 || time.Since(l.opened) > stableLife || l.spent {
-		c.flaps, c.flapping = 0, time.Now()
-	}
-	if c.flaps++; fatal(why) || time.Since(c.flapping) > recoverWait {
+	if c.up.fail(why) {
 		c.end(why)
 		return
 	}
-	c.ledger.end(ErrUpstreamLost)
 	c.failResponse()
-	c.resend()
+	if c.up.resend() {
+		c.turn.wanted = false // it is asked for as it was
+	}
 	c.turn.speaking, c.turn.requested = false, time.Time{}
 	c.own().start(c.own().recover)
-}
-
-// stableLife is how long a leg must live to be a success: an upstream that accepts and
-// then closes, again and again, is treated as one that does not accept.
-const stableLife = 5 * time.Second
-
-// fatal reports whether an upstream that ended like this would refuse the next one too.
-func fatal(why error) bool {
-	var refused *session.UpstreamError
-	if errors.As(why, &refused) {
-		return refused.Class() == session.Account || refused.Class() == session.Session && refused.Code != "session_expired"
-	}
-	var closed *session.CloseError
-	if errors.As(why, &closed) {
-		return closed.Code == 1008 || closed.Code >= 3000 || closed.Code == session.CloseNormal
-	}
-	return false
 }
 
 // failResponse tells the clients that the active response ends here. One of which
@@ -236,9 +213,6 @@ func (c *held) cutItems() {
 	}
 }
 
-// recoverWait bounds how long a session lives without an upstream, or with none that stays.
-const recoverWait = 30 * time.Second
-
 // recover makes another leg in the place of one that was lost, with back-off.
 func (c *Controller) recover() {
 	began := time.Now()
@@ -260,7 +234,7 @@ func (c *Controller) recover() {
 func (c *Controller) firstAttempt() int {
 	s := c.lock()
 	defer s.unlock()
-	return max(c.flaps-1, 0)
+	return max(c.up.flaps-1, 0)
 }
 
 // nextLeg makes the leg that takes the place of one that was lost, or goes on with the spare one.
@@ -278,7 +252,7 @@ func (c *Controller) replay() (config json.RawMessage, items []realtime.Object, 
 	s := c.lock()
 	defer s.unlock()
 	config, items = s.replay()
-	spare, c.wish.spare = c.wish.spare, nil
+	spare, c.up.wish.spare = c.up.wish.spare, nil
 	return config, items, spare
 }
 
@@ -305,7 +279,7 @@ func (c *Controller) recovered(l *leg) {
 	case c.up.conn == nil:
 		reason = reasonMoved
 	case c.up.spent:
-		reason = cmp.Or(c.wish.why, reasonExpiring)
+		reason = cmp.Or(c.up.wish.why, reasonExpiring)
 	}
 	s.swap(l, reason)
 	if c.turn.wanted {

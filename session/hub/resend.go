@@ -113,24 +113,6 @@ func (l *ledger) again(q buffer.Queued, after int64) {
 	}
 }
 
-// resend has the next leg be sent what the lost one may not have done. What the gateway
-// itself asked for is left out: its callers were told, and ask again if they like.
-func (c *held) resend() {
-	o := &c.up.out
-	queue := append(c.ledger.take(o.Queue), o.Queue...)
-	o.Queue, o.Bytes = nil, 0
-	for _, q := range queue {
-		h, err := realtime.Peek(q.Frame.Payload())
-		if !q.Audio && (err != nil || own(h)) {
-			continue
-		}
-		if string(h.Typ) == "response.create" {
-			c.turn.wanted = false // it is asked for as it was
-		}
-		o.Push(q)
-	}
-}
-
 // own reports whether an event is the gateway's.
 func own(h realtime.Head) bool { return strings.HasPrefix(string(h.EventID), realtime.OwnPrefix) }
 
@@ -142,7 +124,7 @@ func (c *held) settle(h realtime.Head, raw []byte) *pending {
 	if item != "" {
 		typ = item
 	}
-	if !c.ledger.expects(typ) || c.repeats(typ, raw) {
+	if !c.up.ledger.expects(typ) || c.repeats(typ, raw) {
 		return nil
 	}
 	if id == "" {
@@ -152,7 +134,7 @@ func (c *held) settle(h realtime.Head, raw []byte) *pending {
 	if string(h.Typ) == "conversation.item.done" {
 		kind = noKind // what names no item was answered before
 	}
-	return c.ledger.done(typ, id, kind, raw)
+	return c.up.ledger.done(typ, id, kind, raw)
 }
 
 // itemTypes are the other ways to say that an item was added.

@@ -22,12 +22,12 @@ func (c *Controller) withSecrets(update json.RawMessage) json.RawMessage {
 
 // completeUpdate does so in an event of a client's, which stays as it is to the byte if it leaves
 // nothing out.
-func (c *held) completeUpdate(f session.Frame) session.Frame {
-	if c.up.secrets == nil {
+func (u *uplink) completeUpdate(f session.Frame) session.Frame {
+	if u.secrets == nil {
 		return f
 	}
 	told := gjson.GetBytes(f.Payload(), "session")
-	merged, changed := configuration.Completed(json.RawMessage(told.Raw), c.up.secrets)
+	merged, changed := configuration.Completed(json.RawMessage(told.Raw), u.secrets)
 	if !changed {
 		return f
 	}
@@ -36,20 +36,20 @@ func (c *held) completeUpdate(f session.Frame) session.Frame {
 
 // updateSecrets notes what an update that is in effect now has told the upstream; k is nil if it
 // is not known which one that is.
-func (c *held) updateSecrets(k *pending) {
+func (u *uplink) updateSecrets(k *pending) {
 	if k == nil || k.sets == nil {
 		return
 	}
-	if after := configuration.UpdatedSecrets(c.up.secrets, k.sets); !bytes.Equal(after, c.up.secrets) {
-		c.up.keepSecrets(after)
+	if after := configuration.UpdatedSecrets(u.secrets, k.sets); !bytes.Equal(after, u.secrets) {
+		u.keepSecrets(after)
 	}
 }
 
 // withoutSecrets takes out of an error what it repeats of the session's secrets, and of
 // those of updates that are under way.
-func (c *held) withoutSecrets(event []byte) []byte {
-	known := []json.RawMessage{c.up.secrets}
-	for _, k := range c.ledger.open {
+func (u *uplink) withoutSecrets(event []byte) []byte {
+	known := []json.RawMessage{u.secrets}
+	for _, k := range u.ledger.open {
 		if _, secrets := configuration.HideSecrets(k.sets); secrets != nil {
 			known = append(known, secrets)
 		}

@@ -17,8 +17,6 @@ type turn struct {
 	requested time.Time // when a response was last asked for that has not begun; zero: none
 	awaited   time.Time // when the active one was asked for, until it is heard; zero: nobody knows, or it was heard
 	speaking  bool      // the upstream hears the user speak
-	unwritten string    // the user's last item, if its words have not come; "" for none
-	spoken    time.Time // when it was; zero: nobody transcribes it
 	produced  bool      // the active response has sent something that can be heard or read
 
 	rates map[string]int // bytes of audio a second of responses that have another format than the session
@@ -63,16 +61,7 @@ func (t *turn) owed(now time.Time) bool {
 // requestWait is how long a response that was asked for may take to begin.
 const requestWait = 5 * time.Second
 
-// transcriptWait is how long the words of what was said may take to come. An upstream that is
-// replaced before that is told the audio.
-const transcriptWait = 2 * time.Second
-
-// transcribing reports whether the words of what the user said last are yet to come.
-func (t *turn) transcribing(now time.Time) bool {
-	return t.unwritten != "" && now.Sub(t.spoken) <= transcriptWait
-}
-
 // quiet reports whether nothing is under way that would suffer from a change of the upstream.
 func (t *turn) quiet(now time.Time) bool {
-	return t.active == "" && !t.wanted && !t.speaking && !t.due(now) && !t.transcribing(now)
+	return t.active == "" && !t.wanted && !t.speaking && !t.due(now)
 }

@@ -62,7 +62,7 @@ func (c *Controller) Renew(ctx context.Context) (Renewal, error) {
 	if err := c.wishFor(done); err != nil {
 		return Renewal{}, err
 	}
-	defer c.wish.leave(c, done)
+	defer c.leave(done)
 	late := time.NewTimer(renewWait)
 	defer late.Stop()
 	select {
@@ -81,19 +81,19 @@ func (c *Controller) wishFor(done chan renewed) error {
 	if err := s.refuses(); err != nil {
 		return err
 	}
-	c.wish.waiting = append(c.wish.waiting, done)
+	c.up.wish.waiting = append(c.up.wish.waiting, done)
 	s.renewSoon(reasonRequested)
 	return nil
 }
 
 // renewSoon has the upstream replaced soon. One that is lost is being replaced anyway.
 func (c *held) renewSoon(why string) {
-	if c.up.lost || c.wish.why != "" {
+	if c.up.lost || c.up.wish.why != "" {
 		return
 	}
 	now := time.Now()
-	c.wish.why = why
-	c.renewAt, c.renewBy = now, now.Add(wishPatience)
+	c.up.wish.why = why
+	c.up.renewAt, c.up.renewBy = now, now.Add(wishPatience)
 	raise(c.nudge)
 }
 
@@ -107,15 +107,14 @@ func (c *Controller) force() {
 	l, err := c.connect(c.life, configuration.Opening{Config: c.config(), Again: true})
 	s := c.lock()
 	defer s.unlock()
-	c.swapping = false
+	c.up.swapping = false
 	switch {
 	case err != nil:
-		c.node.count(err)
-		c.wish.fail(s, err)
-	case s.refuses() != nil || c.up != old || old.lost:
+		s.failRenewal(err)
+	case s.refuses() != nil || !c.up.present(old):
 		l.conn.Close(session.CloseNormal, "")
 	default:
-		c.wish.spare = l
+		c.up.wish.spare = l
 		s.lost(old, errExpiring)
 	}
 }
@@ -136,29 +135,29 @@ func (w *wish) settle(r Renewal, err error) {
 	w.waiting, w.why = nil, ""
 }
 
-// fail gives a renewal up that was asked for: the present upstream goes on until its time
-// has come.
-func (w *wish) fail(c *held, err error) {
+// failRenewal gives a renewal up: the present upstream goes on until its time has come.
+func (c *held) failRenewal(err error) {
+	c.node.count(err)
 	if over := c.refuses(); over != nil {
 		err = over
 	}
-	if w.why != "" {
-		w.settle(Renewal{}, err)
-		c.setRenewal(c.up)
+	if c.up.wish.why != "" {
+		c.up.wish.settle(Renewal{}, err)
+		c.up.setRenewal()
 	}
 }
 
-// leave stops waiting.
-func (w *wish) leave(c *Controller, done chan renewed) {
+// leave stops waiting for a renewal.
+func (c *Controller) leave(done chan renewed) {
 	s := c.lock()
 	defer s.unlock()
-	w.waiting = slices.DeleteFunc(w.waiting, func(o chan renewed) bool { return o == done })
+	c.up.wish.waiting = slices.DeleteFunc(c.up.wish.waiting, func(o chan renewed) bool { return o == done })
 }
 
 // noteOutcome has the upstream replaced after several responses in a row that failed through no
 // fault of theirs. That does not help where the model is broken: it is tried less and less often.
 func (c *held) noteOutcome(r realtime.Response) {
-	w, now := &c.wish, time.Now()
+	w, now := &c.up.wish, time.Now()
 	switch {
 	case r.ServerFailed():
 		w.failed++
