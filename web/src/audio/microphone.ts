@@ -42,15 +42,6 @@ export class Microphone {
     return microphone;
   }
 
-  get muted(): boolean {
-    return this.media.getAudioTracks().every((track) => !track.enabled);
-  }
-
-  /** A muted microphone goes on sending silence, so that the upstream notices the end of a sentence. */
-  set muted(muted: boolean) {
-    for (const track of this.media.getAudioTracks()) track.enabled = !muted;
-  }
-
   /** Frames that are on their way are not heard any more. */
   close(): void {
     if (this.node) this.node.port.onmessage = null;

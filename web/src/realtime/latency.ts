@@ -10,21 +10,13 @@ export interface Latency {
   first: "sound" | "word";
 }
 
-/** Quietest level taken for speech; root mean square of full scale. */
-const quietestSpeech = 0.01;
-
-/** Speech is this much louder than the noise before it. */
-const overNoise = 3;
-
 export class TurnClock {
-  private noise = quietestSpeech;
   private lastVoice = 0;
   private waiting: { kind: Latency["kind"]; since: number; detected?: number } | undefined;
 
-  /** The microphone's level over the last 40 ms. Times are in milliseconds of any one clock. */
-  heardMicrophone(level: number, now: number): void {
-    this.noise = level < this.noise ? level : Math.min(this.noise * 1.002, quietestSpeech);
-    if (level > Math.max(quietestSpeech, this.noise * overNoise)) this.lastVoice = now;
+  /** The user's voice was in the microphone. Times are in milliseconds of any one clock. */
+  heardVoice(now: number): void {
+    this.lastVoice = now;
   }
 
   speechStopped(now: number): void {

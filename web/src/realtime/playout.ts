@@ -27,6 +27,10 @@ export class Playout {
   private silenced = new Set<string>();
   /** Items of silenced responses that the upstream was already told of. */
   private dropped = new Set<string>();
+  /** Flushes whose accounts are not known yet. */
+  private flushing = 0;
+  /** Items whose audio came meanwhile: whether anything was heard of them is for the accounts to tell. */
+  private late = new Set<string>();
   /** The response being generated. */
   private active: string | undefined;
 
@@ -54,12 +58,15 @@ export class Playout {
   /** Falls silent and tells the upstream what was heard. Returns how many items were cut. */
   async interrupt(): Promise<number> {
     if (this.active) this.silenced.add(this.active);
+    this.flushing++;
     const accounts = await this.options.output.flush();
+    this.flushing--;
     for (const account of accounts) {
       this.dropped.add(account.item);
       this.truncate(account.item, samplesToMs(Math.min(account.played, account.received)));
       this.options.onCut(account);
     }
+    if (this.flushing === 0) this.dropLate();
     return accounts.length;
   }
 
@@ -67,15 +74,22 @@ export class Playout {
   reset(): void {
     this.silenced.clear();
     this.dropped.clear();
+    this.late.clear();
     this.active = undefined;
   }
 
   /** Audio that was on its way when the answer was cut: never played, so it is cut at zero. */
   private drop(item: string): void {
+    if (this.flushing > 0) return void this.late.add(item);
     if (this.dropped.has(item)) return;
     this.dropped.add(item);
     this.truncate(item, 0);
     this.options.onCut({ item, received: 0, played: 0, complete: false });
+  }
+
+  private dropLate(): void {
+    for (const item of this.late) this.drop(item);
+    this.late.clear();
   }
 
   private truncate(item: string, ms: number): void {

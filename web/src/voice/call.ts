@@ -4,21 +4,21 @@ import { batch, signal } from "@preact/signals";
 import { encodeBase64 } from "../audio/base64";
 import { samplesToMs } from "../audio/pcm";
 import type { ItemAccount } from "../audio/play-queue";
-import type { Progress } from "../audio/speaker";
 import { WorkletMissing } from "../audio/worklet";
 import { Conversation } from "../realtime/conversation";
 import { type ClientEvent, type ErrorDetails, newId, type ResponseObject, type ServerEvent } from "../realtime/events";
 import { type Latency, TurnClock } from "../realtime/latency";
 import { Outbox } from "../realtime/outbox";
-import { Playout } from "../realtime/playout";
 import { Relay, RelayOver, type RelayState, type Ticket } from "../realtime/relay";
 import { ApiProblem } from "../shared/api";
 import { identify, identity } from "../shared/key";
 import { type CreatedSession, createSession, endSession, newClientToken, readItems } from "../shared/sessions";
-import { type Devices, openDevices, type Worklets } from "./devices";
+import { Answers } from "./answers";
+import type { Worklets } from "./devices";
 import { Left } from "./left";
 import { explainEnd, explainError, explainMicrophone, explainProblem, explainResponse, microphoneGone, type Notice, tooMuchTyped, tooSlow } from "./notice";
 import { changeSettings, settings as chosen, type Settings, sessionConfig } from "./settings";
+import { Sound } from "./sound";
 import { Trace } from "./trace";
 import { TypedMessages } from "./typed";
 
@@ -37,7 +37,6 @@ export class Call {
   readonly phase = signal<Phase>("idle");
   readonly floor = signal<Floor>("none");
   readonly notice = signal<Notice | undefined>(undefined);
-  readonly muted = signal(false);
   readonly sessionId = signal("");
   readonly model = signal("");
   readonly startedAt = signal(0);
@@ -47,28 +46,31 @@ export class Call {
   readonly latencies = signal<readonly Latency[]>([]);
   readonly reconnects = signal(0);
   readonly lost = signal<{ attempt: number; waitMs: number } | undefined>(undefined);
-  /** Levels of the last moment, 0 to 1; read by animation frames, so no signals. */
-  readonly levels = { microphone: 0, speaker: 0 };
   readonly conversation = new Conversation();
   readonly trace = new Trace();
+  readonly sound: Sound;
 
   private key = "";
   private relayUrl = "";
-  private devices: Devices | undefined;
-  private playout: Playout | undefined;
   private relay: Relay | undefined;
   private readonly outbox = new Outbox((event) => this.send(event));
   private readonly typed = new TypedMessages();
-  /** What is being played, for a page that is left in the middle of it. */
-  private playing: ItemAccount | undefined;
+  private readonly answers = new Answers((event) => this.send(event));
   private clock = new TurnClock();
-  private activeResponse: string | undefined;
   /** The start that is under way; aborted when the user does not want it any more. */
   private starting = new AbortController();
-  /** An answer is to be asked for as soon as the active response is done. */
-  private answerWanted = false;
 
-  constructor(private readonly worklets: Worklets) {
+  constructor(worklets: Worklets) {
+    this.sound = new Sound(worklets, {
+      onFrame: (pcm, voice) => this.hearMicrophone(pcm, voice),
+      onBegun: (item, latency) => this.beginItem(item, latency),
+      onPlaying: (account, level) => this.play(account, level),
+      onSilent: () => this.floor.value === "assistant" && (this.floor.value = "none"),
+      onFull: () => this.conversation.note("The answer is longer than ten minutes; the rest of it is not played."),
+      onCut: (account) => this.showCut(account),
+      onMicrophoneLost: () => (this.notice.value = microphoneGone),
+      send: (event) => this.outbox.post(event),
+    });
     addEventListener("online", () => this.relay?.hurry());
     addEventListener("offline", () => this.relay?.lose());
     addEventListener("pagehide", () => this.remember(Date.now()));
@@ -148,13 +150,6 @@ export class Call {
     this.stop("ended");
   }
 
-  setMuted(muted: boolean): void {
-    if (!this.devices) return;
-    this.devices.microphone.muted = muted;
-    this.muted.value = muted;
-    this.levels.microphone = 0;
-  }
-
   /** Sends what the user typed, or keeps it until there is a connection again. Reports whether it was taken. */
   async say(text: string): Promise<boolean> {
     if (this.typed.full) {
@@ -177,7 +172,7 @@ export class Call {
     for (const id of sent) this.conversation.sent(id);
     this.clock.typed(typedAt);
     this.floor.value = "thinking";
-    this.askForAnswer();
+    this.answers.ask();
   }
 
   /** There is a connection again: the upstream learns first what was interrupted, then what was typed. */
@@ -189,8 +184,9 @@ export class Call {
 
   /** Stops the answer that is being given. Without a connection the upstream is told as soon as there is one. */
   async interrupt(): Promise<void> {
-    if (this.activeResponse) this.outbox.post({ type: "response.cancel", event_id: newId("cancel"), response_id: this.activeResponse });
-    await this.playout?.interrupt();
+    const { active } = this.answers;
+    if (active) this.outbox.post({ type: "response.cancel", event_id: newId("cancel"), response_id: active });
+    await this.sound.interrupt();
     if (this.floor.value === "assistant") this.floor.value = "none";
   }
 
@@ -200,17 +196,7 @@ export class Call {
 
   private async openDevices(settings: Settings, signal: AbortSignal): Promise<boolean> {
     try {
-      const devices = await openDevices(this.worklets, settings.microphone, signal, {
-        onBegun: (item, latency) => this.beginItem(item, latency),
-        onProgress: (progress) => this.hearSpeaker(progress),
-        onFull: () => this.conversation.note("The answer is longer than ten minutes; the rest of it is not played."),
-        onFrame: (pcm, level) => this.hearMicrophone(pcm, level),
-        onLost: () => void (this.notice.value = microphoneGone),
-      });
-      if (!devices) return false;
-      this.devices = devices;
-      this.playout = new Playout({ output: devices.speaker, send: (event) => this.outbox.post(event), onCut: (account) => this.showCut(account) });
-      return true;
+      return await this.sound.open(settings.microphone, signal);
     } catch (error) {
       if (signal.aborted) return false;
       this.stop("idle", error instanceof WorkletMissing ? explainProblem(new ApiProblem(0, error.message)) : explainMicrophone(error));
@@ -218,12 +204,9 @@ export class Call {
     }
   }
 
-  private hearSpeaker({ level, queued, account }: Progress): void {
-    this.levels.speaker = level;
-    this.playing = account;
-    if (account) this.conversation.hear(account.item, account.received === 0 ? 0 : account.played / account.received);
-    if (account) this.trace.playing(account, level);
-    if (queued === 0 && level === 0 && this.floor.value === "assistant") this.floor.value = "none";
+  private play(account: ItemAccount, level: number): void {
+    this.conversation.hear(account.item, account.received === 0 ? 0 : account.played / account.received);
+    this.trace.playing(account, level);
   }
 
   private attach(created: CreatedSession, startedAt: number): void {
@@ -252,12 +235,11 @@ export class Call {
   /** For a page that is left: its session goes on without it, and with it again after a reload. */
   private remember(leftAt: number): void {
     if (!this.relay && leftAt) return;
-    const { playing, relayUrl } = this;
     const { answers, voice } = chosen.peek();
-    const unheard = playing && (playing.played < playing.received || !playing.complete);
+    const playing = this.sound.unheard;
     this.left.remember({
-      ...{ id: this.sessionId.peek(), relayUrl, model: this.model.peek(), voice, answers, startedAt: this.startedAt.peek(), leftAt },
-      ...(unheard && { playing: { item: playing.item, heardMs: samplesToMs(playing.played) } }),
+      ...{ id: this.sessionId.peek(), relayUrl: this.relayUrl, model: this.model.peek(), voice, answers, startedAt: this.startedAt.peek(), leftAt },
+      ...(playing && { playing }),
     });
   }
 
@@ -285,10 +267,9 @@ export class Call {
     }
   }
 
-  private hearMicrophone(pcm: Uint8Array, level: number): void {
+  private hearMicrophone(pcm: Uint8Array, voice: boolean): void {
     if (!this.relay) return;
-    this.levels.microphone = this.muted.value ? 0 : level;
-    this.clock.heardMicrophone(this.levels.microphone, performance.now());
+    if (voice) this.clock.heardVoice(performance.now());
     const sent = this.send({ type: "input_audio_buffer.append", audio: encodeBase64(pcm) });
     if (!sent && this.phase.value === "live") this.notice.value ??= tooSlow;
   }
@@ -303,7 +284,7 @@ export class Call {
     this.trace.received(event);
     batch(() => {
       this.conversation.apply(event);
-      this.playout?.apply(event);
+      this.sound.apply(event);
       this.outbox.apply(event);
       this.typed.apply(event);
       this.follow(event);
@@ -323,14 +304,14 @@ export class Call {
       case "input_audio_buffer.speech_started":
         this.floor.value = "user";
         this.clock.abandon();
-        void this.playout?.interrupt();
+        void this.sound.interrupt();
         break;
       case "input_audio_buffer.speech_stopped":
         this.floor.value = "thinking";
         this.clock.speechStopped(performance.now());
         break;
       case "response.created":
-        this.activeResponse = event.response.id;
+        this.answers.begun(event.response.id);
         break;
       case "response.output_text.delta":
         this.answered("word", performance.now());
@@ -346,28 +327,19 @@ export class Call {
 
   /** Nothing more comes of the response that was active. */
   private forgetResponse(): void {
-    this.activeResponse = undefined;
-    this.playout?.reset();
-    if (this.answerWanted) this.askForAnswer();
+    this.sound.forgetResponses();
+    this.answers.forget();
   }
 
   private responseDone(response: ResponseObject): void {
-    if (this.activeResponse === response.id) this.activeResponse = undefined;
     const remark = explainResponse(response);
     if (remark) this.conversation.note(remark);
-    if (this.floor.value === "thinking" && !this.answerWanted) this.floor.value = "none";
-    if (this.answerWanted) this.askForAnswer();
-  }
-
-  /** The protocol allows one response at a time: a second one waits for the first to be done. */
-  private askForAnswer(): void {
-    this.answerWanted = this.activeResponse !== undefined;
-    if (!this.answerWanted) this.send({ type: "response.create", event_id: newId("answer") });
+    if (this.floor.value === "thinking" && !this.answers.waiting) this.floor.value = "none";
+    this.answers.done(response.id);
   }
 
   private upstreamError(error: ErrorDetails): void {
-    // A response that the page did not know of came first: ask again when it is done.
-    if (error.code === "conversation_already_has_active_response" && error.event_id?.startsWith("answer_")) this.answerWanted = true;
+    this.answers.refused(error);
     const notice = explainError(error);
     if (notice) this.notice.value = notice;
   }
@@ -392,7 +364,6 @@ export class Call {
   private reset(): void {
     batch(() => {
       this.notice.value = undefined;
-      this.muted.value = false;
       this.latencies.value = [];
       this.reconnects.value = 0;
       this.conversation.clear();
@@ -400,18 +371,15 @@ export class Call {
     this.trace.clear();
     this.outbox.clear();
     this.typed.clear();
-    this.playing = undefined;
+    this.answers.clear();
     this.clock = new TurnClock();
-    this.activeResponse = undefined;
-    this.answerWanted = false;
   }
 
   private stop(phase: "idle" | "ended", notice?: Notice): void {
     if (phase === "ended") this.left.forget();
     this.relay?.close();
-    this.devices?.close();
-    this.relay = this.devices = this.playout = undefined;
-    this.levels.microphone = this.levels.speaker = 0;
+    this.relay = undefined;
+    this.sound.close();
     batch(() => {
       this.conversation.end();
       this.lost.value = undefined;

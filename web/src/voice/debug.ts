@@ -10,7 +10,7 @@ export function exposeDebugView(call: Call): void {
       return call.floor.value;
     },
     get muted() {
-      return call.muted.value;
+      return call.sound.muted.value;
     },
     get sessionId() {
       return call.sessionId.value;

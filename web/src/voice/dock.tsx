@@ -31,7 +31,7 @@ export function Dock({ call }: { call: Call }) {
 }
 
 function MuteButton({ call }: { call: Call }) {
-  const muted = call.muted.value;
+  const muted = call.sound.muted.value;
   return (
     <button
       class="button round"
@@ -40,7 +40,7 @@ function MuteButton({ call }: { call: Call }) {
       aria-pressed={muted}
       aria-label="Mute the microphone"
       title={muted ? "Unmute (M)" : "Mute (M)"}
-      onClick={() => call.setMuted(!muted)}
+      onClick={() => call.sound.setMuted(!muted)}
     >
       {muted ? <MutedIcon /> : <MicrophoneIcon />}
     </button>
@@ -105,6 +105,6 @@ function floorText(call: Call): string {
       return "Speaking";
     case "none":
       if (settings.value.answers === "text") return "Ready";
-      return call.muted.value ? "Muted" : "Listening";
+      return call.sound.muted.value ? "Muted" : "Listening";
   }
 }

@@ -16,7 +16,7 @@ export function listenForShortcuts(call: Call): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.key === "Escape") return void call.interrupt();
     if (!singleKeys.value || takesText(event.target)) return;
-    if (event.key === "m" || event.key === "M") call.setMuted(!call.muted.value);
+    if (event.key === "m" || event.key === "M") call.sound.setMuted(!call.sound.muted.value);
     else if (event.key === "/") document.getElementById("say")?.focus();
     else return;
     event.preventDefault();
