@@ -52,6 +52,13 @@ export class Conversation {
     return this.list;
   }
 
+  /** Goes on where another page was. */
+  load(entries: readonly Entry[]): void {
+    this.clear();
+    this.list.push(...entries);
+    this.notes = Math.max(0, ...entries.filter((e) => e.role === "note").map((e) => Number(e.id.slice("note_".length))));
+  }
+
   /** Whether what the user says is transcribed at all. */
   transcribes(on: boolean): void {
     if (this.transcribed === on) return;

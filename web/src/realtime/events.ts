@@ -76,8 +76,9 @@ export type ServerEvent = Body & { event_id?: string };
 
 export type ClientEvent = { event_id?: string } & (
   | { type: "input_audio_buffer.append"; audio: string }
-  | { type: "input_audio_buffer.clear" }
+  | { type: "input_audio_buffer.clear" | "input_audio_buffer.commit" }
   | { type: "conversation.item.create"; item: { id: string; type: "message"; role: "user"; content: { type: "input_text"; text: string }[] } }
+  | { type: "conversation.item.create"; item: { id: string; type: "function_call_output"; call_id: string; output: string } }
   | { type: "conversation.item.truncate"; item_id: string; content_index: 0; audio_end_ms: number }
   | { type: "response.create" }
   | { type: "response.cancel"; response_id: string }

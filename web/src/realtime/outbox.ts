@@ -1,19 +1,26 @@
-// What the upstream has to learn even if the connection is lost meanwhile: an interruption changes what the model remembers.
+// What the upstream has to learn even if the connection is lost meanwhile: an interruption changes what the model
+// remembers, and it waits for the result of a function.
 
 import type { ClientEvent, ServerEvent } from "./events";
 
 export type Interruption = Extract<ClientEvent, { type: "conversation.item.truncate" | "response.cancel" }>;
+export type Lasting = Interruption | Extract<ClientEvent, { type: "conversation.item.create" }>;
 
-/** Interruptions kept; the oldest go first. More than are made in a minute without a connection. */
+/** Events kept; the oldest go first. More than are made in a minute without a connection. */
 const capacity = 200;
 
-/** Keeps interruptions until they are confirmed. All of them may be sent twice: the second one is refused and changes nothing. */
+/** Keeps events until they are confirmed. All of them may be sent twice: the second one is refused and changes nothing. */
 export class Outbox {
-  private readonly kept = new Map<string, Interruption>();
+  private readonly kept = new Map<string, Lasting>();
 
   constructor(private readonly send: (event: ClientEvent) => unknown) {}
 
-  post(event: Interruption): void {
+  /** What is not confirmed yet. */
+  get pending(): readonly Lasting[] {
+    return [...this.kept.values()];
+  }
+
+  post(event: Lasting): void {
     this.kept.set(subject(event), event);
     if (this.kept.size > capacity) this.kept.delete(this.kept.keys().next().value as string);
     this.send(event);
@@ -30,6 +37,11 @@ export class Outbox {
       case "conversation.item.deleted":
         this.kept.delete(event.item_id);
         break;
+      case "conversation.item.added":
+      case "conversation.item.created":
+      case "conversation.item.done":
+        if (this.kept.get(event.item.id)?.type === "conversation.item.create") this.kept.delete(event.item.id);
+        break;
       case "response.done":
         this.kept.delete(event.response.id);
         break;
@@ -44,6 +56,13 @@ export class Outbox {
   }
 }
 
-function subject(event: Interruption): string {
-  return event.type === "response.cancel" ? event.response_id : event.item_id;
+function subject(event: Lasting): string {
+  switch (event.type) {
+    case "response.cancel":
+      return event.response_id;
+    case "conversation.item.truncate":
+      return event.item_id;
+    case "conversation.item.create":
+      return event.item.id;
+  }
 }

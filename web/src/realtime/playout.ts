@@ -70,6 +70,12 @@ export class Playout {
     return accounts.length;
   }
 
+  /** What comes of a response is not to be heard: it was interrupted before, by a page that is gone. */
+  silence(response: string, item: string): void {
+    this.silenced.add(response);
+    this.dropped.add(item);
+  }
+
   /** After a lost upstream nothing more comes of the responses that were known. */
   reset(): void {
     this.silenced.clear();

@@ -23,6 +23,8 @@ interface RelayOptions {
   onEvent(event: ServerEvent): void;
   onState(state: RelayState): void;
   onEnd(end: RelayEnd): void;
+  /** The last event that another relay of this client received: what came after it is sent first. */
+  lastEventId?: string;
 }
 
 /** The session is gone; attaching again makes no sense. */
@@ -50,13 +52,16 @@ const sendLimit = 320_000;
 export class Relay {
   private socket: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  private lastEventId = "";
+  /** Of the last event that was received. */
+  lastEventId: string;
   private attempt = 0;
   /** When the present connection opened; infinity without one. */
   private openedAt = Number.POSITIVE_INFINITY;
   private over = false;
 
-  constructor(private readonly options: RelayOptions) {}
+  constructor(private readonly options: RelayOptions) {
+    this.lastEventId = options.lastEventId ?? "";
+  }
 
   open(): void {
     this.options.onState({ name: "connecting" });

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 
-/** Copies a text; `what` it is, for those who do not see what it stands beside. */
-export function Copy({ text, what }: { text: string; what: string }) {
+/** Copies a text, or what is read for it; `what` it is, for those who do not see what it stands beside. */
+export function Copy({ text, what }: { text: string | (() => string | Promise<string>); what: string }) {
   const said = useSignal("Copy");
   const copy = async () => {
     said.value = (await copyText(text)) ? "Copied" : "Select it to copy";
@@ -16,9 +16,9 @@ export function Copy({ text, what }: { text: string; what: string }) {
 }
 
 /** Reports whether it could; browsers allow it only over https or on localhost. */
-async function copyText(text: string): Promise<boolean> {
+async function copyText(text: string | (() => string | Promise<string>)): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(text);
+    await navigator.clipboard.writeText(typeof text === "string" ? text : await text());
     return true;
   } catch {
     return false;

@@ -8,8 +8,7 @@ export function SaveConversation({ name, read, user }: { name: string; read(): P
   const save = async () => {
     state.value = "Reading…";
     try {
-      const text = (await read()).map((item) => line(item, user)).join("\n\n");
-      download(`${name}.txt`, text);
+      download(`${name}.txt`, conversationText(await read(), user));
       state.value = "";
     } catch (problem) {
       state.value = `It could not be read: ${problem instanceof Error ? problem.message : problem}`;
@@ -27,6 +26,10 @@ export function SaveConversation({ name, read, user }: { name: string; read(): P
   );
 }
 
+export function conversationText(items: readonly StoredItem[], user: string): string {
+  return items.map((item) => line(item, user)).join("\n\n");
+}
+
 function line(item: StoredItem, user: string): string {
   switch (item.type) {
     case "function_call":
@@ -41,7 +44,7 @@ function line(item: StoredItem, user: string): string {
   }
 }
 
-function download(name: string, text: string): void {
+export function download(name: string, text: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   link.download = name;

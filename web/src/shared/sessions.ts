@@ -22,8 +22,8 @@ export async function readItems(key: string, id: string): Promise<StoredItem[]> 
 }
 
 /** Another client token: they are short-lived. */
-export async function newClientToken(key: string, id: string): Promise<string> {
-  const secret = await call<ClientSecret>({ method: "POST", path: `${address(id)}/client-secret`, key });
+export async function newClientToken(key: string, id: string, policy?: unknown): Promise<string> {
+  const secret = await call<ClientSecret>({ method: "POST", path: `${address(id)}/client-secret`, key, ...(policy !== undefined && { body: { policy } }) });
   return secret.value;
 }
 

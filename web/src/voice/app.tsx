@@ -27,7 +27,7 @@ export function App({ call }: { call: Call }) {
     else if (phase === "ended") offerFocus("start");
   }, [inCall, phase]);
   return (
-    <div class="page" data-phase={phase} data-floor={call.floor.value}>
+    <div class="page" data-phase={phase} data-floor={call.talk.floor.value}>
       <a class="skip" href="#stage">
         Skip to the conversation
       </a>

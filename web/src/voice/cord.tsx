@@ -54,8 +54,8 @@ function animate(canvas: HTMLCanvasElement, call: Call, show: Show): () => void 
   let frame = 0;
   const draw = (now: number) => {
     const phase = call.phase.peek();
-    swing.microphone = follow(swing.microphone, shown(call.sound.levels.microphone));
-    swing.speaker = follow(swing.speaker, shown(call.sound.levels.speaker));
+    swing.microphone = follow(swing.microphone, shown(call.talk.sound.levels.microphone));
+    swing.speaker = follow(swing.speaker, shown(call.talk.sound.levels.speaker));
     show(swing.microphone, swing.speaker);
     drawCord(canvas, phase === "live", still.matches ? { microphone: 0, speaker: 0 } : swing, now / 1000);
     if (call.running || swing.microphone + swing.speaker > 0) frame = requestAnimationFrame(draw);

@@ -7,10 +7,10 @@ export function exposeDebugView(call: Call): void {
       return call.phase.value;
     },
     get floor() {
-      return call.floor.value;
+      return call.talk.floor.value;
     },
     get muted() {
-      return call.sound.muted.value;
+      return call.talk.sound.muted.value;
     },
     get sessionId() {
       return call.sessionId.value;
@@ -19,22 +19,22 @@ export function exposeDebugView(call: Call): void {
       return call.reconnects.value;
     },
     get latencies() {
-      return structuredClone(call.latencies.value);
+      return structuredClone(call.talk.turns.latencies.value);
     },
     get transcript() {
-      return structuredClone(call.conversation.current);
+      return structuredClone(call.talk.conversation.current);
     },
     get sent() {
-      return structuredClone(call.trace.sentEvents);
+      return call.talk.trace.events("sent");
     },
     get received() {
-      return structuredClone(call.trace.receivedEvents);
+      return call.talk.trace.events("received");
     },
     get counts() {
-      return { ...call.trace.counts };
+      return { ...call.talk.trace.counts };
     },
     get player() {
-      return { ...call.trace.account, loudest: call.trace.loudest, begun: [...call.trace.begunItems], cut: structuredClone(call.trace.cutItems) };
+      return { ...call.talk.trace.account, loudest: call.talk.trace.loudest, begun: [...call.talk.trace.begunItems], cut: structuredClone(call.talk.trace.cutItems) };
     },
   };
   Object.defineProperty(window, "switchboard", { value: Object.freeze(view) });

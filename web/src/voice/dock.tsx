@@ -13,12 +13,18 @@ export function Dock({ call }: { call: Call }) {
     <section class="dock" aria-label="Controls">
       {spoken && <Cord call={call} />}
       <p class="floor">{floorText(call)}</p>
+      <MutedHint call={call} />
       {inCall && (
         <div class="controls">
           {spoken && <MuteButton call={call} />}
-          <button class="button round" type="button" data-testid="stop" onClick={() => void call.interrupt()} aria-label="Stop the answer" title="Stop the answer (Esc)">
+          <button class="button round" type="button" data-testid="stop" onClick={() => void call.talk.interrupt()} aria-label="Stop the answer" title="Stop the answer (Esc)">
             <StopIcon />
           </button>
+          {spoken && settings.value.turns === "button" && (
+            <button class="button" type="button" data-testid="end-turn" onClick={() => void call.talk.endTurn()}>
+              Answer me
+            </button>
+          )}
           <SayForm call={call} />
           <button class="button danger" type="button" data-testid="end" onClick={() => call.end()}>
             <EndIcon />
@@ -30,8 +36,25 @@ export function Dock({ call }: { call: Call }) {
   );
 }
 
+/** Read out at once: who speaks into a muted microphone waits in vain. */
+function MutedHint({ call }: { call: Call }) {
+  const { sound } = call.talk;
+  return (
+    <div class="muted-hint" role="alert">
+      {sound.speaksMuted.value && (
+        <>
+          <span>You are muted: nobody hears you.</span>
+          <button class="button small" type="button" onClick={() => sound.setMuted(false)}>
+            Unmute
+          </button>
+        </>
+      )}
+    </div>
+  );
+}
+
 function MuteButton({ call }: { call: Call }) {
-  const muted = call.sound.muted.value;
+  const muted = call.talk.sound.muted.value;
   return (
     <button
       class="button round"
@@ -40,7 +63,7 @@ function MuteButton({ call }: { call: Call }) {
       aria-pressed={muted}
       aria-label="Mute the microphone"
       title={muted ? "Unmute (M)" : "Mute (M)"}
-      onClick={() => call.sound.setMuted(!muted)}
+      onClick={() => call.talk.sound.setMuted(!muted)}
     >
       {muted ? <MutedIcon /> : <MicrophoneIcon />}
     </button>
@@ -56,7 +79,7 @@ function SayForm({ call }: { call: Call }) {
     if (said === "") return;
     text.value = "";
     input.current?.focus();
-    const sent = await call.say(said);
+    const sent = await call.talk.say(said);
     if (!sent && text.value === "") text.value = said;
   };
   return (
@@ -96,7 +119,7 @@ function floorText(call: Call): string {
     case "live":
       break;
   }
-  switch (call.floor.value) {
+  switch (call.talk.floor.value) {
     case "user":
       return "Listening to you";
     case "thinking":
@@ -105,6 +128,6 @@ function floorText(call: Call): string {
       return "Speaking";
     case "none":
       if (settings.value.answers === "text") return "Ready";
-      return call.sound.muted.value ? "Muted" : "Listening";
+      return call.talk.sound.muted.value ? "Muted" : "Listening";
   }
 }

@@ -5,6 +5,8 @@ import { Copy } from "../shared/copy";
 import { Fact } from "../shared/fact";
 import { beside } from "../shared/header";
 import type { Call } from "./call";
+import { EventLog } from "./event-log";
+import { KeepTranscript } from "./keep-transcript";
 import { settings } from "./settings";
 import { setSingleKeys, singleKeys } from "./shortcuts";
 
@@ -16,11 +18,12 @@ export function Facts({ call }: { call: Call }) {
   return (
     <div class="facts">
       <h2 class="side-title">This session</h2>
-      <LatencyFigure latencies={call.latencies.value} />
+      <LatencyFigure latencies={call.talk.turns.latencies.value} />
       <details class="fold" open={matchMedia("(min-width: 56rem)").matches}>
         <summary>Details</summary>
         <Details call={call} />
       </details>
+      <EventLog call={call} />
       <details class="fold">
         <summary>Keyboard</summary>
         <dl class="list">
@@ -43,7 +46,7 @@ export function LastSession({ call }: { call: Call }) {
   return (
     <details class="fold" data-testid="last-session" open={matchMedia("(min-width: 56rem)").matches}>
       <summary>The session that ended</summary>
-      {call.latencies.value.length > 0 && <LatencyFigure latencies={call.latencies.value} />}
+      {call.talk.turns.latencies.value.length > 0 && <LatencyFigure latencies={call.talk.turns.latencies.value} />}
       <Details call={call} />
     </details>
   );
@@ -63,6 +66,11 @@ function Details({ call }: { call: Call }) {
         </a>{" "}
         <Copy text={id} what="the session's ID" />
       </Fact>
+      {call.talk.conversation.entries.value.length > 0 && (
+        <Fact name="Transcript">
+          <KeepTranscript call={call} />
+        </Fact>
+      )}
       {call.reconnects.value > 0 && <Fact name="Reconnects">{call.reconnects.value}</Fact>}
     </dl>
   );

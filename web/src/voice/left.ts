@@ -1,21 +1,24 @@
 // The session that this tab was in when its page was left: a session outlives its page, and a reload goes on with it.
 
 import { signal } from "@preact/signals";
+import type { Entry } from "../realtime/conversation";
 import { ApiProblem } from "../shared/api";
 import { endSession, readSession } from "../shared/sessions";
 import type { Settings } from "./settings";
+import type { Underway } from "./talk";
 
-export interface LeftSession {
+export interface LeftSession extends Underway {
   id: string;
   relayUrl: string;
   model: string;
   voice: string;
   answers: Settings["answers"];
+  turns?: Settings["turns"];
   startedAt: number;
   /** When the page was left; 0 while it is open. */
   leftAt: number;
-  /** The answer that was being played, and how much of it was heard. */
-  playing?: { item: string; heardMs: number };
+  /** What the page had received: the transcript, and the event that was the last. */
+  received?: { lastEventId: string; entries: readonly Entry[] };
 }
 
 const storageName = "switchboard.session";
@@ -23,9 +26,14 @@ const storageName = "switchboard.session";
 export class Left {
   readonly session = signal(load());
 
-  /** Kept for the page that is loaded next. */
+  /** Kept for the page that is loaded next. A transcript that there is no room for is read from the gateway then. */
   remember(session: LeftSession): void {
-    sessionStorage.setItem(storageName, JSON.stringify(session));
+    try {
+      sessionStorage.setItem(storageName, JSON.stringify(session));
+    } catch {
+      const { received: _, ...rest } = session;
+      sessionStorage.setItem(storageName, JSON.stringify(rest));
+    }
   }
 
   forget(): void {

@@ -14,9 +14,9 @@ export function setSingleKeys(on: boolean): void {
 export function listenForShortcuts(call: Call): void {
   addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    if (event.key === "Escape") return void call.interrupt();
+    if (event.key === "Escape") return void call.talk.interrupt();
     if (!singleKeys.value || takesText(event.target)) return;
-    if (event.key === "m" || event.key === "M") call.sound.setMuted(!call.sound.muted.value);
+    if (event.key === "m" || event.key === "M") call.talk.sound.setMuted(!call.talk.sound.muted.value);
     else if (event.key === "/") document.getElementById("say")?.focus();
     else return;
     event.preventDefault();

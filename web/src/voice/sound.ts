@@ -82,6 +82,11 @@ export class Sound {
     await this.playout?.interrupt();
   }
 
+  /** What still comes of an item is not to be heard. */
+  silence(response: string, item: string): void {
+    this.playout?.silence(response, item);
+  }
+
   /** Nothing more comes of the responses that were known. */
   forgetResponses(): void {
     this.playout?.reset();

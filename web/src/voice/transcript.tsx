@@ -9,14 +9,14 @@ import type { Call } from "./call";
 import { settings } from "./settings";
 
 export function Transcript({ call }: { call: Call }) {
-  const entries = call.conversation.entries.value;
+  const entries = call.talk.conversation.entries.value;
   return (
     <Following class="transcript" entries={entries} label="Transcript">
       {entries.length === 0 ? (
         <Empty call={call} />
       ) : (
         <>
-          <Dropped n={call.conversation.dropped.value}>
+          <Dropped n={call.talk.conversation.dropped.value}>
             <SaveConversation name={call.sessionId.value} read={() => readItems(apiKey.value, call.sessionId.value)} user={speakers.user} />
           </Dropped>
           <ol class="lines">
@@ -83,7 +83,7 @@ export function Announcer({ call }: { call: Call }) {
     if (call.phase.value === "ended") announce("The session has ended.");
   });
   useSignalEffect(() => {
-    const entries = call.conversation.entries.value;
+    const entries = call.talk.conversation.entries.value;
     if (entries.length === 0) told.current.clear();
     const news = entries.filter((e) => finished(e) && !told.current.has(e.id));
     for (const entry of news) told.current.add(entry.id);

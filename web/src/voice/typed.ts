@@ -13,8 +13,7 @@ export class TypedMessages {
     return this.open.size >= capacity;
   }
 
-  add(text: string): string {
-    const id = newId("item");
+  add(text: string, id = newId("item")): string {
     this.open.set(id, { text, sent: false });
     return id;
   }
