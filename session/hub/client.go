@@ -263,6 +263,7 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
 	case "response.cancel":
 		c.turn.cancel()
+		c.stir()
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))

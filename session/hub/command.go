@@ -165,6 +165,7 @@ func (c *Controller) complete(fields map[string]json.RawMessage) (base *string) 
 func (c *Controller) Cancel(ctx context.Context) error {
 	s := c.lock()
 	c.turn.cancel()
+	s.stir()
 	s.unlock()
 	_, err := c.ask(ctx, &pending{refusal: "response_cancel_not_active"}, "response.cancel", realtime.Object{})
 	return err
@@ -279,6 +280,7 @@ func (c *Controller) unanswered(k *pending, why error) error {
 	k.settle = nil
 	if c.up.out.TakeBack(k.eventID) || errors.Is(why, session.ErrTimeout) {
 		c.up.ledger.remove(k)
+		s.stir()
 	}
 	return why
 }

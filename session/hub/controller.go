@@ -50,6 +50,7 @@ type Controller struct {
 	controlled time.Time             // last event of a client that was no audio
 	conv       conversation.Conversation
 	turn       turn
+	stirred    chan struct{} // closed when a quiet moment may have come; nil: nobody waits for one
 	facts      facts
 	overlay    overlay
 	usage      session.Usage

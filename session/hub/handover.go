@@ -57,30 +57,6 @@ func (h *Hub) handOverIn(ctx context.Context, slots chan struct{}, c *Controller
 	return h.handOver(ctx, c, anyMoment)
 }
 
-// waitQuiet waits for a moment at which the session may move; false if none came, or if
-// it cannot move: its client could not come back.
-func (c *Controller) waitQuiet(ctx context.Context) bool {
-	tick := time.NewTicker(renewTick)
-	defer tick.Stop()
-	for {
-		if over, quiet := c.mayMove(); over || quiet {
-			return !over
-		}
-		select {
-		case <-ctx.Done():
-			return false
-		case <-tick.C:
-		}
-	}
-}
-
-// mayMove reports whether the session never can, and whether this is a quiet moment.
-func (c *Controller) mayMove() (over, quiet bool) {
-	s := c.lock()
-	defer s.unlock()
-	return c.state != stateOpen || c.spec.EndWithClient, s.quiet(time.Now()) && !c.up.swapping && !c.up.lost
-}
-
 // handOver moves one session, and reports false if the moment has passed, unless it is to
 // move at any, or if it cannot move. If no node takes it, it is left to be claimed.
 func (h *Hub) handOver(ctx context.Context, c *Controller, anyMoment bool) bool {

@@ -24,9 +24,12 @@ type utterance struct {
 // replaced before that is told the audio.
 const transcriptWait = 2 * time.Second
 
-// transcribing reports whether the words of what the user said last are yet to come.
-func (w *utterance) transcribing(now time.Time) bool {
-	return w.item != "" && now.Sub(w.at) <= transcriptWait
+// awaited is until when the words of what the user said last are waited for.
+func (w *utterance) awaited() time.Time {
+	if w.item == "" {
+		return time.Time{}
+	}
+	return w.at.Add(transcriptWait)
 }
 
 // keepTail keeps input audio until the upstream has made an item of it: while the user speaks

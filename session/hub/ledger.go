@@ -143,17 +143,20 @@ func (l *ledger) oldest(is func(*pending) bool) *pending {
 	return nil
 }
 
-// none reports whether no answer is expected any more, and forgets those that never came. Clients'
-// requests are waited for a moment: what they ask for is sent again.
-func (l *ledger) none(now time.Time) bool {
+// awaited is until when an answer is waited for, if none comes; those that never came are forgotten.
+// Clients' requests are waited for a moment only: what they ask for is sent again.
+func (l *ledger) awaited(now time.Time) (until time.Time) {
 	for _, k := range slices.Clone(l.open) {
-		if now.Sub(k.at) > answerWait {
+		switch {
+		case now.Sub(k.at) >= answerWait:
 			l.finish(k, reply{err: session.ErrTimeout})
+		case k.own() || k.updates():
+			until = later(until, k.at.Add(answerWait))
+		default:
+			until = later(until, k.at.Add(requestWait))
 		}
 	}
-	return !slices.ContainsFunc(l.open, func(k *pending) bool {
-		return k.own() || k.updates() || now.Sub(k.at) <= requestWait
-	})
+	return until
 }
 
 // end tells all who wait that no answer will come: the session is over or its upstream is lost.

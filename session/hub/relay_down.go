@@ -213,8 +213,10 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 	case "response.output_audio_transcript.delta", "response.output_text.delta":
 		c.turn.produced = true
 		c.speaking(h).Text.Write(realtime.Unescape(h.Delta))
+		return
 	case "response.function_call_arguments.delta", "response.function_call_arguments.done":
 		c.turn.produced = true
+		return
 	case "response.output_item.done":
 		c.observeOutput(string(h.ResponseID), raw)
 	case "response.created":
@@ -223,6 +225,7 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 		c.observeDone(h, raw)
 	}
 	c.bound()
+	c.stir()
 }
 
 // observeError sorts an error and reports whether it answers the gateway itself and is for
@@ -231,6 +234,7 @@ func (c *held) observeError(raw []byte) (hidden bool) {
 	e := realtime.ErrorOf(raw)
 	c.node.stats.Errors[e.Class()].Add(1)
 	k := c.up.ledger.failed(e)
+	c.stir()
 	if k == nil || !k.own() {
 		if k != nil && c.amend(k) {
 			return true

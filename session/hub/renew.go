@@ -29,16 +29,6 @@ const (
 	reasonMoved    = "moved" // another node runs the session now
 )
 
-// renewTick is how often a quiet moment is looked for once it is time to renew.
-const renewTick = 50 * time.Millisecond
-
-// lostTick is how often to look whether there is an upstream again.
-const lostTick = time.Second
-
-// controlPause is how long no client event but audio may have come before the upstream is
-// changed: what was sent a moment ago may not have been taken note of yet.
-const controlPause = 500 * time.Millisecond
-
 // ErrUpstreamLost answers commands that the upstream had not acknowledged when it was lost.
 var ErrUpstreamLost = errors.New("session: upstream was lost; the session goes on with another")
 
@@ -53,32 +43,44 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // checkRenewal starts a renewal when it is time and the moment is quiet, forces it when
-// time has run out, and returns when to look again.
+// time has run out, and returns when to look again. Until then stir tells of such a moment.
 func (c *held) checkRenewal(now time.Time) time.Duration {
 	switch {
-	case c.state != stateOpen:
+	case c.state != stateOpen, c.up.lost, c.up.renewAt.IsZero():
 		return c.node.ResumeWindow
-	case c.up.lost:
-		return lostTick // the next one sets its own time
-	case c.up.renewAt.IsZero():
-		return c.node.ResumeWindow
-	case now.Before(c.up.renewAt):
+	case !c.up.dueAt(now):
 		return c.up.renewAt.Sub(now)
 	case !now.Before(c.up.renewBy) && c.up.wish.why == "":
 		c.lost(c.up.leg, errExpiring)
-		return lostTick
-	case !now.Before(c.up.renewBy) && !c.up.swapping:
-		c.up.swapping = true
-		c.own().start(c.own().force)
-	case !c.up.swapping && (c.quiet(now) || c.up.toRecall(c.up.leg, recallLimit, c.conv.Items) != ""):
-		c.up.swapping = true
-		c.own().start(c.own().renew)
+		return c.node.ResumeWindow
+	case c.up.swapping:
+		return max(c.up.renewBy.Sub(now), 0)
+	case !now.Before(c.up.renewBy):
+		return c.swapBy((*Controller).force)
+	case c.up.toRecall(c.up.leg, recallLimit, c.conv.Items) != "":
+		return c.swapBy((*Controller).renew)
 	}
-	return renewTick
+	at, ok := c.quietAt(now)
+	switch {
+	case !ok:
+		return c.up.renewBy.Sub(now)
+	case at.After(now):
+		return min(at.Sub(now), c.up.renewBy.Sub(now))
+	}
+	return c.swapBy((*Controller).renew)
 }
 
-func (c *held) quiet(now time.Time) bool {
-	return c.turn.quiet(now) && !c.up.said.transcribing(now) && c.up.ledger.none(now) && now.Sub(c.controlled) > controlPause
+// swapBy starts to make another leg ready, which ends with swapped.
+func (c *held) swapBy(how func(*Controller)) time.Duration {
+	c.up.swapping = true
+	c.own().start(func() { how(c.own()) })
+	return c.node.ResumeWindow
+}
+
+// swapped notes that no other leg is being made ready any more.
+func (c *held) swapped() {
+	c.up.swapping = false
+	c.stir()
 }
 
 // renew makes another leg ready while the present one goes on, and moves over if the
@@ -108,7 +110,7 @@ func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage,
 	s := c.lock()
 	defer s.unlock()
 	if !c.up.present(old) || !s.quiet(time.Now()) {
-		c.up.swapping = false
+		s.swapped()
 		return 0, nil, nil, false
 	}
 	config, items = s.replay()
@@ -119,7 +121,7 @@ func (c *Controller) beginSwap(old *leg) (version int64, config json.RawMessage,
 func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 	s := c.lock()
 	defer s.unlock()
-	c.up.swapping = false
+	defer s.swapped()
 	if err != nil {
 		c.up.renewAt = time.Now().Add(jitter(time.Until(c.up.renewBy) / 2))
 		s.failRenewal(err)
@@ -136,6 +138,7 @@ func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 func (c *held) swap(l *leg, reason string) {
 	old := c.up.leg
 	c.use(l)
+	defer c.stir()
 	c.markTold()
 	c.up.recalled = recalled{}
 	c.readUpstream()

@@ -60,8 +60,3 @@ func (t *turn) owed(now time.Time) bool {
 
 // requestWait is how long a response that was asked for may take to begin.
 const requestWait = 5 * time.Second
-
-// quiet reports whether nothing is under way that would suffer from a change of the upstream.
-func (t *turn) quiet(now time.Time) bool {
-	return t.active == "" && !t.wanted && !t.speaking && !t.due(now)
-}

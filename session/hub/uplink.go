@@ -77,6 +77,11 @@ func (u *uplink) setRenewal() {
 	u.renewBy = u.expires.Add(-min(life/renewForce, renewLast))
 }
 
+// dueAt reports whether it is time to replace the leg.
+func (u *uplink) dueAt(now time.Time) bool {
+	return !u.renewAt.IsZero() && !now.Before(u.renewAt)
+}
+
 // recoverWait bounds how long a session lives without an upstream, or with none that stays.
 const recoverWait = 30 * time.Second
 

@@ -107,7 +107,7 @@ func (c *Controller) force() {
 	l, err := c.connect(c.life, configuration.Opening{Config: c.config(), Again: true})
 	s := c.lock()
 	defer s.unlock()
-	c.up.swapping = false
+	defer s.swapped()
 	switch {
 	case err != nil:
 		s.failRenewal(err)
