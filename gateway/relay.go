@@ -45,13 +45,12 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	p, leave := g.present(context.Background(), who) // before the token is looked at again
-	if err := g.admit(ctx, p, ctl.Record()); err != nil {
-		leave()
+	if err := ctl.Room(a); err != nil { // asks no store, so many that are refused cost little
 		g.fail(c, err)
 		return
 	}
-	if err := ctl.Room(a); err != nil {
+	p, leave := g.present(context.Background(), who) // before the token is looked at again
+	if err := g.admit(ctx, p, ctl.Record()); err != nil {
 		leave()
 		g.fail(c, err)
 		return
