@@ -19,7 +19,9 @@ import (
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
+	"switchboard/session/audit"
 	"switchboard/session/hub"
+	"switchboard/session/series"
 	"switchboard/session/wire"
 )
 
@@ -55,6 +57,16 @@ type Options struct {
 	// Spending has what sessions used by day, also by the values of the labels CostLabels; nil: there is no route for it.
 	Spending   Spending
 	CostLabels []string
+
+	// Series stores what the nodes do, and Lives how they are; nil: neither is stored, and there are
+	// no routes for them. With them, Measure has to be called.
+	Series series.Store
+	Lives  series.Lives
+
+	// Audit is the record of who changed what, and AuditTold is given each entry that this node has
+	// added; nil: there is none. With it, RecordAudit has to be called.
+	Audit     audit.Log
+	AuditTold func(context.Context, audit.Entry)
 
 	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
 	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
@@ -107,6 +119,8 @@ type Gateway struct {
 	adoptions chan struct{}   // holds one for each session on its way here
 
 	shutdowns *shutdowns
+	started   time.Time
+	recorder  *audit.Recorder // nil: there is no audit log
 
 	draining atomic.Bool
 	here     presences      // callers whose connections last
@@ -130,6 +144,10 @@ func New(o Options) (*Gateway, error) {
 	g.looks.ResponseHeaderTimeout = lookWait
 	g.streams, g.stop = context.WithCancel(context.Background())
 	g.hops, g.hangUp = context.WithCancel(context.Background())
+	g.started = time.Now()
+	if o.Audit != nil {
+		g.recorder = audit.NewRecorder(o.Audit, o.AuditTold, o.Logger)
+	}
 	if err := g.route(); err != nil {
 		return nil, err
 	}

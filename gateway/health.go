@@ -48,7 +48,7 @@ func (g *Gateway) readyz(c *gin.Context) {
 	if s.StoreAway > 0 || !g.reachable(c) {
 		h.Status, h.Store, status = "degraded", "away", http.StatusServiceUnavailable
 	}
-	if g.draining.Load() {
+	if g.leaving() {
 		h.Status, status = "draining", http.StatusServiceUnavailable
 	}
 	c.Header("Cache-Control", "no-store")

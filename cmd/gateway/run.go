@@ -185,7 +185,7 @@ func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redissto
 	}
 	return gateway.New(gateway.Options{
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
-		Spending: store, CostLabels: c.CostLabels,
+		Spending: store, Series: store, Lives: store, Audit: store, AuditTold: tellAudit(hooks, log), CostLabels: c.CostLabels,
 		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: hooks.Routes, Metrics: hooks.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
 		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
@@ -249,6 +249,12 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 	keysContext, forgetKeys := context.WithCancel(context.WithoutCancel(ctx))
 	working.Go(func() {
 		contain.Keep(keysContext, n.log, "keys", func() { n.gateway.WatchKeys(keysContext) })
+	})
+	working.Go(func() {
+		contain.Keep(keysContext, n.log, "measuring", func() { n.gateway.Measure(keysContext) })
+	})
+	working.Go(func() {
+		contain.Keep(keysContext, n.log, "audit", func() { n.gateway.RecordAudit(keysContext) })
 	})
 	working.Go(func() {
 		contain.Keep(keysContext, n.log, "models", func() { n.gateway.WatchModels(keysContext) })

@@ -10,6 +10,7 @@ import (
 	"github.com/openai/openai-go/v3/option"
 	"github.com/redis/go-redis/v9"
 
+	"switchboard/session/audit"
 	"switchboard/session/hub"
 	"switchboard/session/upstream"
 	"switchboard/webhooks"
@@ -31,6 +32,15 @@ func (c *config) openAI() openai.Client {
 		options = append(options, option.WithProject(c.OpenAIProject))
 	}
 	return openai.NewClient(options...)
+}
+
+// tellAudit passes entries of the audit log on to subscribers.
+func tellAudit(hooks *webhooks.Server, log *slog.Logger) func(context.Context, audit.Entry) {
+	return func(ctx context.Context, e audit.Entry) {
+		if err := hooks.Publish(context.WithoutCancel(ctx), "audit_"+e.ID, "audit."+e.Action, e); err != nil {
+			log.Warn("subscribers were not told of an audit entry", "id", e.ID, "err", err)
+		}
+	}
 }
 
 // tell passes what happens in sessions on to subscribers.

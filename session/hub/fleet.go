@@ -18,7 +18,7 @@ func (h *Hub) announce(ctx context.Context) {
 		return
 	}
 	h.mu.Lock()
-	n := session.Node{URL: h.node.Node, Sessions: len(h.running), Draining: h.draining, Started: h.started}
+	n := session.Node{URL: h.node.Node, Sessions: len(h.running), Draining: h.draining || h.cleared, Started: h.started}
 	h.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, h.node.Lease/12)
 	defer cancel()
@@ -65,7 +65,7 @@ func (h *Hub) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for h.sweepOnce(ctx) == sweepAtOnce && ctx.Err() == nil {
+			for !h.Draining() && h.sweepOnce(ctx) == sweepAtOnce && ctx.Err() == nil {
 			}
 		}
 	}

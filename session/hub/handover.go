@@ -19,17 +19,25 @@ var ErrMoved = errors.New("session: moved to another node")
 // not arrive sooner, and their clients wait for each other's.
 const handoverAtOnce = 8
 
-// handOverAll gives every session to another node, each at a quiet moment or, if it has none
-// for most of the time there is, at any. What is left when ctx is done is ended by the caller.
+// handOverAll refuses new sessions for good and gives every one that runs to another node. What is
+// left when ctx is done is ended by the caller.
 func (h *Hub) handOverAll(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
+	h.mu.Unlock()
+	h.announce(ctx)
+	h.evacuate(ctx)
+}
+
+// evacuate gives every session to another node, each at a quiet moment or, if it has none for
+// most of the time there is, at any.
+func (h *Hub) evacuate(ctx context.Context) {
+	h.mu.Lock()
 	all := make([]*Controller, 0, len(h.running))
 	for _, c := range h.running {
 		all = append(all, c)
 	}
 	h.mu.Unlock()
-	h.announce(ctx)
 	if h.node.HandOver == nil || h.node.Fleet == nil {
 		return
 	}

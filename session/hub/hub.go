@@ -132,7 +132,8 @@ type Hub struct {
 	// Guarded by mu.
 	running  map[session.ID]*Controller
 	reserved map[session.ID]bool // being opened or claimed
-	draining bool
+	draining bool                // for good: the node stops
+	cleared  bool                // an operator wants it without sessions
 	closed   bool
 	heard    standing // broadcasts so far
 	owed     []owed   // ended sessions that are not counted yet
@@ -269,7 +270,7 @@ func (h *Hub) reserve(id session.ID) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
-	case h.draining:
+	case h.draining, h.cleared:
 		return ErrDraining
 	case h.reserved[id] || h.running[id] != nil:
 		return session.ErrExists
