@@ -297,7 +297,7 @@ func TestWhatToReadIsChecked(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	id := n.submit(2, question, nil)
 	n.await("/api/batches/"+id, ended("completed"))
-	for _, query := range []string{"offset=-1", "limit=x", "limit=1.5", "include=all"} {
+	for _, query := range []string{"offset=-1", "limit=x", "limit=1.5", "include=all", "search=" + strings.Repeat("x", 513)} {
 		if status, p := n.call("GET", "/api/batches/"+id+"/results?"+query, nil); status != 422 {
 			t.Errorf("%s: %d %s", query, status, p.Raw)
 		}

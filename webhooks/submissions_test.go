@@ -233,11 +233,13 @@ func TestResultLinesOfAnyLength(t *testing.T) {
 		_, _ = io.WriteString(w, content)
 		return true
 	})
-	for query, want := range map[string]string{"": "123", "?offset=1": "23", "?offset=1&limit=1": "2", "?offset=2": "3", "?limit=2": "12", "?include=request": "123"} {
+	for query, want := range map[string]string{"": "123", "?offset=1": "23", "?offset=1&limit=1": "2", "?offset=2": "3", "?limit=2": "12", "?include=request": "123",
+		"?search=REQUEST-2": "2", "?search=request&offset=1&limit=1": "2", "?search=-3": "3", "?search=short": "", "?search=-2&include=request": "2"} {
 		got := ""
 		for line := range strings.Lines(n.raw("/api/batches/" + id + "/results" + query)) {
 			r := gjson.Parse(line)
-			if !gjson.Valid(line) || !r.Get("response").Exists() || query == "?include=request" && r.Get("line").Int() != int64(len(got)+1) {
+			if !gjson.Valid(line) || !r.Get("response").Exists() || query == "?include=request" && r.Get("line").Int() != int64(len(got)+1) ||
+				strings.HasSuffix(query, "include=request") && !r.Get("request").IsObject() {
 				t.Errorf("%s: %.300s", query, line)
 			}
 			got += strings.TrimPrefix(r.Get("custom_id").Str, "request-")
@@ -246,7 +248,7 @@ func TestResultLinesOfAnyLength(t *testing.T) {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
 	}
-	if n.raw("/api/batches/"+id+"/results?format=openai") != content {
+	if n.raw("/api/batches/"+id+"/results?format=openai") != content || n.raw("/api/batches/"+id+"/results?format=openai&search=request-2") != line(2, 200, "["+long+"0]") {
 		t.Error("OpenAI's format is not what OpenAI wrote")
 	}
 	again := n.must("POST", "/api/batches/"+id+"/retry", nil)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -69,7 +70,7 @@ func (s *API) batchLines(c *gin.Context) {
 	}
 	ctx := c.Request.Context()
 	o, err := readingOf(c)
-	if err == nil && o.Requests { // the input file is kept meanwhile
+	if err == nil && (o.Requests || o.Search != "") { // the input file, or a line, is on disk meanwhile
 		var leave func()
 		if leave, err = s.files.enter(ctx, viewer(ctx).Key); err == nil {
 			defer leave()
@@ -97,6 +98,9 @@ func (s *API) batchLines(c *gin.Context) {
 	_ = out.control.SetWriteDeadline(time.Time{}) // the connection is used again
 }
 
+// longestSearch is the longest custom_id.
+const longestSearch = 512
+
 // readingOf reads the query of a stream of lines.
 func readingOf(c *gin.Context) (o batch.Reading, err error) {
 	switch c.Query("include") {
@@ -113,6 +117,9 @@ func readingOf(c *gin.Context) (o batch.Reading, err error) {
 	}
 	if o.Original && o.Requests {
 		return o, problem.Of(422, "lines in OpenAI's format are not joined with their requests: leave out include or format")
+	}
+	if o.Search = c.Query("search"); len(o.Search) > longestSearch {
+		return o, problem.Of(422, fmt.Sprintf("search has at most %d bytes, as a custom_id", longestSearch))
 	}
 	for name, into := range map[string]*int{"offset": &o.Skip, "limit": &o.Limit} {
 		given := c.Query(name)

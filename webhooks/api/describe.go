@@ -93,6 +93,7 @@ type resultLine struct {
 func (s schemas) streams() []*huma.Operation {
 	lines := []*huma.Param{parameter("path", "id", "", huma.TypeString),
 		query("offset", "Lines to skip", huma.TypeInteger), query("limit", "Lines to read", huma.TypeInteger),
+		query("search", "Only lines whose custom_id contains it, whatever the case; offset and limit count these", huma.TypeString),
 		choice("include", "request: join each line with its request", "request"),
 		choice("format", "openai: OpenAI's own file, byte for byte", "openai"),
 	}

@@ -25,9 +25,10 @@ const (
 
 // Reading says which lines to read and how.
 type Reading struct {
-	Skip, Limit int  // lines; Limit 0 reads to the end
-	Requests    bool // join each with its request and the request's line
-	Original    bool // as OpenAI wrote them
+	Skip, Limit int    // lines; Limit 0 reads to the end
+	Requests    bool   // join each with its request and the request's line
+	Original    bool   // as OpenAI wrote them
+	Search      string // only those whose custom_id contains it, whatever the case; Skip and Limit count these
 }
 
 // Lines is a result file being read. Close it.
@@ -89,7 +90,11 @@ func (l *Lines) WriteTo(w io.Writer) (int64, error) {
 	if l.o.Original {
 		write = out.original
 	}
-	err := eachPart(l.body, func(n int, part []byte, end bool) error {
+	each := eachPart
+	if l.o.Search != "" {
+		each = found(l.o.Search)
+	}
+	err := each(l.body, func(n int, part []byte, end bool) error {
 		if n <= l.o.Skip {
 			return nil
 		}

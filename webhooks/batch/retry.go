@@ -72,7 +72,7 @@ func (s *Batches) retryOnce(ctx context.Context, who records.Viewer, old *Batch)
 		}
 		if made != nil && made.Status != "failed" {
 			made.Repeated = true
-			return made, s.records.Write(ctx, old.ID, ownRetryBatch, made.ID)
+			return made, s.noteRetry(ctx, old, made)
 		}
 		if made != nil || !s.has(ctx, file) {
 			file = ""
@@ -97,7 +97,19 @@ func (s *Batches) retryOnce(ctx context.Context, who records.Viewer, old *Batch)
 		s.DeleteFile(ctx, file)
 		return nil, errors.Join(err, s.records.Forget(ctx, old.ID, ownRetryFile))
 	}
-	return b, s.records.Write(ctx, old.ID, ownRetryBatch, b.ID)
+	return b, s.noteRetry(ctx, old, b)
+}
+
+// noteRetry writes beside a batch which one retries it, and shows it on pages.
+func (s *Batches) noteRetry(ctx context.Context, old, made *Batch) error {
+	if err := s.records.Write(ctx, old.ID, ownRetryBatch, made.ID); err != nil {
+		return err
+	}
+	if old.RetriedBy != made.ID {
+		old.RetriedBy = made.ID
+		s.Show(ctx, "updated", old.Key, old)
+	}
+	return nil
 }
 
 // retryMetadata is the old batch's, and which batch that was if there is room for it; the record says it in any case.
