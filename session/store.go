@@ -24,6 +24,10 @@ type Store interface {
 
 	// Events returns up to limit events after the one with ID after ("" is the oldest kept).
 	Events(ctx context.Context, id ID, after string, limit int) ([]LoggedEvent, error)
+
+	// Pack compresses the items and the log of a session that has ended. What is read of it stays
+	// the same. Not an error for one that is unknown, runs, or is packed.
+	Pack(ctx context.Context, id ID) error
 }
 
 // Change is one thing to keep. Exactly one of Record, Item, Removed and Event is set.
@@ -36,7 +40,12 @@ type Change struct {
 	After   *string      // with an Item that is new: ID of the item it follows, "" if it is the first; nil, or one that is unknown: it is the last
 	Removed string       // item ID
 	Event   *LoggedEvent // appended to the log unless its ID is there or older than the newest
+	Draft   string       // with an Event that is a delta: ID of the response or item that it is a part of
+	Settled string       // with an Event that repeats a Draft whole, or all with AllDrafts: its deltas are removed from the log
 }
+
+// AllDrafts settles all that the log has deltas of.
+const AllDrafts = "*"
 
 // Index finds sessions without reading all of them.
 type Index interface {

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -82,6 +81,7 @@ func (h *Hub) bury(ctx context.Context, r session.Record, lease session.Lease, w
 		return fmt.Errorf("claim: %w", err)
 	}
 	h.endGrants(ctx, r.ID)
+	h.pack(ctx, r.ID)
 	h.meterEnd(ctx, r.Key, spentOf(r, h.node.CostLabels))
 	return errors.Join(ErrEnded, h.node.Directory.Release(ctx, lease))
 }
@@ -170,7 +170,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		c.history.Era, c.history.Seq, c.history.Floor = s.Era, s.Seq, s.Floor
 		c.history.Cut = c.history.Cut || s.Cut
 	} else {
-		c.history.Floor, c.history.Cut = lastAudio(s.History), true
+		c.history.Floor, c.history.Cut = lastGap(s.History), true
 	}
 	c.up.leg = &leg{lost: true, lostAt: time.Now()}
 	h.unseal(r.Secrets)
@@ -186,17 +186,6 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(head.Typ) == realtime.TypAppend})
 	}
 	return c
-}
-
-// lastAudio is behind which event of a log no audio was sent. The log itself has none, so
-// a client that saw less than that cannot be told all that it missed.
-func lastAudio(log [][]byte) int64 {
-	for i := len(log) - 1; i >= 0; i-- {
-		if h, err := realtime.Peek(log[i]); err == nil && bytes.HasPrefix(h.Typ, []byte("response.output_audio")) {
-			return int64(i + 1)
-		}
-	}
-	return 0
 }
 
 // owes reports whether a log ends before anything was heard of an answer. answers says that

@@ -127,6 +127,7 @@ type Hub struct {
 	sessions sync.WaitGroup
 
 	started time.Time
+	packs   chan struct{} // one for each session that is being packed
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -143,7 +144,7 @@ type Hub struct {
 // New returns a hub whose Run has to be called before sessions are created.
 func New(o Options) *Hub {
 	o.setDefaults()
-	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), started: time.Now(), costs: newCosts()}
+	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), started: time.Now(), packs: make(chan struct{}, packsAtOnce), costs: newCosts()}
 	h.node = &node{Options: o, left: h.remove, notices: make(chan Notice, noticesWaiting), spent: make(chan struct{}, 1)}
 	h.node.journal = journal.New(o.Store, o.Logger, o.JournalBytes, h.lose)
 	h.node.renewed.at.Store(sinceStart())
@@ -305,8 +306,34 @@ func (h *Hub) remove(c *Controller) {
 	}
 	h.mu.Lock()
 	delete(h.running, c.id)
+	stops := h.closed
 	h.mu.Unlock()
 	h.release(c)
+	if !stops && !c.Leaving() {
+		ctx, cancel := context.WithTimeout(context.Background(), packTimeout)
+		defer cancel()
+		h.pack(ctx, c.id)
+	}
+}
+
+// packsAtOnce is how many sessions that have ended are packed at a time, for packTimeout with all
+// waiting: each takes some milliseconds of a core.
+const (
+	packsAtOnce = 2
+	packTimeout = time.Minute
+)
+
+// pack has an ended session take less memory in the store.
+func (h *Hub) pack(ctx context.Context, id session.ID) {
+	select {
+	case h.packs <- struct{}{}:
+		defer func() { <-h.packs }()
+	case <-ctx.Done():
+		return
+	}
+	if err := h.node.Store.Pack(ctx, id); err != nil {
+		h.node.Logger.Warn("ended session not packed; it takes more memory until it expires", "session", id, "err", err)
+	}
 }
 
 // removeTimeout is how long a session that is over stays visible here for a store that

@@ -385,6 +385,6 @@ func (c *held) logEvent(typ string, payload []byte) {
 		return
 	}
 	e := &session.LoggedEvent{ID: c.logID.next(time.Now()), Type: typ, Raw: conversation.WithoutImages(payload)}
-	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Event: e})
+	c.node.journal.Add(session.Change{ID: c.id, Epoch: c.lease.Epoch, Event: e, Draft: draftOf(typ, payload), Settled: settledBy(typ, payload)})
 	c.feeds = slices.DeleteFunc(c.feeds, func(f *Feed) bool { return !f.offer(e) })
 }

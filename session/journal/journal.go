@@ -137,6 +137,13 @@ func (j *Journal) makeRoomLocked() {
 	if j.bytes <= j.limit {
 		return
 	}
+	j.pending = withoutSettled(j.pending)
+	j.bytes = 0
+	for _, c := range j.pending {
+		if c.Event != nil {
+			j.bytes += len(c.Event.Raw)
+		}
+	}
 	j.pending = slices.DeleteFunc(j.pending, func(c session.Change) bool {
 		if c.Event == nil || j.bytes <= j.limit*3/4 {
 			return false
@@ -184,6 +191,7 @@ func (j *Journal) drain(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
+		batch = withoutSettled(batch)
 		for {
 			err := j.apply(ctx, batch)
 			if err == nil {
@@ -351,4 +359,30 @@ func (j *Journal) Flush(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// withoutSettled removes deltas whose draft is settled later in the batch: nobody will read them.
+func withoutSettled(batch []session.Change) []session.Change {
+	type draft struct {
+		id session.ID
+		of string
+	}
+	settled := map[draft]int{} // where it is settled last
+	for i, c := range batch {
+		if c.Settled != "" {
+			settled[draft{c.ID, c.Settled}] = i
+		}
+	}
+	if len(settled) == 0 {
+		return batch
+	}
+	left := batch[:0]
+	for i, c := range batch {
+		if c.Draft != "" && (i < settled[draft{c.ID, c.Draft}] || i < settled[draft{c.ID, session.AllDrafts}]) {
+			continue
+		}
+		left = append(left, c)
+	}
+	clear(batch[len(left):])
+	return left
 }

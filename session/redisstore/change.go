@@ -103,7 +103,10 @@ func (w *write) add(c session.Change) error {
 		if !eventID.MatchString(c.Event.ID) {
 			return errors.New("not an event ID")
 		}
-		w.do(len(c.Event.Raw), "event", c.Event.ID, c.Event.Type, []byte(c.Event.Raw))
+		w.do(len(c.Event.Raw), "event", c.Event.ID, c.Event.Type, []byte(c.Event.Raw), c.Draft)
+		if c.Settled != "" {
+			w.do(len(c.Settled), "settle", c.Settled)
+		}
 	default:
 		return errors.New("changes nothing")
 	}
@@ -127,7 +130,7 @@ func (w *write) call(s *Store) *call {
 	}
 	return &call{script: applyScript, args: args, keys: []string{
 		sessionKey(w.id, "record"), sessionKey(w.id, "items"), sessionKey(w.id, "order"),
-		sessionKey(w.id, "log"), sessionKey(w.id, "epoch"),
+		sessionKey(w.id, "log"), sessionKey(w.id, "deltas"), sessionKey(w.id, "epoch"),
 	}}
 }
 

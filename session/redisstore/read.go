@@ -1,10 +1,12 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 
@@ -44,17 +46,24 @@ func (s *Store) Items(ctx context.Context, id session.ID) ([]session.Item, error
 	if known.Val() == 0 {
 		return nil, session.ErrNotFound
 	}
-	items := make([]session.Item, 0, len(order.Val()))
+	var items []session.Item
+	stored, err := unpack(bodies.Val()[packedItems])
 	for _, itemID := range order.Val() {
-		body, ok := bodies.Val()[itemID]
-		if !ok {
-			continue // the order may name an item before it was written
+		if body, ok := bodies.Val()[itemID]; ok { // the order may name an item before it was written
+			stored = append(stored, []byte(body))
 		}
+	}
+	for _, body := range stored {
 		var item session.Item
-		if err := json.Unmarshal([]byte(body), &item); err != nil {
-			return nil, fmt.Errorf("read item %s of %s: %w", itemID, id, err)
+		err = cmp.Or(err, json.Unmarshal(body, &item))
+		if i := slices.IndexFunc(items, func(it session.Item) bool { return it.ID == item.ID }); i >= 0 {
+			items[i] = item // was written after the session was packed
+			continue
 		}
 		items = append(items, item)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read items of %s: %w", id, err)
 	}
 	return items, nil
 }
@@ -74,18 +83,53 @@ func (s *Store) Events(ctx context.Context, id session.ID, after string, limit i
 	}
 	pipe := s.client.TxPipeline()
 	known := pipe.Exists(ctx, sessionKey(id, "record"))
-	entries := pipe.XRangeN(ctx, sessionKey(id, "log"), from, "+", int64(max(limit, 1)))
+	log := pipe.XRangeN(ctx, sessionKey(id, "log"), from, "+", int64(max(limit, 1)))
+	deltas := pipe.XRangeN(ctx, sessionKey(id, "deltas"), from, "+", int64(max(limit, 1)))
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, fmt.Errorf("read events of %s: %w", id, err)
 	}
 	if known.Val() == 0 {
 		return nil, session.ErrNotFound
 	}
-	events := make([]session.LoggedEvent, 0, len(entries.Val()))
-	for _, e := range entries.Val() {
-		kind, _ := e.Values["type"].(string)
-		raw, _ := e.Values["event"].(string)
-		events = append(events, session.LoggedEvent{ID: e.ID, Type: kind, Raw: json.RawMessage(raw)})
+	events, err := readEntries(merge(log.Val(), deltas.Val()), after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read events of %s: %w", id, err)
 	}
 	return events[:min(len(events), max(limit, 0))], nil
+}
+
+// readEntries reads events out of entries of a log, packed or not: those behind after, and at
+// least limit of them if there are as many.
+func readEntries(entries []redis.XMessage, after string, limit int) (events []session.LoggedEvent, err error) {
+	for _, e := range entries {
+		kind, _ := e.Values["type"].(string)
+		raw, _ := e.Values["event"].(string)
+		if kind != packedType {
+			events = append(events, session.LoggedEvent{ID: e.ID, Type: kind, Raw: json.RawMessage(raw)})
+			continue
+		}
+		packed, err := unpackEvents(raw)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range packed {
+			if after == "" || session.CompareEventIDs(e.ID, after) > 0 {
+				events = append(events, e)
+			}
+		}
+		if len(events) >= limit {
+			break
+		}
+	}
+	return events, nil
+}
+
+// merge puts the entries of a log and of its deltas in the order of their IDs.
+func merge(log, deltas []redis.XMessage) []redis.XMessage {
+	if len(deltas) == 0 {
+		return log
+	}
+	all := append(log, deltas...)
+	slices.SortFunc(all, func(a, b redis.XMessage) int { return session.CompareEventIDs(a.ID, b.ID) })
+	return all
 }

@@ -11,6 +11,8 @@ import (
 var (
 	//go:embed lua/apply.lua
 	applySource string
+	//go:embed lua/pack.lua
+	packSource string
 	//go:embed lua/index.lua
 	indexSource string
 	//go:embed lua/select.lua
@@ -51,6 +53,7 @@ var (
 	drainSource string
 
 	applyScript     = redis.NewScript(applySource)
+	packScript      = redis.NewScript(packSource)
 	indexScript     = redis.NewScript(indexSource)
 	selectScript    = redis.NewScript(selectSource)
 	acquireScript   = redis.NewScript(acquireSource)

@@ -66,7 +66,8 @@ func (s *kept) apply(c session.Change) {
 		delete(s.items, c.Removed)
 		s.order = slices.DeleteFunc(s.order, func(id string) bool { return id == c.Removed })
 	case c.Event != nil:
-		s.log(*c.Event)
+		s.log(*c.Event, c.Draft)
+		s.settle(c.Settled)
 	}
 }
 
@@ -84,9 +85,15 @@ func (s *kept) place(after *string) int {
 	return len(s.order)
 }
 
-func (s *kept) log(e session.LoggedEvent) {
+func (s *kept) log(e session.LoggedEvent, draft string) {
 	if n := len(s.events); n > 0 && session.CompareEventIDs(e.ID, s.events[n-1].ID) <= 0 {
 		return
+	}
+	if draft != "" {
+		if s.drafts == nil {
+			s.drafts = map[string]string{}
+		}
+		s.drafts[e.ID] = draft
 	}
 	e.Raw = bytes.Clone(e.Raw)
 	s.events = append(s.events, e)
@@ -98,6 +105,21 @@ func (s *kept) log(e session.LoggedEvent) {
 			break
 		}
 	}
+}
+
+// settle removes the deltas of a draft, or of all.
+func (s *kept) settle(draft string) {
+	s.events = slices.DeleteFunc(s.events, func(e session.LoggedEvent) bool {
+		of, delta := s.drafts[e.ID]
+		return delta && (draft == session.AllDrafts || draft == of)
+	})
+}
+
+// Pack implements [session.Store]: there is nothing to gain.
+func (m *Memory) Pack(context.Context, session.ID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.down
 }
 
 // copied goes through JSON, as a real store does: nothing is shared with the caller and

@@ -1,11 +1,11 @@
 -- Writes changes to one session, unless its epoch is older than the newest seen.
 --
--- KEYS  1 record  2 items  3 order  4 log  5 epoch
+-- KEYS  1 record  2 items  3 order  4 log  5 deltas  6 epoch
 -- ARGV  1 epoch of the writer
 --       2 milliseconds to keep the session after its end
 --       3 milliseconds to keep it while it has not ended
 --       4 length of the log
---       5 bytes of the log
+--       5 bytes of the log, and as many of the deltas
 --       6 status and 7 body of the record, both empty if it did not change
 --       8… the changes, each a name and its arguments:
 --          append id body   sets an item; a new one goes to the end
@@ -13,11 +13,13 @@
 --                           sets an item; a new one goes behind the item before, which is
 --                           empty for the start; to the end if that is not there
 --          remove id        removes an item
---          event id type body
+--          event id type body draft
+--                           adds to the log or, with a draft, to the deltas
+--          settle draft     removes the deltas of a draft; * removes all
 -- Returns 1, or 0 if the epoch is older; nothing is written then.
 
 local epoch = tonumber(ARGV[1])
-local seen = tonumber(redis.call('GET', KEYS[5]) or 0)
+local seen = tonumber(redis.call('GET', KEYS[6]) or 0)
 if epoch < seen then return 0 end
 
 local status = ARGV[6]
@@ -34,7 +36,7 @@ if ARGV[6] == 'ended' then
 elseif status == 'ended' then
   ttl = math.max(1, redis.call('PTTL', KEYS[1]))
 end
-redis.call('SET', KEYS[5], ARGV[1], 'PX', ttl)
+redis.call('SET', KEYS[6], ARGV[1], 'PX', ttl)
 
 -- Event IDs are "<unix ms>-<n>". Both numbers fit a double.
 local function split(id)
@@ -48,22 +50,29 @@ local function before(entry)
   return tonumber(entry[2][6] or 0)
 end
 
-local last_ms, last_n, bytes
+-- bytes[key] is how many bytes of events were ever added to a stream that gets more now. The
+-- newest event of both is that of the session.
+local bytes, last_ms, last_n = {}, -1, -1
 local function newest()
-  local entry = redis.call('XREVRANGE', KEYS[4], '+', '-', 'COUNT', 1)[1]
-  if not entry then return -1, -1, 0 end
-  local ms, n = split(entry[1])
-  return ms, n, before(entry) + #entry[2][4]
+  for _, key in ipairs({KEYS[4], KEYS[5]}) do
+    local entry = redis.call('XREVRANGE', key, '+', '-', 'COUNT', 1)[1]
+    bytes[key] = 0
+    if entry then
+      local ms, n = split(entry[1])
+      if ms > last_ms or (ms == last_ms and n > last_n) then last_ms, last_n = ms, n end
+      bytes[key] = before(entry) + #entry[2][4]
+    end
+  end
 end
 
--- bound lets go of the oldest entries beyond the bytes of the log.
-local function bound()
-  local floor = bytes - tonumber(ARGV[5])
+-- bound removes the oldest entries of a stream beyond the bytes of the log.
+local function bound(key)
+  local floor = bytes[key] - tonumber(ARGV[5])
   while true do
-    local page = redis.call('XRANGE', KEYS[4], '-', '+', 'COUNT', 16)
+    local page = redis.call('XRANGE', key, '-', '+', 'COUNT', 16)
     local first = 1
     while first < #page and before(page[first]) < floor do first = first + 1 end
-    if first > 1 then redis.call('XTRIM', KEYS[4], 'MINID', page[first][1]) end
+    if first > 1 then redis.call('XTRIM', key, 'MINID', page[first][1]) end
     if #page < 16 or before(page[first]) >= floor then return end
   end
 end
@@ -101,20 +110,35 @@ function apply.remove(i)
 end
 
 function apply.event(i)
-  if not last_ms then last_ms, last_n, bytes = newest() end
+  if last_ms < 0 then newest() end
   local ms, n = split(ARGV[i])
   if ms > last_ms or (ms == last_ms and n > last_n) then
-    redis.call('XADD', KEYS[4], 'MAXLEN', '~', ARGV[4], ARGV[i],
-      'type', ARGV[i + 1], 'event', ARGV[i + 2], 'before', string.format('%.0f', bytes))
-    bytes = bytes + #ARGV[i + 2]
+    local key = ARGV[i + 3] == '' and KEYS[4] or KEYS[5]
+    redis.call('XADD', key, 'MAXLEN', '~', ARGV[4], ARGV[i], 'type', ARGV[i + 1], 'event', ARGV[i + 2],
+      'before', string.format('%.0f', bytes[key]), 'draft', ARGV[i + 3])
+    bytes[key] = bytes[key] + #ARGV[i + 2]
     last_ms, last_n = ms, n
   end
-  return i + 3
+  return i + 4
+end
+
+function apply.settle(i)
+  local deltas = {}
+  if ARGV[i] ~= '*' then deltas = redis.call('XRANGE', KEYS[5], '-', '+') end
+  local left = #deltas
+  for _, entry in ipairs(deltas) do
+    if entry[2][8] == ARGV[i] then
+      redis.call('XDEL', KEYS[5], entry[1])
+      left = left - 1
+    end
+  end
+  if left == 0 then redis.call('DEL', KEYS[5]) end
+  return i + 1
 end
 
 local i = 8
 while ARGV[i] do i = apply[ARGV[i]](i + 1) end
-if bytes then bound() end
+for key in pairs(bytes) do bound(key) end
 
-for i = 1, 4 do redis.call('PEXPIRE', KEYS[i], ttl) end
+for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
 return 1
