@@ -198,7 +198,7 @@ func (g *Gateway) sayAndClose(c *gin.Context, e *session.UpstreamError, code int
 	if e.Code != "" {
 		reason += "." + e.Code
 	}
-	if _, err := conn.Write(session.NewFrame(event), false); err == nil {
+	if _, err := conn.Write(session.NewFrame(event), session.AtOnce); err == nil {
 		_ = conn.Flush() // a client that is gone already is no error
 	}
 	_ = conn.Close(code, reason)

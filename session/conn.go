@@ -28,6 +28,15 @@ func NewFrame(payload []byte) Frame {
 	return Frame{Raw: raw, Head: HeadRoom}
 }
 
+// Timing says when a frame has to be on its way.
+type Timing uint8
+
+// When frames are written.
+const (
+	AtOnce   Timing = iota // now, behind all that was kept back
+	WithNext               // together with the next one, which is already here
+)
+
 // Conn is one WebSocket that carries realtime events: the upstream's or a client's.
 // Package wire implements it; tests may use sessiontest.
 //
@@ -47,14 +56,14 @@ type Conn interface {
 	// relay uses it to gather what it writes.
 	Buffered() bool
 
-	// Write hands over one frame and never waits. With more set the frame may be kept
-	// back, by reference, until the next Write without it: the caller promises that
-	// f.Raw stays as it is until then. The zero Frame only writes out what was kept
+	// Write hands over one frame and never waits. A frame that is written with the next
+	// one may be kept back, by reference, until one is written at once: the caller promises
+	// that f.Raw stays as it is until then. The zero Frame only writes out what was kept
 	// back. The connection may write a header into f.Raw[:f.Head] and, towards an
 	// upstream, masks the payload in place. It reports false when the socket did not take
 	// everything: the connection keeps a copy of what is left, and the caller must not
 	// Write again before Flush has returned.
-	Write(f Frame, more bool) (taken bool, err error)
+	Write(f Frame, when Timing) (taken bool, err error)
 
 	// Flush waits until everything that was written has been taken by the socket.
 	Flush() error

@@ -29,17 +29,25 @@ type Outbox struct {
 	Queue   []Queued
 	source  func() []byte // makes what is sent once all before it was taken; nil: there is nothing
 	Bytes   int
-	kept    bool      // the connection holds frames back for one write
-	stalled time.Time // since when the socket has refused; zero: it takes
-	held    bool      // nothing may be written now
-	Closed  bool
-	flushes bool          // the flusher runs
-	idle    chan struct{} // closed when it ends
+	state   state
+	waiting time.Time     // since when what is sent waits
+	kept    bool          // the connection holds frames back for one write
+	idle    chan struct{} // closed when the flusher ends; nil: it does not run
 	Flusher sync.WaitGroup
 	Dropped *atomic.Int64 // events of audio that were let go
 }
 
-// Queued is a frame that waits. audio marks what may be dropped: input audio, or the
+// state says what becomes of what is sent.
+type state uint8
+
+const (
+	taking  state = iota // the socket takes it
+	stalled              // it waits, because the socket takes nothing
+	held                 // it waits, because nothing may be written
+	closed               // it is dropped
+)
+
+// Queued is a frame that waits. Audio marks what may be dropped: input audio, or the
 // output audio of response.
 type Queued struct {
 	Frame    session.Frame
@@ -49,20 +57,38 @@ type Queued struct {
 	After    int64 // if it was sent before: its place in the tail
 }
 
-// Send writes or queues one event without waiting. With more set the caller will send or
-// settle again before it reads over f. errBehind: the peer is too slow to keep.
-func (o *Outbox) Send(f session.Frame, audio bool, response []byte, more bool) error {
-	if o.Closed {
+// SendEvent writes or queues one event without waiting. One that is sent with the next one may be
+// read over once that was sent, or what was kept back was settled. ErrBehind: the peer is too slow.
+func (o *Outbox) SendEvent(f session.Frame, when session.Timing) error {
+	switch {
+	case o.state == taking:
+		return o.write(f, when)
+	case o.state == closed:
 		return nil
 	}
-	if o.stalled.IsZero() {
-		return o.write(f, more)
+	return o.wait(Queued{Frame: f})
+}
+
+// SendAudio is SendEvent for audio, which is dropped if it has to wait and nobody will hear it:
+// input audio, or the output audio of a response.
+func (o *Outbox) SendAudio(f session.Frame, response []byte, when session.Timing) error {
+	switch {
+	case o.state == taking:
+		return o.write(f, when)
+	case o.state == closed:
+		return nil
 	}
+	return o.wait(Queued{Frame: f, Audio: true, response: string(response)})
+}
+
+// wait queues a copy of a frame.
+func (o *Outbox) wait(q Queued) error {
 	if o.Full() {
 		return ErrBehind
 	}
-	o.Push(Queued{Frame: session.NewFrame(f.Payload()), Audio: audio, response: string(response)})
-	if !o.held && time.Since(o.stalled) > o.Stall {
+	q.Frame = session.NewFrame(q.Frame.Payload())
+	o.Push(q)
+	if o.state == stalled && time.Since(o.waiting) > o.Stall {
 		return ErrBehind
 	}
 	return nil
@@ -74,28 +100,31 @@ func (o *Outbox) Push(q Queued) {
 	o.Bytes += len(q.Frame.Raw)
 }
 
-// Settle writes out what was kept back by send with more.
+// Settle writes out what was kept back to be written with the next one.
 func (o *Outbox) Settle() error {
-	if !o.kept || o.Closed || o.held {
+	if !o.kept {
 		return nil
 	}
-	return o.write(session.Frame{}, false)
+	return o.write(session.Frame{}, session.AtOnce)
 }
 
-func (o *Outbox) write(f session.Frame, more bool) error {
-	taken, err := o.Conn.Write(f, more)
-	o.kept = more && taken
+func (o *Outbox) write(f session.Frame, when session.Timing) error {
+	taken, err := o.Conn.Write(f, when)
+	o.kept = when == session.WithNext && taken
 	if err != nil || taken {
 		return err
 	}
-	o.stalled = time.Now()
+	o.stall()
 	o.startFlush()
 	return nil
 }
 
+// stall has what is sent wait until the socket takes it.
+func (o *Outbox) stall() { o.state, o.waiting = stalled, time.Now() }
+
 func (o *Outbox) startFlush() {
 	idle := make(chan struct{})
-	o.flushes, o.idle = true, idle
+	o.idle = idle
 	o.Flusher.Go(func() {
 		defer close(idle)
 		o.Guard(o.flush)
@@ -104,14 +133,14 @@ func (o *Outbox) startFlush() {
 
 // Flushed is closed once the socket has taken what waits for it now; nil if nothing does.
 func (o *Outbox) Flushed() <-chan struct{} {
-	if !o.flushes {
-		return nil
-	}
 	return o.idle
 }
 
 // Waits reports whether what is sent now would wait.
-func (o *Outbox) Waits() bool { return !o.stalled.IsZero() }
+func (o *Outbox) Waits() bool { return o.state == stalled || o.state == held }
+
+// Closed reports whether what is sent is dropped.
+func (o *Outbox) Closed() bool { return o.state == closed }
 
 // flush empties the queue at the socket's pace and ends when all is written.
 func (o *Outbox) flush() {
@@ -124,8 +153,11 @@ func (o *Outbox) flushed(err error) bool {
 	o.Lock.Lock()
 	defer o.Lock.Unlock()
 	// Of an error the reader of this connection will see why.
-	o.flushes = err == nil && !o.Closed && !o.held && !o.Doubt() && !o.next()
-	return o.flushes
+	more := err == nil && o.state == stalled && !o.Doubt() && !o.next()
+	if !more {
+		o.idle = nil
+	}
+	return more
 }
 
 // next writes from the queue until the socket refuses (false) or nothing is left (true).
@@ -135,17 +167,17 @@ func (o *Outbox) next() bool {
 		o.Queue[0] = Queued{}
 		o.Queue = o.Queue[1:]
 		o.Bytes -= len(q.Frame.Raw)
-		taken, err := o.Conn.Write(q.Frame, false)
+		taken, err := o.Conn.Write(q.Frame, session.AtOnce)
 		if err != nil {
-			o.stalled = time.Time{}
+			o.state = taking
 			return true
 		}
 		if !taken {
-			o.stalled = time.Now()
+			o.stall()
 			return false
 		}
 	}
-	o.Queue, o.stalled = nil, time.Time{}
+	o.Queue, o.state = nil, taking
 	return true
 }
 
@@ -164,7 +196,7 @@ func (o *Outbox) refill() bool {
 // Follow sends what source makes until that is nil, each once the one before was taken.
 func (o *Outbox) Follow(source func() []byte) {
 	o.source = source
-	if o.stalled.IsZero() && !o.next() {
+	if o.state == taking && !o.next() {
 		o.startFlush()
 	}
 }
@@ -205,19 +237,26 @@ func (o *Outbox) TakeBack(eventID string) bool {
 // Full reports whether more waits than may.
 func (o *Outbox) Full() bool { return o.Bytes > o.Limit }
 
-// Hold makes everything wait until release, or until takeOver gives it to another outbox.
+// Hold makes everything wait until release, or until takeOver gives it to another outbox. What the
+// connection keeps back is written out: nobody would settle it.
 func (o *Outbox) Hold() {
-	if o.stalled.IsZero() {
-		o.stalled = time.Now()
+	if o.state == closed {
+		return
 	}
-	o.kept = false
-	o.held = true
+	_ = o.Settle() // of an error the reader of this connection will see why
+	if o.state == taking {
+		o.waiting = time.Now()
+	}
+	o.state = held
 }
 
 // Release writes what has waited since hold, and waits no more.
 func (o *Outbox) Release() {
-	o.held = false
-	if o.Closed || o.flushes || o.Doubt() {
+	if o.state == closed {
+		return
+	}
+	o.state = stalled
+	if o.idle != nil || o.Doubt() {
 		return
 	}
 	if done := o.next(); !done {
@@ -231,14 +270,14 @@ func (o *Outbox) TakeOver(first []Queued, old *Outbox) error {
 	queue := append(first, old.Queue...)
 	old.Close()
 	for i, q := range queue {
-		if !o.stalled.IsZero() {
+		if o.state != taking {
 			for _, q := range queue[i:] {
 				o.Push(q)
 			}
 			o.Drop("")
 			return nil
 		}
-		if err := o.write(q.Frame, false); err != nil {
+		if err := o.write(q.Frame, session.AtOnce); err != nil {
 			return err
 		}
 	}
@@ -247,6 +286,6 @@ func (o *Outbox) TakeOver(first []Queued, old *Outbox) error {
 
 // Close lets nothing more be sent and drops what waits. The connection is closed by its owner.
 func (o *Outbox) Close() {
-	o.Closed = true
+	o.state, o.kept = closed, false
 	o.Queue, o.Bytes, o.source = nil, 0, nil
 }

@@ -46,6 +46,6 @@ func (c *held) tellUp(event realtime.Object) {
 	event["event_id"] = session.NewID(realtime.OwnPrefix)
 	f := session.NewFrame(realtime.Marshal(event))
 	if c.up.room(f) == nil { // one that takes nothing will be lost
-		c.sendUp(f, false, false)
+		c.sendUp(f)
 	}
 }

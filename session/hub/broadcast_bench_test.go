@@ -38,7 +38,7 @@ func (o *obedient) Each(do func(session.Frame, error) error) error {
 
 func (o *obedient) Buffered() bool { return false }
 
-func (o *obedient) Write(f session.Frame, _ bool) (bool, error) {
+func (o *obedient) Write(f session.Frame, _ session.Timing) (bool, error) {
 	if bytes.Contains(f.Payload(), []byte(`"session.update"`)) {
 		o.all.written.Done()
 		o.acks <- o.all.updated

@@ -172,7 +172,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	} else {
 		c.history.Floor, c.history.Cut = lastGap(s.History), true
 	}
-	c.up.leg = &leg{lost: true, lostAt: time.Now()}
+	c.up.leg = &leg{state: legAwaited, lostAt: time.Now()}
 	h.unseal(r.Secrets)
 	c.up.leg.use(gjson.ParseBytes(r.Session))
 	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)

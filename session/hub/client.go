@@ -83,14 +83,14 @@ func (cl *client) join(a Attachment) error {
 		n = buffer.Unknown
 	}
 	created := realtime.Marshal(realtime.Object{"type": "session.created", "event_id": c.history.MarkAt(n), "session": c.up.session})
-	err = cl.out.Send(session.NewFrame(created), false, nil, false)
+	err = cl.out.SendEvent(session.NewFrame(created), session.AtOnce)
 	if known {
 		c.history.Since(n, func(payload []byte) {
 			if cl.out.Bytes > cl.out.Limit/2 {
 				cl.out.Release() // see toClients
 			}
 			if err == nil {
-				err = cl.out.Send(session.NewFrame(payload), false, nil, false)
+				err = cl.out.SendEvent(session.NewFrame(payload), session.AtOnce)
 			}
 		})
 	} else if last != "" && err == nil {
@@ -120,7 +120,7 @@ func (cl *client) read() error {
 			no.EventID = eventID(f.Payload())
 		case no != nil:
 		case err == nil:
-			no = cl.take(f, cl.conn.Buffered())
+			no = cl.take(f, timing(cl.conn))
 			if len(f.Payload()) > largeEvent {
 				cl.c.awaitUpstream()
 			}
@@ -154,7 +154,7 @@ func (c *held) drop(cl *client, reason error) {
 	if !slices.Contains(c.clients, cl) {
 		return
 	}
-	c.settleUpstream()                                                                              // its frames may be kept back there, by reference
+	c.detach()
 	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
 	cl.out.Close()
 	cl.allowed.clients--
@@ -184,19 +184,19 @@ func (c *held) left() {
 func (cl *client) refuse(no *realtime.Refusal) {
 	s := cl.c.lock()
 	defer s.unlock()
-	s.settleUpstream()
+	s.detach()
 	cl.c.node.stats.Refused.Add(1)
 	if no.Silent {
 		return
 	}
 	f := session.NewFrame(realtime.ErrorEvent(cl.c.history.Mark(), no))
-	if err := cl.out.Send(f, false, nil, false); err != nil {
+	if err := cl.out.SendEvent(f, session.AtOnce); err != nil {
 		s.drop(cl, err)
 	}
 }
 
 // take checks one event of the client's and relays it to the upstream, byte for byte.
-func (cl *client) take(f session.Frame, more bool) *realtime.Refusal {
+func (cl *client) take(f session.Frame, when session.Timing) *realtime.Refusal {
 	h, err := cl.scan.Check(f.Payload())
 	if err != nil {
 		return &realtime.Refusal{Code: "invalid_json", Message: err.Error(), EventID: eventID(f.Payload())}
@@ -206,7 +206,7 @@ func (cl *client) take(f session.Frame, more bool) *realtime.Refusal {
 	}
 	s := cl.c.lock()
 	defer s.unlock()
-	return s.fromClient(cl, f, h, more)
+	return s.fromClient(cl, f, h, when)
 }
 
 // largeEvent is from how many bytes on a client's next event waits until the upstream has taken
@@ -237,8 +237,8 @@ func eventID(event []byte) []byte {
 }
 
 // fromClient notes what a client's event changes and sends it on.
-func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more bool) *realtime.Refusal {
-	if c.refuses() != nil || cl.out.Closed {
+func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when session.Timing) *realtime.Refusal {
+	if c.refuses() != nil || cl.out.Closed() {
 		return &realtime.Refusal{Code: "session_ended", Message: "The session is over.", EventID: h.EventID}
 	}
 	c.touched = time.Now()
@@ -260,17 +260,17 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, more boo
 		c.up.keepTail(f.Payload(), c.turn.speaking)
 	case "response.create":
 		c.turn.requested = c.touched
-		c.turn.wanted = c.turn.wanted && !c.up.lost // it waits in the outbox
+		c.turn.wanted = c.turn.wanted && !c.up.gone() // it waits in the outbox
 	case "response.cancel":
 		c.turn.cancel()
 		c.stir()
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
-	if !audio && !c.up.lost { // else it waits for the next one
+	if !audio && !c.up.gone() { // else it waits for the next one
 		c.up.ledger.request(h, f.Payload(), 0, c.up.tail.Seq)
 	}
-	c.sendUp(f, audio, more)
+	c.relayUp(f, h, when)
 	return nil
 }
 
@@ -296,15 +296,18 @@ func (c *held) succeeds(cl *client) bool {
 	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
 }
 
-// sendUp sends one event to the upstream, or has it wait for the next one.
-func (c *held) sendUp(f session.Frame, audio, more bool) {
-	if err := c.up.send(f, audio, more); err != nil {
-		c.lost(c.up.leg, err)
-	}
-}
+// sendUp sends the upstream an event of the gateway's own, or has it wait for the next one.
+func (c *held) sendUp(f session.Frame) { c.relayUp(f, realtime.Head{}, session.AtOnce) }
 
-func (c *held) settleUpstream() {
-	if err := c.up.settle(); err != nil {
-		c.lost(c.up.leg, err)
+// relayUp sends the upstream an event, or has it wait for the next one.
+func (c *held) relayUp(f session.Frame, h realtime.Head, when session.Timing) {
+	var err error
+	if string(h.Typ) == realtime.TypAppend {
+		err = c.up.out.SendAudio(f, nil, when)
+	} else {
+		err = c.up.out.SendEvent(f, when)
+	}
+	if err != nil {
+		c.lost(c.up.leg, fmt.Errorf("write upstream: %w", err))
 	}
 }

@@ -223,7 +223,7 @@ func (c *Controller) toRequest(behind int64) bool {
 	switch {
 	case c.turn.begun > behind:
 		return false
-	case c.turn.active != "" || c.up.lost && !c.frozen:
+	case c.turn.active != "" || c.up.gone() && !c.frozen:
 		c.turn.wanted = true
 		return false
 	}
@@ -297,6 +297,6 @@ func (c *Controller) post(k *pending, event realtime.Object) error {
 	}
 	k.after = c.up.tail.Seq
 	c.up.ledger.add(k)
-	s.sendUp(f, false, false)
+	s.sendUp(f)
 	return nil
 }

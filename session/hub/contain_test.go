@@ -30,11 +30,11 @@ func (m mine) Each(do func(session.Frame, error) error) error {
 	})
 }
 
-func (m mine) Write(f session.Frame, more bool) (bool, error) {
+func (m mine) Write(f session.Frame, when session.Timing) (bool, error) {
 	if m.writes && f.Raw != nil && strings.Contains(string(f.Payload()), "boom") {
 		panic("write")
 	}
-	return m.Conn.Write(f, more)
+	return m.Conn.Write(f, when)
 }
 
 // mines dials upstreams that panic.

@@ -110,7 +110,7 @@ func (c *Controller) begin() {
 	s := c.lock()
 	defer s.unlock()
 	s.bound() // another node may have had other limits
-	if c.up.lost {
+	if c.up.gone() {
 		s.failResponse()
 		c.start(c.recover)
 		return

@@ -105,7 +105,7 @@ func (h *Hub) others(ctx context.Context) []session.Node {
 func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 	s := c.lock()
 	defer s.unlock()
-	quiet := !c.up.lost && !c.up.swapping && s.quiet(time.Now())
+	quiet := !c.up.gone() && !c.up.swapping && s.quiet(time.Now())
 	if s.refuses() != nil || c.spec.EndWithClient || !quiet && !anyMoment {
 		return session.Snapshot{}, false
 	}
@@ -115,9 +115,8 @@ func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 	}
 	s.save()
 	s.release()
-	s.settleClients()
-	s.settleUpstream()
-	c.up.lost, c.up.lostAt = true, time.Now()
+	s.detach()
+	c.up.state, c.up.lostAt = legLost, time.Now()
 	c.up.out.Hold()
 	snapshot := s.snapshot()
 	code, text := closeCode(ErrMoved)

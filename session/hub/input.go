@@ -35,7 +35,7 @@ func (w *utterance) awaited() time.Time {
 // keepTail keeps input audio until the upstream has made an item of it: while the user speaks
 // all, within its bound; else the last second, in which a word may have begun.
 func (u *uplink) keepTail(event []byte, speaking bool) {
-	if u.lost {
+	if u.gone() {
 		return // it waits in the outbox
 	}
 	u.tail.Window = time.Second

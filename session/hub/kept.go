@@ -40,7 +40,6 @@ func (c *held) withhold() {
 	if w.limit != nil {
 		return
 	}
-	c.settleClients()
 	for _, cl := range c.clients {
 		cl.out.Hold()
 	}

@@ -22,9 +22,8 @@ import (
 type leg struct {
 	conn    session.Conn // nil for the place of one that is yet to come
 	out     buffer.Outbox
-	lost    bool
+	state   legState
 	lostAt  time.Time
-	spent   bool // because its time was over
 	opened  time.Time
 	session json.RawMessage // the API session, as last reported, without secrets; the rest is read from it
 	secrets json.RawMessage // what its configuration has that session does not show; nil: nothing
@@ -40,6 +39,19 @@ type leg struct {
 	told    map[string]bool // items that it was told of, and has not reported as done
 	amended map[string]bool // items that were taken away, and whether they come back
 }
+
+// legState says what becomes of what is sent on a leg.
+type legState int
+
+const (
+	legInUse   legState = iota // the upstream gets it
+	legLost                    // it waits for the next leg: the connection failed
+	legSpent                   // it waits for the next leg: the time of this one was over
+	legAwaited                 // it waits for the first leg on this node
+)
+
+// gone reports whether another leg is to take the place of this one.
+func (l *leg) gone() bool { return l.state != legInUse }
 
 // connect dials the upstream, waits until the session is ready, configures it and tells
 // it the conversation so far.
@@ -152,7 +164,7 @@ func (l *leg) amends(id string, again bool) {
 }
 
 func (l *leg) write(event realtime.Object) error {
-	if _, err := l.conn.Write(session.NewFrame(realtime.Marshal(event)), false); err != nil {
+	if _, err := l.conn.Write(session.NewFrame(realtime.Marshal(event)), session.AtOnce); err != nil {
 		return fmt.Errorf("write %s: %w", event["type"], err)
 	}
 	if err := l.conn.Flush(); err != nil {

@@ -145,7 +145,7 @@ func (c *held) sendOverlay(settle func(session.ID, error)) {
 	if settle != nil {
 		k.settle = func(r reply) { settle(c.id, r.err) }
 	}
-	if c.up.lost {
+	if c.up.gone() {
 		c.up.ledger.finish(k, reply{err: ErrUpstreamLost})
 		return
 	}
@@ -157,7 +157,7 @@ func (c *held) sendOverlay(settle func(session.ID, error)) {
 		return
 	}
 	c.up.ledger.add(k)
-	c.sendUp(f, false, false)
+	c.sendUp(f)
 }
 
 // overlayUpdate says nothing but the instructions: a voice in the same update would be

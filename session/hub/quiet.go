@@ -85,7 +85,7 @@ func (c *Controller) mayMove() (wait time.Duration, stirred <-chan struct{}, ove
 	}
 	now := time.Now()
 	at, ok := s.quietAt(now)
-	if !ok || c.up.swapping || c.up.lost {
+	if !ok || c.up.swapping || c.up.gone() {
 		return neverQuiet, c.stirred, false
 	}
 	return at.Sub(now), c.stirred, false

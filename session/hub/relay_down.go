@@ -37,15 +37,15 @@ func (c *Controller) readUpstream(l *leg) {
 		if !c.up.present(l) || s.doubt() {
 			return errReplaced
 		}
-		more := l.conn.Buffered()
+		when := timing(l.conn)
 		if err == nil {
-			err = s.fromUpstream(f, more)
+			err = s.fromUpstream(f, when)
 		}
 		if err != nil {
 			c.node.stats.Garbage.Add(1)
 		}
-		if !more {
-			s.settleClients()
+		if when == session.AtOnce {
+			s.detach()
 			watch.written(&c.node.stats.Relay)
 		}
 		return nil
@@ -60,10 +60,17 @@ func (c *Controller) lose(l *leg, why error) {
 	s.lost(l, why)
 }
 
-// fromUpstream relays one event, byte for byte, and takes note of it. more says that the
-// next one is already here, so that they are written together. The error says why it is
-// no event. Needs the lock.
-func (c *held) fromUpstream(f session.Frame, more bool) error {
+// timing is when to write what conn has just read: events that came together leave together.
+func timing(conn session.Conn) session.Timing {
+	if conn.Buffered() {
+		return session.WithNext
+	}
+	return session.AtOnce
+}
+
+// fromUpstream relays one event, byte for byte, and takes note of it. The error says why it is
+// no event.
+func (c *held) fromUpstream(f session.Frame, when session.Timing) error {
 	payload := f.Payload()
 	h, err := realtime.Peek(payload)
 	if err != nil {
@@ -84,7 +91,7 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 		return nil
 	}
 	if string(h.Typ) == typAudioDelta {
-		c.pass(f, h, true, more)
+		c.pass(f, h, when)
 		c.hearAudio(h)
 		return nil
 	}
@@ -95,7 +102,7 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 	if string(h.Typ) == "session.updated" {
 		c.observe(h, payload, asked)
 		f = frameOf(f, c.up.shown(payload))
-		c.pass(f, h, false, more)
+		c.pass(f, h, when)
 		c.logEvent(string(h.Typ), f.Payload())
 		return nil
 	}
@@ -104,10 +111,10 @@ func (c *held) fromUpstream(f session.Frame, more bool) error {
 		c.logEvent(string(h.Typ), payload)
 		c.observe(h, payload, asked)
 		c.withhold()
-		c.pass(f, h, false, more)
+		c.pass(f, h, when)
 		return nil
 	}
-	c.pass(f, h, false, more) // before anything that takes time
+	c.pass(f, h, when) // before anything that takes time
 	c.logEvent(string(h.Typ), payload)
 	c.observe(h, payload, asked)
 	return nil
@@ -122,8 +129,8 @@ func frameOf(f session.Frame, event []byte) session.Frame {
 }
 
 // pass sends an event to all clients and keeps it for those who come back.
-func (c *held) pass(f session.Frame, h realtime.Head, audio, more bool) {
-	c.toClients(f, audio, h.ResponseID, more)
+func (c *held) pass(f session.Frame, h realtime.Head, when session.Timing) {
+	c.toClients(f, h, when)
 	c.remember(f.Payload())
 }
 
@@ -138,18 +145,29 @@ func (c *held) remember(payload []byte) {
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.
-func (c *held) toClients(f session.Frame, audio bool, response []byte, more bool) {
+func (c *held) toClients(f session.Frame, h realtime.Head, when session.Timing) {
 	for _, cl := range c.clients {
 		if cl.out.Bytes > cl.out.Limit/2 {
 			c.release() // it is not the client that stays behind
 		}
-		if err := cl.out.Send(f, audio, response, more); err != nil {
+		var err error
+		if string(h.Typ) == typAudioDelta {
+			err = cl.out.SendAudio(f, h.ResponseID, when)
+		} else {
+			err = cl.out.SendEvent(f, when)
+		}
+		if err != nil {
 			c.drop(cl, err)
 		}
 	}
 }
 
-func (c *held) settleClients() {
+// detach writes out what connections keep back by reference. Frames lie in the memory of the
+// connection that read them, so this comes before that reads over them or is let go.
+func (c *held) detach() {
+	if err := c.up.out.Settle(); err != nil {
+		c.lost(c.up.leg, fmt.Errorf("write upstream: %w", err))
+	}
 	for _, cl := range c.clients {
 		if err := cl.out.Settle(); err != nil {
 			c.drop(cl, err)

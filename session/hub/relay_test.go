@@ -14,11 +14,11 @@ import (
 // sink takes everything.
 type sink struct{ frames int }
 
-func (s *sink) Each(func(session.Frame, error) error) error { return errors.New("unused") }
-func (s *sink) Buffered() bool                              { return false }
-func (s *sink) Write(session.Frame, bool) (bool, error)     { s.frames++; return true, nil }
-func (s *sink) Flush() error                                { return nil }
-func (s *sink) Close(int, string) error                     { return nil }
+func (s *sink) Each(func(session.Frame, error) error) error       { return errors.New("unused") }
+func (s *sink) Buffered() bool                                    { return false }
+func (s *sink) Write(session.Frame, session.Timing) (bool, error) { s.frames++; return true, nil }
+func (s *sink) Flush() error                                      { return nil }
+func (s *sink) Close(int, string) error                           { return nil }
 
 // relayed is an open session between two sinks.
 func relayed() (c *Controller, cl *client, up, down *sink) {
@@ -55,13 +55,13 @@ func TestRelayAllocatesNothing(t *testing.T) {
 		s := c.lock()
 		defer s.unlock()
 		c.turn.active, c.turn.awaited = "resp_1", time.Now() // its first audio, each time
-		if err := s.fromUpstream(delta, false); err != nil {
+		if err := s.fromUpstream(delta, session.AtOnce); err != nil {
 			t.Fatal(err)
 		}
 		watch.written(&c.node.stats.Relay)
 	}
 	fromClient := func() {
-		if no := cl.take(appended, false); no != nil {
+		if no := cl.take(appended, session.AtOnce); no != nil {
 			t.Fatalf("refused: %+v", no)
 		}
 	}
@@ -89,7 +89,7 @@ func BenchmarkRelayDown(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		s := c.lock()
-		s.fromUpstream(f, false)
+		s.fromUpstream(f, session.AtOnce)
 		s.unlock()
 	}
 }
@@ -100,7 +100,7 @@ func BenchmarkRelayUp(b *testing.B) {
 	b.SetBytes(int64(len(f.Payload())))
 	b.ReportAllocs()
 	for b.Loop() {
-		cl.take(f, false)
+		cl.take(f, session.AtOnce)
 	}
 }
 

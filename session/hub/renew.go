@@ -46,7 +46,7 @@ func jitter(d time.Duration) time.Duration {
 // time has run out, and returns when to look again. Until then stir tells of such a moment.
 func (c *held) checkRenewal(now time.Time) time.Duration {
 	switch {
-	case c.state != stateOpen, c.up.lost, c.up.renewAt.IsZero():
+	case c.state != stateOpen, c.up.gone(), c.up.renewAt.IsZero():
 		return c.node.ResumeWindow
 	case !c.up.dueAt(now):
 		return c.up.renewAt.Sub(now)
@@ -143,6 +143,7 @@ func (c *held) swap(l *leg, reason string) {
 	c.up.recalled = recalled{}
 	c.readUpstream()
 	if old.conn != nil {
+		c.detach()
 		old.conn.Close(session.CloseNormal, "")
 	}
 	c.node.stats.Renewals.Add(1)
@@ -166,7 +167,7 @@ func (c *held) emit(event realtime.Object) {
 	c.logEvent(typ, raw)
 	f := session.NewFrame(realtime.PlainEvent([]byte(typ), raw))
 	c.remember(f.Payload())
-	c.toClients(f, false, nil, false)
+	c.toClients(f, realtime.Head{}, session.AtOnce)
 }
 
 // lost ends the use of a leg that failed and starts to make another, unless the
@@ -175,7 +176,7 @@ func (c *held) lost(l *leg, why error) {
 	if c.state != stateOpen || !c.up.present(l) {
 		return
 	}
-	c.settleClients() // what is kept back there may be in the leg's memory
+	c.detach()
 	if c.up.fail(why) {
 		c.end(why)
 		return
@@ -273,15 +274,15 @@ func (c *Controller) backOff(attempt int) bool {
 func (c *Controller) recovered(l *leg) {
 	s := c.lock()
 	defer s.unlock()
-	if s.refuses() != nil || !c.up.lost {
+	if s.refuses() != nil || !c.up.gone() {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}
 	reason := reasonLost
-	switch {
-	case c.up.conn == nil:
+	switch c.up.state {
+	case legAwaited:
 		reason = reasonMoved
-	case c.up.spent:
+	case legSpent:
 		reason = cmp.Or(c.up.wish.why, reasonExpiring)
 	}
 	s.swap(l, reason)

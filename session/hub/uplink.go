@@ -3,7 +3,6 @@ package hub
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"time"
 
 	"switchboard/session"
@@ -54,7 +53,7 @@ func (u *uplink) moveTo(l *leg) error {
 }
 
 // present reports whether l is in use.
-func (u *uplink) present(l *leg) bool { return u.leg == l && !l.lost }
+func (u *uplink) present(l *leg) bool { return u.leg == l && !l.gone() }
 
 // Times at which a leg is replaced, as parts of its life: late enough that few sessions
 // live to see it, early enough to wait for a quiet moment; spread, so that sessions that
@@ -92,10 +91,13 @@ const stableLife = 5 * time.Second
 // fail ends the use of the leg, and reports whether another one would do no better.
 func (u *uplink) fail(why error) (over bool) {
 	l := u.leg
-	l.lost, l.lostAt, l.spent = true, time.Now(), errors.Is(why, errExpiring)
+	l.state, l.lostAt = legLost, time.Now()
+	if errors.Is(why, errExpiring) {
+		l.state = legSpent
+	}
 	l.out.Hold()
 	l.conn.Close(session.CloseNormal, "")
-	if u.flaps == 0 || time.Since(l.opened) > stableLife || l.spent {
+	if u.flaps == 0 || time.Since(l.opened) > stableLife || l.state == legSpent {
 		u.flaps, u.flapping = 0, time.Now()
 	}
 	if u.flaps++; fatal(why) || time.Since(u.flapping) > recoverWait {
@@ -146,22 +148,6 @@ func (u *uplink) room(f session.Frame) error {
 		if u.out.Full() {
 			return ErrBusy
 		}
-	}
-	return nil
-}
-
-// send sends one event, or has it wait for the next leg.
-func (u *uplink) send(f session.Frame, audio, more bool) error {
-	if err := u.out.Send(f, audio, nil, more); err != nil {
-		return fmt.Errorf("write upstream: %w", err)
-	}
-	return nil
-}
-
-// settle writes what was kept back to be written together.
-func (u *uplink) settle() error {
-	if err := u.out.Settle(); err != nil {
-		return fmt.Errorf("write upstream: %w", err)
 	}
 	return nil
 }

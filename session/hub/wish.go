@@ -88,7 +88,7 @@ func (c *Controller) wishFor(done chan renewed) error {
 
 // renewSoon has the upstream replaced soon. One that is lost is being replaced anyway.
 func (c *held) renewSoon(why string) {
-	if c.up.lost || c.up.wish.why != "" {
+	if c.up.gone() || c.up.wish.why != "" {
 		return
 	}
 	now := time.Now()

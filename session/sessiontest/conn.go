@@ -108,7 +108,7 @@ func (c *Conn) Buffered() bool {
 }
 
 // Write implements [session.Conn].
-func (c *Conn) Write(f session.Frame, more bool) (taken bool, err error) {
+func (c *Conn) Write(f session.Frame, when session.Timing) (taken bool, err error) {
 	c.pipe.mu.Lock()
 	defer c.pipe.mu.Unlock()
 	if err := c.writableLocked(); err != nil {
@@ -125,7 +125,7 @@ func (c *Conn) Write(f session.Frame, more bool) (taken bool, err error) {
 		f.Raw[i] = '#' // the room in front belongs to the writer
 	}
 	c.kept = append(c.kept, f.Payload())
-	if !more {
+	if when == session.AtOnce {
 		c.passOnLocked()
 	}
 	return len(c.left) == 0, nil
@@ -224,7 +224,7 @@ func (c *Conn) SendError(err error) {
 // Send writes one message and waits until it is taken. Like Write it needs a caller that
 // keeps calls apart.
 func (c *Conn) Send(text string) error {
-	if _, err := c.Write(session.NewFrame([]byte(text)), false); err != nil {
+	if _, err := c.Write(session.NewFrame([]byte(text)), session.AtOnce); err != nil {
 		return err
 	}
 	return c.Flush()

@@ -41,7 +41,7 @@ func TestPipePassesMessagesThenTheClose(t *testing.T) {
 func TestPipeKeepsFramesByReferenceWhileMoreIsSet(t *testing.T) {
 	a, b := sessiontest.Pipe()
 	f := session.NewFrame([]byte("one"))
-	if _, err := a.Write(f, true); err != nil {
+	if _, err := a.Write(f, session.WithNext); err != nil {
 		t.Fatal(err)
 	}
 	if b.Buffered() {
@@ -78,7 +78,7 @@ func TestPipeStall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := sessiontest.Pipe()
 		b.Stall()
-		if taken, err := a.Write(session.NewFrame([]byte("one")), false); taken || err != nil {
+		if taken, err := a.Write(session.NewFrame([]byte("one")), session.AtOnce); taken || err != nil {
 			t.Fatalf("Write into a stalled end: %v, %v", taken, err)
 		}
 		flushed := make(chan error, 1)
@@ -99,7 +99,7 @@ func TestPipeCloseUnblocks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := sessiontest.Pipe()
 		b.Stall()
-		if _, err := a.Write(session.NewFrame([]byte("one")), false); err != nil {
+		if _, err := a.Write(session.NewFrame([]byte("one")), session.AtOnce); err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 2)

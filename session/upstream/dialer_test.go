@@ -47,7 +47,7 @@ func TestDialSendsWhatWasAskedFor(t *testing.T) {
 			return
 		}
 		defer c.Close(1000, "")
-		if _, err := c.Write(session.NewFrame([]byte(`{"type":"session.created"}`)), false); err != nil {
+		if _, err := c.Write(session.NewFrame([]byte(`{"type":"session.created"}`)), session.AtOnce); err != nil {
 			t.Error(err)
 		}
 		if got := read(c); got != "" {

@@ -21,7 +21,7 @@ import (
 func fill(t *testing.T, c *wire.Conn, f func() session.Frame) (frames int) {
 	t.Helper()
 	for {
-		taken, err := c.Write(f(), false)
+		taken, err := c.Write(f(), session.AtOnce)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,7 +47,7 @@ func TestSlowPeer(t *testing.T) {
 	if err := <-flushed; err != nil {
 		t.Fatal(err)
 	}
-	if taken, err := c.Write(session.NewFrame([]byte("again")), false); !taken || err != nil {
+	if taken, err := c.Write(session.NewFrame([]byte("again")), session.AtOnce); !taken || err != nil {
 		t.Fatalf("write after flush: %v, %v", taken, err)
 	}
 }
@@ -148,7 +148,7 @@ func TestCloseCutsItsReason(t *testing.T) {
 // What was kept back goes out before the close frame.
 func TestCloseSendsWhatWasKeptBack(t *testing.T) {
 	p, c := acceptRaw(t, wire.DialOptions{}, nil)
-	if taken, err := c.Write(session.NewFrame([]byte("last")), true); !taken || err != nil {
+	if taken, err := c.Write(session.NewFrame([]byte("last")), session.WithNext); !taken || err != nil {
 		t.Fatal(taken, err)
 	}
 	c.Close(1000, "")
@@ -202,12 +202,12 @@ func TestResetBeforeEach(t *testing.T) {
 func TestTheZeroFrameWritesWhatWasKeptBack(t *testing.T) {
 	p, c := acceptRaw(t, wire.DialOptions{}, nil)
 	for _, f := range []session.Frame{session.NewFrame([]byte("a")), session.NewFrame([]byte("b"))} {
-		if taken, err := c.Write(f, true); !taken || err != nil {
+		if taken, err := c.Write(f, session.WithNext); !taken || err != nil {
 			t.Fatal(taken, err)
 		}
 	}
 	for range 2 { // the second has nothing to write
-		if taken, err := c.Write(session.Frame{}, false); !taken || err != nil {
+		if taken, err := c.Write(session.Frame{}, session.AtOnce); !taken || err != nil {
 			t.Fatal(taken, err)
 		}
 	}
@@ -218,7 +218,7 @@ func TestTheZeroFrameWritesWhatWasKeptBack(t *testing.T) {
 func TestFramesWithoutRoomInFront(t *testing.T) {
 	p, c := acceptRaw(t, wire.DialOptions{}, nil)
 	payload := []byte("no room")
-	if err := send(c, session.Frame{Raw: payload}, false); err != nil {
+	if err := send(c, session.Frame{Raw: payload}, session.AtOnce); err != nil {
 		t.Fatal(err)
 	}
 	if f, _ := p.frame(); string(f.Payload) != "no room" || string(payload) != "no room" {
@@ -248,7 +248,7 @@ func TestOneFrameToSeveralClients(t *testing.T) {
 	var writers sync.WaitGroup
 	for _, c := range clients {
 		writers.Go(func() {
-			if err := send(c, f, false); err != nil {
+			if err := send(c, f, session.AtOnce); err != nil {
 				t.Error(err)
 			}
 		})

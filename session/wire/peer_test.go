@@ -70,7 +70,7 @@ func echo(c *wire.Conn) error {
 		case err != nil:
 			return err
 		}
-		if err := send(c, f, c.Buffered()); err != nil {
+		if err := send(c, f, timing(c)); err != nil {
 			return err
 		}
 	}
@@ -86,12 +86,20 @@ func echoEach(c *wire.Conn) error {
 		case err != nil:
 			f = session.NewFrame([]byte(err.Error()))
 		}
-		return send(c, f, c.Buffered())
+		return send(c, f, timing(c))
 	})
 }
 
-func send(c session.Conn, f session.Frame, more bool) error {
-	taken, err := c.Write(f, more)
+// timing is when what was just read from c is to be written.
+func timing(c session.Conn) session.Timing {
+	if c.Buffered() {
+		return session.WithNext
+	}
+	return session.AtOnce
+}
+
+func send(c session.Conn, f session.Frame, when session.Timing) error {
+	taken, err := c.Write(f, when)
 	if err == nil && !taken {
 		err = c.Flush()
 	}
@@ -100,7 +108,7 @@ func send(c session.Conn, f session.Frame, more bool) error {
 
 func sendText(t testing.TB, c session.Conn, text string) {
 	t.Helper()
-	if err := send(c, session.NewFrame([]byte(text)), false); err != nil {
+	if err := send(c, session.NewFrame([]byte(text)), session.AtOnce); err != nil {
 		t.Fatalf("write: %v", err)
 	}
 }

@@ -75,7 +75,7 @@ func TestLargeMessagesOfAKeyTakeTurns(t *testing.T) {
 
 // sendAll sends a text for which there may be no room yet.
 func sendAll(c *wire.Conn, text string) error {
-	taken, err := c.Write(session.NewFrame([]byte(text)), false)
+	taken, err := c.Write(session.NewFrame([]byte(text)), session.AtOnce)
 	if err == nil && !taken {
 		err = c.Flush()
 	}

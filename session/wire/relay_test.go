@@ -18,7 +18,7 @@ func relay(from, to *wire.Conn) error {
 		if err != nil {
 			return err
 		}
-		return send(to, f, from.Buffered())
+		return send(to, f, timing(from))
 	})
 }
 
@@ -136,7 +136,7 @@ func relayByRead(from, to *wire.Conn) error {
 		if err != nil {
 			return err
 		}
-		if err := send(to, f, from.Buffered()); err != nil {
+		if err := send(to, f, timing(from)); err != nil {
 			return err
 		}
 	}

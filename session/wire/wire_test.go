@@ -36,7 +36,7 @@ func TestCloseTellsThePeer(t *testing.T) {
 	if _, err := c.Read(); !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("read after close: %v", err)
 	}
-	if _, err := c.Write(session.NewFrame(nil), false); !errors.Is(err, net.ErrClosed) {
+	if _, err := c.Write(session.NewFrame(nil), session.AtOnce); !errors.Is(err, net.ErrClosed) {
 		t.Fatalf("write after close: %v", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 // payload, and this end being a client the payload is masked where it is, so f is of no
 // further use. On the server's side the payload stays as it is, and the header is the
 // one that an upstream's frame was read with: such a frame may go to several clients.
-func (c *Conn) Write(f session.Frame, more bool) (bool, error) {
+func (c *Conn) Write(f session.Frame, when session.Timing) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.cause != nil {
@@ -19,7 +19,7 @@ func (c *Conn) Write(f session.Frame, more bool) (bool, error) {
 	if f.Raw != nil {
 		c.keepBack(f, c.encode(f))
 	}
-	if !more {
+	if when == session.AtOnce {
 		c.pushHeld()
 	}
 	taken, err := c.sock.status()
