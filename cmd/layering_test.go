@@ -26,8 +26,9 @@ var table = map[string][]string{
 	"session/buffer":        {"session", "session/realtime"},
 	"session/journal":       {"session", "session/contain"},
 	"session/hub": {"session", "session/access", "session/broadcast", "session/buffer", "session/configuration", "session/contain",
-		"session/conversation", "session/journal", "session/price", "session/realtime", "session/series"},
+		"session/conversation", "session/journal", "session/liveness", "session/price", "session/realtime", "session/series"},
 	"session/contain":              {},
+	"session/liveness":             {"session"},
 	"session/price":                {},
 	"session/wire":                 {"session/contain", "session"},
 	"session/upstream":             {"session", "session/wire"},
@@ -85,6 +86,7 @@ var thirdParty = map[string][]string{
 	"session/conversation":  {"github.com/tidwall/gjson"},
 	"session/buffer":        {},
 	"session/journal":       {},
+	"session/liveness":      {},
 	"session/hub":           {"github.com/tidwall/gjson"},
 }
 

@@ -10,6 +10,9 @@ import (
 	"switchboard/session"
 )
 
+// nodeTTL is how long a node is listed that says nothing more.
+const nodeTTL = time.Minute
+
 // orphanPause is for how long a session that Orphans listed is not listed again.
 const orphanPause = time.Second
 

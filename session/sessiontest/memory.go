@@ -23,9 +23,11 @@ type Memory struct {
 	ring     ring
 	meters   map[string]*meterKey // by API key
 	nodes    map[string]announced // by URL
+	beats    map[string]*incarnation
 	secret   []byte
 	down     error // returned by every call, see Fail
 
+	generation    int64              // of the fleet
 	log           []*broadcast.Entry // oldest first
 	lastMS, lastN int64              // of the newest entry's ID
 	reports       map[entryKey]*reported
@@ -47,6 +49,8 @@ var (
 	_ audit.Log         = (*Memory)(nil)
 	_ series.Store      = (*Memory)(nil)
 	_ series.Lives      = (*Memory)(nil)
+
+	_ session.Heartbeats = (*Memory)(nil)
 )
 
 // kept is all that is kept of one session.
@@ -71,6 +75,7 @@ func NewMemory() *Memory {
 		ring:     ring{keys: map[string]access.APIKey{}, revoked: map[string]int64{}, tokens: map[string]time.Time{}},
 		meters:   map[string]*meterKey{},
 		nodes:    map[string]announced{},
+		beats:    map[string]*incarnation{},
 		secret:   make([]byte, 32),
 		reports:  map[entryKey]*reported{},
 		appended: map[string][]audit.Entry{},
