@@ -114,6 +114,8 @@ type Item struct {
 	AudioMS    int64           `json:"audio_ms,omitempty"` // milliseconds of audio the upstream sent for it
 	HeardMS    *int64          `json:"heard_ms,omitempty"` // milliseconds that were played, when interrupted
 	ResponseID string          `json:"response_id,omitempty"`
+	LatencyMS  int64           `json:"latency_ms,omitempty"` // of the first item of a response: milliseconds from the end of what the user said, or the request, to its first audio or text
+	Private    bool            `json:"private,omitempty"`    // for the model and the application; clients are never shown it
 	CreatedAt  time.Time       `json:"created_at"`
 	Raw        json.RawMessage `json:"raw,omitempty"` // the item as the upstream last sent it, without audio
 }
@@ -165,5 +167,6 @@ type Dropped struct {
 // Events of a session's log that its clients are not sent: they say who did what to it.
 const (
 	TypeCommand = "switchboard.session.command" // see Command
+	TypeWhisper = "switchboard.session.whisper" // a private item: for no client
 	TypeEnded   = "switchboard.session.ended"   // the last event: why and by whom
 )

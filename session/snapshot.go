@@ -7,7 +7,7 @@ import (
 
 // SnapshotVersion is the version of the snapshots of this release. It grows when an older node
 // would lose something of a session by ignoring the fields that it does not know.
-const SnapshotVersion = 1
+const SnapshotVersion = 2
 
 // Snapshot is all there is to a session, on its way to the node that runs it on.
 type Snapshot struct {

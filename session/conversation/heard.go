@@ -12,6 +12,7 @@ type Spoken struct {
 	bytes     int64 // of audio
 	perSecond int   // bytes of audio a second
 	Text      bytes.Buffer
+	LatencyMS int64 // how long it was waited for, if it is the first of a response
 }
 
 // ms is the length of audio that came so far.
@@ -27,6 +28,7 @@ func (s *Spoken) Into(it *Entry) {
 	if s.Response != "" {
 		it.ResponseID = s.Response
 	}
+	it.LatencyMS = max(it.LatencyMS, s.LatencyMS)
 	it.AudioMS = max(it.AudioMS, s.ms())
 	if s.Text.Len() > 0 && it.words() == "" {
 		it.said(s.Text.String())

@@ -10,7 +10,9 @@ import (
 )
 
 // logOnly reports whether an event is for the log and those who follow it, not for clients.
-func logOnly(typ string) bool { return typ == session.TypeCommand || typ == session.TypeEnded }
+func logOnly(typ string) bool {
+	return typ == session.TypeCommand || typ == session.TypeEnded || typ == session.TypeWhisper
+}
 
 // Who ended a session that no API key has ended.
 const (

@@ -99,6 +99,7 @@ func (h *Hub) kept(ctx context.Context, id session.ID) (session.Snapshot, error)
 	if s.Items, err = h.node.Store.Items(ctx, id); err != nil {
 		return s, err
 	}
+	private := whispersOf(s.Items)
 	for after := ""; ; {
 		page, err := h.node.Store.Events(ctx, id, after, claimLog)
 		if err != nil || len(page) == 0 {
@@ -106,7 +107,8 @@ func (h *Hub) kept(ctx context.Context, id session.ID) (session.Snapshot, error)
 		}
 		for _, e := range page {
 			if !logOnly(e.Type) {
-				s.History = append(s.History, realtime.PlainEvent([]byte(e.Type), e.Raw))
+				event := realtime.PlainEvent([]byte(e.Type), e.Raw)
+				s.History = append(s.History, private.public(event, func(id string) string { return publicItem(s.Items, id) }))
 			}
 		}
 		after = page[len(page)-1].ID
@@ -155,6 +157,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	c.overlay = overlay{r.Overlay}
 	c.logID.follow(s.LogID)
 	c.turn.active, c.turn.produced = r.Response, true
+	c.whispers = whispersOf(s.Items)
 	for _, it := range s.Items {
 		if it.Status == "in_progress" {
 			it.Status = "incomplete"

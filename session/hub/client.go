@@ -241,6 +241,9 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when ses
 	if c.refuses() != nil || cl.out.Closed() {
 		return &realtime.Refusal{Code: "session_ended", Message: "The session is over.", EventID: h.EventID}
 	}
+	if c.whispers[string(realtime.Unescape(h.ItemID))] {
+		return &realtime.Refusal{Code: "item_not_found", Message: "The conversation has no such item.", Param: "item_id", EventID: h.EventID}
+	}
 	c.touched = time.Now()
 	audio := string(h.Typ) == realtime.TypAppend
 	if (audio || realtime.IsInputBuffer(h.Typ)) && !c.speaks(cl) {

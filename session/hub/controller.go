@@ -62,6 +62,7 @@ type Controller struct {
 	withheld   withholding
 	logID      logID
 	feeds      []*Feed
+	whispers   whispers
 	touched    time.Time // last event of a client or the application
 	joined     bool      // a client has been attached before
 	readers    sync.WaitGroup

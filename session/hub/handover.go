@@ -133,10 +133,13 @@ func (c *held) snapshot() session.Snapshot {
 		c.turn.wanted = false // it is asked for as it was
 	}
 	s := session.Snapshot{
-		Version: session.SnapshotVersion,
+		Version: 1,
 		Record:  c.record(), Items: c.items(), Wanted: c.turn.wanted,
 		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, LogID: c.logID.last(),
 		Audio: c.up.audio(c.conv.Items),
+	}
+	if len(c.whispers) > 0 {
+		s.Version = session.SnapshotVersion // an earlier node would show private items to clients
 	}
 	c.history.Each(func(e []byte) { s.History = append(s.History, slices.Clone(e)) })
 	c.up.tail.Each(func(e []byte) { s.Tail = append(s.Tail, slices.Clone(e)) })

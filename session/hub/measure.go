@@ -3,6 +3,7 @@ package hub
 import (
 	"time"
 
+	"switchboard/session/conversation"
 	"switchboard/session/realtime"
 	"switchboard/session/series"
 )
@@ -49,9 +50,13 @@ func (w *stopwatch) written(h *series.Histogram) {
 }
 
 // hearFirst counts how long the active response took to be heard, once.
-func (c *held) hearFirst(h realtime.Head) {
+func (c *held) hearFirst(h realtime.Head, s *conversation.Spoken) {
 	if string(h.ResponseID) == c.turn.active || c.turn.active == realtime.Unnamed {
-		c.node.stats.FirstAudio.Observe(time.Since(c.turn.awaited))
+		took := time.Since(c.turn.awaited)
+		if string(h.Typ) == typAudioDelta {
+			c.node.stats.FirstAudio.Observe(took)
+		}
+		s.LatencyMS = took.Milliseconds()
 		c.turn.awaited = time.Time{}
 	}
 }

@@ -106,7 +106,11 @@ func (c *held) fromUpstream(f session.Frame, when session.Timing) error {
 		c.logEvent(string(h.Typ), f.Payload())
 		return nil
 	}
-	f = frameOf(f, realtime.PlainEvent(h.Typ, payload))
+	if c.unheard(h, payload) {
+		c.observe(h, payload, asked)
+		return nil
+	}
+	f = frameOf(f, c.whispers.public(realtime.PlainEvent(h.Typ, payload), c.publicItem))
 	if lasts(h.Typ) {
 		c.logEvent(string(h.Typ), payload)
 		c.observe(h, payload, asked)
@@ -184,7 +188,7 @@ func (c *held) hearAudio(h realtime.Head) {
 	s.Hear(h.Delta)
 	c.turn.produced = true
 	if !c.turn.awaited.IsZero() {
-		c.hearFirst(h)
+		c.hearFirst(h, s)
 	}
 }
 
@@ -230,7 +234,11 @@ func (c *held) observe(h realtime.Head, raw []byte, asked *pending) {
 		c.turn.speaking = false
 	case "response.output_audio_transcript.delta", "response.output_text.delta":
 		c.turn.produced = true
-		c.speaking(h).Text.Write(realtime.Unescape(h.Delta))
+		spoken := c.speaking(h)
+		spoken.Text.Write(realtime.Unescape(h.Delta))
+		if !c.turn.awaited.IsZero() && typ == "response.output_text.delta" {
+			c.hearFirst(h, spoken)
+		}
 		return
 	case "response.function_call_arguments.delta", "response.function_call_arguments.done":
 		c.turn.produced = true
@@ -283,6 +291,7 @@ func (c *held) observeItem(typ string, raw []byte, first bool) {
 	if it == nil {
 		return
 	}
+	it.Private = it.Private || c.whispers[it.ID]
 	c.saveItem(it, after)
 	if typ == "conversation.item.done" && it.Type == "function_call" && it.Complete() && !it.Noticed {
 		it.Noticed = true

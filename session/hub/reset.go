@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"slices"
 
-	"switchboard/session/conversation"
+	"switchboard/session"
 	"switchboard/session/realtime"
 )
 
@@ -16,7 +16,7 @@ const pageBytes = 64 << 10
 // client that does not read costs one.
 func (c *held) reset(cl *client) {
 	pages := &paging{}
-	items, more := pages.next(c.conv.Items)
+	items, more := pages.next(publicItems(c.items()))
 	first := realtime.Marshal(realtime.Object{
 		"type": typeReset, "event_id": c.history.Mark(), "reason": "too_far_back",
 		"session": c.up.session, "items": items, "more": more,
@@ -27,7 +27,7 @@ func (c *held) reset(cl *client) {
 			event, first = first, nil
 		case more:
 			var page []json.RawMessage
-			page, more = pages.next(c.conv.Items)
+			page, more = pages.next(publicItems(c.items()))
 			event = realtime.Marshal(realtime.Object{"type": typeItems, "event_id": c.history.Mark(), "items": page, "more": more})
 		}
 		return event
@@ -41,14 +41,14 @@ type paging struct {
 }
 
 // next returns the items of the next page, at least one if there is any, and whether more follow.
-func (p *paging) next(all []*conversation.Entry) (page []json.RawMessage, more bool) {
-	i := slices.IndexFunc(all, func(it *conversation.Entry) bool { return it.ID == p.last }) + 1
+func (p *paging) next(all []session.Item) (page []json.RawMessage, more bool) {
+	i := slices.IndexFunc(all, func(it session.Item) bool { return it.ID == p.last }) + 1
 	if i == 0 {
 		i = min(p.at, len(all))
 	}
 	page = []json.RawMessage{}
 	for size := 0; i < len(all) && (size == 0 || size < pageBytes); i++ {
-		item := realtime.Marshal(all[i].Item)
+		item := realtime.Marshal(all[i])
 		page = append(page, item)
 		size += len(item)
 		p.last, p.at = all[i].ID, i+1
