@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,9 +9,12 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/gateway/sse"
 	"switchboard/session"
 	"switchboard/session/broadcast"
@@ -73,13 +77,52 @@ type (
 	}
 )
 
+// broadcastRoutes are what operators do to all sessions at once.
+func (g *Gateway) broadcastRoutes() []openapi.Route {
+	if g.options.Broadcasts == nil {
+		return nil
+	}
+	return []openapi.Route{
+		{Method: "POST", Path: broadcasts, ID: "create-broadcast", Tag: tagBroadcasts, Role: role.Operator, Status: 202,
+			Summary: "Change the instructions of all sessions",
+			Text: "Accepted at once, and applied on every node in the same order. Each session keeps its own instructions beneath: " +
+				"withdrawing the broadcast brings them back. Responses under way are not disturbed.",
+			Do: openapi.JSON(g.broadcast)},
+		{Method: "GET", Path: broadcasts, ID: "list-broadcasts", Tag: tagBroadcasts, Role: role.Operator, Errors: []int{404},
+			Summary: "List broadcasts",
+			Do:      openapi.JSON(g.listBroadcasts)},
+		{Method: "GET", Path: broadcasts + "/{id}", ID: "get-broadcast", Tag: tagBroadcasts, Role: role.Operator, Errors: []int{404},
+			Summary: "See how far a broadcast has come",
+			Text: "matched counts the sessions concerned so far, outcomes what became of them; those in neither outcome are yet to answer. " +
+				"nodes says who has read it.",
+			Do: openapi.JSON(g.getBroadcast)},
+		{Method: "DELETE", Path: broadcasts + "/{id}", ID: "withdraw-broadcast", Tag: tagBroadcasts, Role: role.Operator, Errors: []int{404, 409},
+			Summary: "Take a broadcast back",
+			Text: "The sessions that have it go back to what their instructions are without it. withdrawal counts how far that has come. " +
+				"409 when it was withdrawn before.",
+			Do: openapi.JSON(g.withdraw)},
+		{Method: "GET", Path: broadcasts + "/{id}/outcomes", ID: "list-outcomes", Tag: tagBroadcasts, Role: role.Operator, Errors: []int{404},
+			Summary: "See what became of a broadcast in each session",
+			Text: "applied: the upstream acknowledged it. deferred: the upstream was lost meanwhile, or took nothing; the next one begins with it. " +
+				"refused, ended, silent: it did not come about.",
+			Do: openapi.JSON(g.outcomes)},
+		{Method: "GET", Path: broadcasts + "/{id}/events", ID: "follow-broadcast", Tag: tagBroadcasts, Role: role.Operator, Errors: []int{404},
+			Summary: "Follow a broadcast (server-sent events)",
+			Text:    "An event named progress, with the broadcast as GET shows it, whenever that has changed.",
+			Do: openapi.Plain(openapi.Shape{
+				Params:  []*huma.Param{openapi.Param("path", "id", "The broadcast's ID", huma.TypeString)},
+				Answers: map[int]openapi.Answer{200: {Text: "text/event-stream", Type: "text/event-stream", Body: openapi.Text("")}},
+			}, g.progress)},
+	}
+}
+
 func (g *Gateway) broadcast(ctx context.Context, in *broadcastInput) (*broadcastOutput, error) {
 	if err := checkLabels("select", in.Body.Select); err != nil {
 		return nil, err
 	}
 	who := callerOf(ctx).Key.Name
 	b, err := g.options.Broadcasts.Publish(ctx, session.Broadcast{
-		Instructions: in.Body.Instructions, Mode: orDefault(in.Body.Mode, session.ModeAppend),
+		Instructions: in.Body.Instructions, Mode: cmp.Or(in.Body.Mode, session.ModeAppend),
 		Select: in.Body.Select, Sticky: in.Body.Sticky, By: who,
 	})
 	if err != nil {

@@ -160,7 +160,8 @@ func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 		case !who.Key.Role.AtLeast(least):
 			g.fail(c, errRole)
 		default:
-			ctx := context.WithValue(c.Request.Context(), callerKey{}, who)
+			ctx := role.With(c.Request.Context(), role.Caller{Key: who.Key.Name, Role: who.Key.Role})
+			ctx = context.WithValue(ctx, callerKey{}, who)
 			c.Request = c.Request.WithContext(ctx)
 			g.arrive(c, who)
 			g.pace(c, who)

@@ -8,15 +8,114 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidwall/gjson"
 	"github.com/tidwall/sjson"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/hub"
 )
+
+// steering is how a command to a session may be refused.
+var steering = []int{404, 409, 410, 502, 504}
+
+// controlRoutes are those with which applications steer a session.
+func (g *Gateway) controlRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "POST", Path: sessions + "/{id}/message", ID: "send-message", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Say something and have it answered",
+			Text:    "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it.",
+			Example: map[string]any{"text": "Say hello."},
+			Before:  g.owned, Do: openapi.JSON(g.message)},
+		{Method: "POST", Path: sessions + "/{id}/function-result", ID: "send-function-result", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Answer a function call",
+			Text:    "Adds the output and asks for the next response once all calls of the last one are answered. 409 when the call was answered before.",
+			Example: map[string]any{"call_id": "call_…", "output": `{"temperature":21}`},
+			Before:  g.owned, Do: openapi.JSON(g.functionResult)},
+		{Method: "POST", Path: sessions + "/{id}/cancel", ID: "cancel-response", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Stop the response being generated",
+			Text:    "Answers when the response has ended. 409 response_cancel_not_active when none was active: a normal race.",
+			Before:  g.owned, Do: openapi.JSON(g.cancel)},
+		{Method: "POST", Path: sessions + "/{id}/audio/commit", ID: "commit-audio", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Make the input audio an item",
+			Text:    "For sessions without turn detection. 409 input_audio_buffer_commit_empty when there is less than 100 ms of it.",
+			Before:  g.owned, Do: openapi.JSON(g.commit)},
+		{Method: "POST", Path: sessions + "/{id}/audio/clear", ID: "clear-audio", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Forget the input audio",
+			Before:  g.owned, Do: openapi.JSON(g.clear)},
+		{Method: "POST", Path: sessions + "/{id}/client-secret", ID: "create-client-secret", Tag: tagControls, Role: role.App, Status: 201, Errors: steering,
+			Summary: "Issue another client token",
+			Text:    "Another token for the same session, as for a second listener. Body: policy and ttl, both optional.",
+			Example: map[string]any{"policy": "voice", "ttl": 600},
+			Before:  g.owned, Do: openapi.JSON(g.clientSecret)},
+		{Method: "POST", Path: sessions + "/{id}/client-secret/revoke", ID: "revoke-client-secret", Tag: tagControls, Role: role.App, Errors: steering,
+			Summary: "Revoke client tokens",
+			Text: "One token, by value or id, or without a body all of the session. " +
+				"Clients that use them are closed with 4001 at once, and attach no more. Sessions go on.",
+			Before: g.owned, Do: openapi.JSON(g.revoke)},
+		{Method: "POST", Path: sessions + "/{id}/renew", ID: "renew-session", Tag: tagControls, Role: role.Operator, Later: 202, Errors: steering,
+			Summary: "Replace the session's upstream",
+			Text: "For operators. At the next quiet moment, or after 5 s at any, another connection to the upstream takes the place of the present one: " +
+				"it is told the configuration and the conversation, and clients stay attached. 200 when it is in use; 202 when that takes more than 20 s, " +
+				"and it goes on. If it cannot be made, the error says why and the session goes on as before.",
+			Before: g.owned, Do: openapi.JSON(g.renew)},
+	}
+}
+
+// What steers one, and the answers to that.
+type (
+	updateInput struct {
+		ID   session.ID    `path:"id" doc:"The session's ID"`
+		Body sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
+	}
+	messageInput struct {
+		ID   session.ID `path:"id" doc:"The session's ID"`
+		Body struct {
+			Text    string `json:"text" minLength:"1" doc:"What is said"`
+			Role    string `json:"role,omitempty" enum:"user,system,assistant" default:"user" doc:"Who says it"`
+			Respond *bool  `json:"respond,omitempty" default:"true" doc:"Ask for a response to it"`
+		}
+	}
+	functionResultInput struct {
+		ID   session.ID `path:"id" doc:"The session's ID"`
+		Body struct {
+			CallID string `json:"call_id" minLength:"1" doc:"Of the function call"`
+			Output string `json:"output" doc:"What the function returned, as text or JSON text"`
+		}
+	}
+	clientSecretInput struct {
+		ID   session.ID     `path:"id" doc:"The session's ID"`
+		Body *clientOptions // may be left out
+	}
+	clientSecretOutput struct{ Body ClientSecret }
+	sentOutput         struct{ Body Sent }
+	renewedOutput      struct {
+		Status int
+		Body   Renewed
+	}
+)
+
+// Renewed answers a renewal.
+type Renewed struct {
+	SessionID session.ID      `json:"session_id"`
+	Status    string          `json:"status" enum:"renewed,pending" doc:"pending: it takes longer, and goes on; with 202"`
+	Reason    string          `json:"reason" doc:"Why the upstream was replaced: requested, or what came before that: expiring, upstream_lost, failing" example:"requested"`
+	Items     int             `json:"items" doc:"Items of the conversation; the new upstream was told all that have something to say"`
+	Dropped   []string        `json:"dropped,omitempty" nullable:"false" doc:"Fields of the configuration that the new upstream refused"`
+	Session   json.RawMessage `json:"session" doc:"Effective API session"`
+	ExpiresAt time.Time       `json:"expires_at,omitzero" doc:"When the connection to the upstream that is in use now must be renewed"`
+}
+
+// Sent answers a control that the upstream has acknowledged.
+type Sent struct {
+	Status string `json:"status" enum:"sent,cancelled,committed,cleared"`
+	ItemID string `json:"item_id,omitempty" doc:"The conversation item that was made"`
+}
 
 func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, error) {
 	ctl, err := g.running(ctx, callerOf(ctx), in.ID)

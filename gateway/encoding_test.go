@@ -1,24 +1,20 @@
 package gateway_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
-	"switchboard/gateway/role"
+	"switchboard/gateway/openapi"
 )
 
 // A compressed body is refused for what it is, on every route, also where nobody is known.
 func TestCompressedBodiesAreRefusedByName(t *testing.T) {
 	r := newRig(t, standin.Faults{}, func(o *gateway.Options) {
-		o.Routes = func(r gin.IRouter, _ huma.API, _ func(role.Role) gin.HandlerFunc, _ func(context.Context) (string, role.Role)) {
-			r.POST("/beside", func(c *gin.Context) { c.Status(200) })
-		}
+		o.Routes.Routes = []openapi.Route{{Method: "POST", Path: "/beside", ID: "beside", Do: openapi.Upload(openapi.Shape{}, func(c *gin.Context) { c.Status(200) })}}
 	})
 	for _, path := range []string{"/realtime/sessions", "/v1/realtime/client_secrets", "/realtime/broadcasts", "/beside", "/internal/sessions/x", "/nowhere"} {
 		for _, coding := range []string{"gzip", "identity, br", "zstd"} {

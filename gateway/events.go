@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -108,7 +109,7 @@ func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
 	if f.ctl == nil && f.rec.Status != session.StatusEnded {
 		return found{}, "", hub.ErrLeaseLost
 	}
-	after := orDefault(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
+	after := cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
 	switch {
 	case after == "":
 	case !eventID.MatchString(after):

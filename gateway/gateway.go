@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"io"
@@ -11,12 +12,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
-	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/audit"
@@ -68,11 +68,8 @@ type Options struct {
 	Audit     audit.Log
 	AuditTold func(context.Context, audit.Entry)
 
-	// Routes adds the routes of what stands beside the sessions; nil: none. Those of api are for
-	// API keys and have JSON bodies of at most BodyBytes; those of r read their own bodies and
-	// ask for no key but by auth, which lets keys of at least a role through. Who says whose
-	// request it is, of those that auth or api let through: the API key's name and role.
-	Routes func(r gin.IRouter, api huma.API, auth func(least role.Role) gin.HandlerFunc, who func(context.Context) (key string, r role.Role))
+	// Routes are those of what stands beside the sessions. Their handlers learn from role.CallerOf whose request it is.
+	Routes openapi.Table
 
 	// Metrics are the numbers of what stands beside the sessions; nil: none.
 	Metrics prometheus.Collector
@@ -110,7 +107,6 @@ type Options struct {
 type Gateway struct {
 	options Options
 	engine  *gin.Engine
-	api     huma.API
 	origins origins
 
 	nodes     *http.Transport // to the other nodes
@@ -181,22 +177,14 @@ func (o *Options) complete() error {
 		policies[name] = p
 	}
 	o.Policies = policies
-	o.Version = orDefault(o.Version, "unknown")
-	o.BodyBytes = orDefault(o.BodyBytes, 1<<20)
-	o.BodyTime = orDefault(o.BodyTime, 15*time.Second)
-	o.FrameBytes = orDefault(o.FrameBytes, 16<<20)
-	o.Silence = orDefault(o.Silence, 5*time.Second)
-	o.TokenTTL = orDefault(o.TokenTTL, 10*time.Minute)
-	o.ResumeTTL = orDefault(o.ResumeTTL, 24*time.Hour)
+	o.Version = cmp.Or(o.Version, "unknown")
+	o.BodyBytes = cmp.Or(o.BodyBytes, 1<<20)
+	o.BodyTime = cmp.Or(o.BodyTime, 15*time.Second)
+	o.FrameBytes = cmp.Or(o.FrameBytes, 16<<20)
+	o.Silence = cmp.Or(o.Silence, 5*time.Second)
+	o.TokenTTL = cmp.Or(o.TokenTTL, 10*time.Minute)
+	o.ResumeTTL = cmp.Or(o.ResumeTTL, 24*time.Hour)
 	return nil
-}
-
-func orDefault[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
 }
 
 // ServeHTTP answers one request.

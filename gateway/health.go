@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"switchboard/gateway/openapi"
 	"switchboard/session"
 )
 
@@ -30,6 +31,30 @@ type Health struct {
 // alive is what /healthz says.
 type alive struct {
 	Status string `json:"status" enum:"ok"`
+}
+
+// operationRoutes are for those who run the fleet, and their programs.
+func (g *Gateway) operationRoutes() []openapi.Route {
+	health := openapi.Of[Health]()
+	return []openapi.Route{
+		{Method: "GET", Path: "/healthz", ID: "healthz", Tag: tagOperations,
+			Summary: "Whether the process answers",
+			Do: openapi.Plain(openapi.Shape{Answers: map[int]openapi.Answer{
+				200: {Text: "It does", Type: "application/json", Body: openapi.Of[alive]()},
+			}}, g.healthz)},
+		{Method: "GET", Path: "/readyz", ID: "readyz", Tag: tagOperations,
+			Summary: "Whether new sessions should come here",
+			Text:    "503 while draining and while the store is away: nothing can be opened without its lease, though sessions that run go on.",
+			Do: openapi.Plain(openapi.Shape{Answers: map[int]openapi.Answer{
+				200: {Text: "Ready", Type: "application/json", Body: health},
+				503: {Text: "Draining, or the store is away", Type: "application/json", Body: health},
+			}}, g.readyz)},
+		{Method: "GET", Path: "/metrics", ID: "metrics", Tag: tagOperations,
+			Summary: "Numbers in Prometheus' format",
+			Do: openapi.Plain(openapi.Shape{Answers: map[int]openapi.Answer{
+				200: {Text: "Text", Type: "text/plain", Body: openapi.Text("")},
+			}}, g.metrics())},
+	}
 }
 
 // healthz says that the process answers.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
@@ -76,6 +77,41 @@ var (
 
 // reservedNames stand for something else where the name of a key is shown or asked for.
 var reservedNames = []string{"self", hub.EndedByClient, hub.EndedByLimit, hub.EndedByServer}
+
+// keyRoutes are what is done with API keys. What concerns no key but its own, any key may do.
+func (g *Gateway) keyRoutes() []openapi.Route {
+	self := openapi.Route{Method: "GET", Path: apiKeys + "/self", ID: "identify-key", Tag: tagKeys, Role: role.App, Errors: []int{404},
+		Summary: "See which key this is, and its role",
+		Do:      openapi.JSON(g.self)}
+	if g.options.KeyRing == nil {
+		return []openapi.Route{self}
+	}
+	return []openapi.Route{
+		{Method: "POST", Path: apiKeys, ID: "create-key", Tag: tagKeys, Role: role.Admin, Status: 201, Errors: []int{409},
+			Summary: "Make an API key",
+			Text:    "The secret is shown once, and only a hash of it is stored. Every node knows the key within a second.",
+			Do:      openapi.JSON(g.createKey)},
+		{Method: "GET", Path: apiKeys, ID: "list-keys", Tag: tagKeys, Role: role.Admin,
+			Summary: "List the API keys",
+			Text:    "Those of the environment, which are read-only, and those made at run time.",
+			Do:      openapi.JSON(g.listKeys)},
+		self,
+		{Method: "GET", Path: apiKeys + "/{id}", ID: "get-key", Tag: tagKeys, Role: role.App, Errors: []int{404},
+			Summary: "Look at an API key",
+			Text:    "Of an admin any key, of other callers their own. self is the key that asks: what it is called and may do.",
+			Do:      openapi.JSON(g.getKey)},
+		{Method: "DELETE", Path: apiKeys + "/{id}", ID: "delete-key", Tag: tagKeys, Role: role.Admin, Errors: []int{404, 409},
+			Summary: "Remove an API key",
+			Text: "The key and the tokens that it issued open nothing any more, and within a second its clients are closed with 4001 on every node. " +
+				"Its sessions go on, for operators to look at; a later key of the same name has them. 409 for a key of the environment.",
+			Do: openapi.JSON(g.deleteKey)},
+		{Method: "POST", Path: apiKeys + "/{id}/revoke-tokens", ID: "revoke-key-tokens", Tag: tagKeys, Role: role.App, Errors: []int{404, 409},
+			Summary: "Revoke the client tokens of an API key",
+			Text: "All client tokens that the key has issued so far, for whichever session, or one. Clients that use them are closed with 4001 " +
+				"within a second on every node. The key itself stays good and may issue others.",
+			Do: openapi.JSON(g.revokeKey)},
+	}
+}
 
 func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreateOutput, error) {
 	b, by := in.Body, callerOf(ctx).Key.Name

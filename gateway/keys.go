@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -194,9 +195,9 @@ func (k *Keys) Limits(name string, gateway access.KeyLimits) access.KeyLimits {
 		return gateway
 	}
 	return access.KeyLimits{
-		Sessions: orDefault(e.Limits.Sessions, gateway.Sessions),
-		Tokens:   orDefault(e.Limits.Tokens, gateway.Tokens),
-		Seconds:  orDefault(e.Limits.Seconds, gateway.Seconds),
+		Sessions: cmp.Or(e.Limits.Sessions, gateway.Sessions),
+		Tokens:   cmp.Or(e.Limits.Tokens, gateway.Tokens),
+		Seconds:  cmp.Or(e.Limits.Seconds, gateway.Seconds),
 	}
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -91,7 +92,7 @@ func (c caller) scope() string {
 }
 
 func query(who caller, in *listInput) (session.Query, error) {
-	q := session.Query{Key: orDefault(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After}
+	q := session.Query{Key: cmp.Or(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After}
 	for _, label := range in.Label {
 		k, v, ok := strings.Cut(label, ":")
 		if !ok || k == "" {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
 	"switchboard/gateway/strict"
 	"switchboard/session"
@@ -28,7 +30,7 @@ import (
 func (g *Gateway) log(c *gin.Context) {
 	start := time.Now()
 	c.Next()
-	level, route := slog.LevelInfo, orDefault(c.FullPath(), "none")
+	level, route := slog.LevelInfo, cmp.Or(c.FullPath(), "none")
 	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
 		level = slog.LevelDebug // machines ask every few seconds
 	}
@@ -73,16 +75,10 @@ func (g *Gateway) headers(c *gin.Context) {
 	}
 }
 
-// takesBody reports whether the body of a request with a method is part of what it asks for. Of other requests it is
-// read within the same limits, and means nothing.
-func takesBody(method string) bool {
-	return method == http.MethodPost || method == http.MethodPatch || method == http.MethodPut
-}
-
 // encoding refuses bodies that are compressed, wherever they are sent: read as they are, they
 // would be called no JSON and no UTF-8.
 func (g *Gateway) encoding(c *gin.Context) {
-	if !takesBody(c.Request.Method) {
+	if !openapi.TakesBody(c.Request.Method) {
 		return
 	}
 	for _, line := range c.Request.Header.Values("Content-Encoding") {
@@ -181,7 +177,7 @@ func (g *Gateway) readBody(c *gin.Context) {
 		g.fail(c, problem.New(http.StatusRequestTimeout, "", "the body did not arrive in time"))
 	case err != nil:
 		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body could not be read"))
-	case !takesBody(r.Method):
+	case !openapi.TakesBody(r.Method):
 		patient(c)
 		r.Body, r.ContentLength = http.NoBody, 0
 	case !utf8.Valid(raw):

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -8,10 +9,13 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/tidwall/gjson"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/configuration"
@@ -41,7 +45,7 @@ func openAIError(p *problem.Problem) (status int, body map[string]openAIErrorBod
 	if len(p.Errors) > 0 {
 		e.Param = optional(strings.TrimPrefix(p.Errors[0].Location, "body."))
 		e.Message = p.Errors[0].Message
-		e.Code = optional(orDefault(p.Code, "invalid_value"))
+		e.Code = optional(cmp.Or(p.Code, "invalid_value"))
 	}
 	if e.Code == nil && p.Status != http.StatusNotFound {
 		kind := strings.TrimPrefix(p.Type, problem.Prefix)
@@ -58,6 +62,44 @@ func optional(s string) *string {
 		return nil
 	}
 	return &s
+}
+
+// openAIErrorSchema is openAIErrorBody, as OpenAI wraps it.
+func openAIErrorSchema() *huma.Schema {
+	text := &huma.Schema{Type: huma.TypeString}
+	maybe := &huma.Schema{Type: huma.TypeString, Nullable: true}
+	return &huma.Schema{Type: huma.TypeObject, Required: []string{"error"}, Properties: map[string]*huma.Schema{
+		"error": {Type: huma.TypeObject, Required: []string{"type", "code", "message", "param"}, Properties: map[string]*huma.Schema{
+			"type": text, "message": text, "code": maybe, "param": maybe,
+		}},
+	}}
+}
+
+// openAIRoutes are OpenAI's own.
+func (g *Gateway) openAIRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/v1/realtime", ID: "realtime", Tag: tagOpenAI, Role: role.App, Errors: []int{400, 403, 409, 426, 429, 502, 503, 504},
+			Summary: "Open a session and attach to it (WebSocket)",
+			Text:    "As api.openai.com does it, so that an official SDK works with only its base URL changed. The session ends with its client.",
+			Do: openapi.Socket(openapi.Shape{
+				Params: []*huma.Param{
+					openapi.Param("query", "model", "As with OpenAI", huma.TypeString),
+					openapi.Param("query", "intent", "transcription, or left out", huma.TypeString),
+					openapi.Param("header", "OpenAI-Safety-Identifier", "Stable hash of the end user, passed on", huma.TypeString),
+				},
+				Answers: map[int]openapi.Answer{
+					101: {Text: "Open; a wrong key or model shows as an error event and a close code, as on the live API"},
+				},
+			}, g.upgradable, g.sameOrigin, g.realtime)},
+		{Method: "POST", Path: "/v1/realtime/client_secrets", ID: "create-realtime-client-secret", Tag: tagOpenAI, Role: role.App, Errors: []int{429},
+			Summary: "Issue a token that opens a session",
+			Text:    "The config is bound to the token. Errors have OpenAI's shape.",
+			Example: map[string]any{"session": map[string]any{"type": "realtime", "model": "gpt-realtime-2.1"}},
+			Do: openapi.Plain(openapi.Shape{
+				Bodies:  map[string]openapi.Model{"application/json": openapi.Of[secretRequest]()},
+				Answers: map[int]openapi.Answer{200: {Text: "The token", Type: "application/json", Body: openapi.Of[secretAnswer]()}},
+			}, g.clientSecrets)},
+	}
 }
 
 // realtime is OpenAI's own WebSocket: it opens a session and attaches to it. As the live
@@ -123,7 +165,7 @@ func asksForBeta(r *http.Request) bool {
 }
 
 func (g *Gateway) grantSpec(spec session.Spec, grant *access.Grant) (session.Spec, error) {
-	spec.Policy, spec.SafetyID = grant.Policy, orDefault(grant.SafetyID, spec.SafetyID)
+	spec.Policy, spec.SafetyID = grant.Policy, cmp.Or(grant.SafetyID, spec.SafetyID)
 	if len(grant.Config) == 0 {
 		return spec, nil
 	}
@@ -135,7 +177,7 @@ func (g *Gateway) grantSpec(spec session.Spec, grant *access.Grant) (session.Spe
 	if err != nil {
 		return spec, err
 	}
-	spec.Model, spec.Config = orDefault(model, spec.Model), config
+	spec.Model, spec.Config = cmp.Or(model, spec.Model), config
 	if gjson.GetBytes(config, "type").String() == "transcription" {
 		spec.Model, spec.Intent = "", "transcription"
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/strict"
 	"switchboard/session"
 )
@@ -27,13 +29,13 @@ func (p *policyChoice) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// Schema documents the two forms. It leaves the check to Gateway.policy: of a oneOf nobody
-// learns which field did not match.
+// Schema documents the two forms. It leaves the check to Gateway.policy, and hides them from huma's: of one of several
+// schemas nobody learns which field did not match.
 func (policyChoice) Schema(r huma.Registry) *huma.Schema {
-	huma.SchemaFromType(r, policyType) // describes it
 	return &huma.Schema{
-		Description: "What the client may send: a policy's name (voice, open), or an object as #/components/schemas/Policy",
+		Description: "What the client may send: a policy's name (voice, open), or one spelled out",
 		Examples:    []any{"voice", session.Policy{Name: "listener", Events: []string{}, Roles: []string{}}},
+		Extensions:  map[string]any{"anyOf": []*huma.Schema{{Type: huma.TypeString}, openapi.Of[session.Policy]()(r)}},
 	}
 }
 
@@ -93,7 +95,7 @@ func exactPolicy(raw json.RawMessage, field string) (p session.Policy, err error
 	if errors.As(err, &invalid) {
 		err = &session.InvalidError{Field: field + "." + invalid.Field, Detail: invalid.Detail}
 	}
-	p.Name = orDefault(p.Name, "custom")
+	p.Name = cmp.Or(p.Name, "custom")
 	return p, err
 }
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -97,7 +98,7 @@ func (g *Gateway) revokeToken(ctx context.Context, e *keyEntry, token string) er
 		return errTokenNotFound
 	case err != nil:
 		return storeError{err}
-	case orDefault(grant.Issuer, e.ID) != e.ID || grant.Issuer == "" && grant.Key != e.Name:
+	case cmp.Or(grant.Issuer, e.ID) != e.ID || grant.Issuer == "" && grant.Key != e.Name:
 		return errTokenNotFound
 	}
 	if err := g.options.KeyRing.RevokeToken(ctx, access.TokenID(token)); err != nil {

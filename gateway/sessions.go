@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,12 +12,83 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/tidwall/gjson"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/configuration"
 	"switchboard/session/hub"
 )
+
+// sessionRoutes are those with which applications create, find and end sessions.
+func (g *Gateway) sessionRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "POST", Path: sessions, ID: "create-session", Tag: tagSessions, Role: role.App, Status: 201, Errors: []int{409, 502, 504},
+			Summary: "Open a session",
+			Text: "Opens a session with the upstream and answers when it is ready: after session.created and, with a config, session.updated. " +
+				"The client secret is for the browser; it may attach to this session and nothing else.",
+			Example: map[string]any{
+				"config": map[string]any{"instructions": "Be brief.", "voice": "marin"}, "labels": map[string]any{"team": "support"},
+			},
+			Do: openapi.JSON(g.create)},
+		{Method: "GET", Path: sessions, ID: "list-sessions", Tag: tagSessions, Role: role.App,
+			Summary: "List the fleet's sessions",
+			Text: "An app key sees its own sessions, an operator key all of them, on whichever node they run. " +
+				"Ended sessions stay listed for a day. Filters select through an index: a page is empty only if no session matches.",
+			Do: openapi.JSON(g.list)},
+		{Method: "GET", Path: sessions + "/{id}", ID: "get-session", Tag: tagSessions, Role: role.App, Errors: []int{404},
+			Summary: "Look at a session",
+			Text:    "Also of a session that has ended.",
+			Before:  g.owned, Do: openapi.JSON(g.get)},
+		{Method: "PATCH", Path: sessions + "/{id}", ID: "update-session", Tag: tagSessions, Role: role.App, Errors: steering,
+			Summary: "Change instructions, voice, tools, …",
+			Text: "Answers with the effective session once the upstream has acknowledged the change; " +
+				"422 with the upstream's own error when it refused, and then nothing has changed.",
+			Example: map[string]any{"instructions": "Speak Dutch from now on."},
+			Before:  g.owned, Do: openapi.JSON(g.update)},
+		{Method: "DELETE", Path: sessions + "/{id}", ID: "end-session", Tag: tagSessions, Role: role.App, Errors: []int{404},
+			Summary: "End a session",
+			Text: "Clients are closed with 1000. The record says who ended it (ended_by, reason). " +
+				"Ending a session that has ended answers the same.",
+			Before: g.owned, Do: openapi.JSON(g.end)},
+	}
+}
+
+// What is asked of sessions, and answered.
+type (
+	idInput struct {
+		ID session.ID `path:"id" doc:"The session's ID"`
+	}
+	endInput struct {
+		ID session.ID `path:"id" doc:"The session's ID"`
+		By string     `query:"by" enum:"client" doc:"client: the caller asked for it, through the application"`
+	}
+	createInput struct {
+		Body createBody
+		host string // as the caller reached the gateway
+		tls  bool
+	}
+	createOutput struct {
+		Location string `header:"Location"`
+		Body     Created
+	}
+	sessionOutput struct{ Body SessionView }
+	listInput     struct {
+		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
+		Status session.Status `query:"status" enum:"created,active,ended"`
+		Key    string         `query:"key" maxLength:"64" doc:"Name of the API key that opened them; an app key sees its own only"`
+		Fields string         `query:"fields" enum:"summary" doc:"summary leaves out session, limits, policy and expires_at"`
+		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
+		After  string         `query:"after" doc:"next of the page before"`
+	}
+	listOutput struct{ Body sessionList }
+)
+
+// Resolve notes how the caller reached the gateway.
+func (in *createInput) Resolve(c huma.Context) []error {
+	in.host, in.tls = c.Host(), c.TLS() != nil
+	return nil
+}
 
 // createBody asks for a session.
 type createBody struct {
@@ -98,8 +170,8 @@ func (g *Gateway) specOf(who caller, b createBody) (session.Spec, error) {
 	}
 	config = configuration.WithTranscription(config, g.options.TranscriptionModel)
 	spec := session.Spec{
-		ID: orDefault(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
-		Policy: policy, Model: orDefault(model, g.options.Model), Config: config,
+		ID: cmp.Or(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
+		Policy: policy, Model: cmp.Or(model, g.options.Model), Config: config,
 	}
 	if gjson.GetBytes(config, "type").String() == "transcription" {
 		spec.Model, spec.Intent = "", "transcription"
@@ -210,7 +282,7 @@ func (g *Gateway) end(ctx context.Context, in *endInput) (*sessionOutput, error)
 		return nil, hub.ErrLeaseLost
 	case f.ctl != nil:
 		who := callerOf(ctx).Key
-		g.options.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", orDefault(in.By, "itself"))
+		g.options.Logger.Info("end of session asked for", "session", in.ID, "by", who.Name, "role", who.Role, "for", cmp.Or(in.By, "itself"))
 		if err := f.ctl.End(ctx, endingBy(who, in.By)); err != nil && !errors.Is(err, hub.ErrEnded) {
 			return nil, err
 		}
@@ -230,21 +302,4 @@ func endingBy(k Key, by string) hub.Ending {
 		e.Told = "An operator ended the call"
 	}
 	return e
-}
-
-func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {
-	f, err := g.find(ctx, callerOf(ctx), in.ID)
-	if err != nil {
-		return nil, err
-	}
-	out := &itemsOutput{}
-	if f.ctl != nil {
-		out.Body.Items = f.ctl.Items()
-	} else if out.Body.Items, err = g.options.Store.Items(ctx, in.ID); err != nil {
-		return nil, storeError{err}
-	}
-	if out.Body.Items == nil {
-		out.Body.Items = []session.Item{}
-	}
-	return out, nil
 }

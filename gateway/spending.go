@@ -4,14 +4,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/access"
 )
@@ -61,8 +62,17 @@ type (
 	usageOutput struct{ Body dayUsage }
 )
 
-func (g *Gateway) routeUsage() {
-	add(g, http.MethodGet, usagePath, "get-usage", "See what a day's sessions used and cost", 200, g.usage)
+// usageRoutes are there if somebody counts what is used.
+func (g *Gateway) usageRoutes() []openapi.Route {
+	if g.options.Spending == nil {
+		return nil
+	}
+	return []openapi.Route{
+		{Method: "GET", Path: usagePath, ID: "get-usage", Tag: tagSessions, Role: role.App,
+			Summary: "See what a day's sessions used and cost",
+			Text:    "Of responses and transcriptions, counted within seconds. An operator key sees all API keys, an app key itself.",
+			Do:      openapi.JSON(g.usage)},
+	}
 }
 
 func (g *Gateway) usage(ctx context.Context, in *usageInput) (*usageOutput, error) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -30,7 +31,7 @@ func decodeStrict(r io.Reader, into any) error {
 	}
 	err = json.Unmarshal(raw, into)
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &session.InvalidError{Field: orDefault(wrong.Field, "body"), Detail: "has the wrong type"}
+		return &session.InvalidError{Field: cmp.Or(wrong.Field, "body"), Detail: "has the wrong type"}
 	}
 	return err
 }

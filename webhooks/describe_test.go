@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
 	"switchboard/cmd/simulator/standin"
@@ -22,8 +21,7 @@ import (
 func TestStreamsAreAsDescribed(t *testing.T) {
 	n := start(t, redistest.Mini(t), config(), standin.JobOptions{})
 	engine := gin.New()
-	api := humagin.New(engine, huma.DefaultConfig("test", "1"))
-	n.hooks.Routes(engine, api, allow, who)
+	api := mount(t, engine, n.hooks)
 	line := `{"custom_id":"a","method":"POST","url":"/v1/responses","body":{"model":"gpt-4o-mini","input":"hi"}}`
 	form := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x.jsonl\"\r\n\r\n" + line + "\r\n--x--\r\n"
 	delivery := signed(t, n.server.URL+"/webhooks/openai", testSecret, "wh_1", time.Now(), []byte(`{"id":"evt_1","object":"event","type":"x.y","created_at":1,"data":{"id":"z"}}`))
@@ -63,7 +61,7 @@ func TestStreamsAreAsDescribed(t *testing.T) {
 }
 
 // described makes a request and holds it, unless it is refused, and its answer against the document.
-func described(t *testing.T, n *node, api huma.API, route string, r *http.Request, status int) {
+func described(t *testing.T, n *node, api *huma.OpenAPI, route string, r *http.Request, status int) {
 	t.Helper()
 	res, err := n.server.Client().Do(r)
 	if err != nil {
@@ -75,9 +73,9 @@ func described(t *testing.T, n *node, api huma.API, route string, r *http.Reques
 		t.Errorf("%s: %d %s, %v; want %d", route, res.StatusCode, raw, err, status)
 		return
 	}
-	op := api.OpenAPI().Paths[route].Get
+	op := api.Paths[route].Get
 	if r.Method == "POST" {
-		op = api.OpenAPI().Paths[route].Post
+		op = api.Paths[route].Post
 	}
 	if answer := op.Responses[strconv.Itoa(status)]; answer == nil {
 		t.Errorf("%s: status %d is not described", route, status)
@@ -92,7 +90,7 @@ func described(t *testing.T, n *node, api huma.API, route string, r *http.Reques
 }
 
 // holds checks a text against the schema of its type.
-func holds(t *testing.T, api huma.API, route string, content map[string]*huma.MediaType, header string, raw []byte) {
+func holds(t *testing.T, api *huma.OpenAPI, route string, content map[string]*huma.MediaType, header string, raw []byte) {
 	t.Helper()
 	kind, _, _ := mime.ParseMediaType(header)
 	if content[kind] == nil {
@@ -104,7 +102,7 @@ func holds(t *testing.T, api huma.API, route string, content map[string]*huma.Me
 		return
 	}
 	var result huma.ValidateResult
-	huma.Validate(api.OpenAPI().Components.Schemas, content[kind].Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, &result)
+	huma.Validate(api.Components.Schemas, content[kind].Schema, huma.NewPathBuffer(nil, 0), huma.ModeReadFromServer, value, &result)
 	for _, wrong := range result.Errors {
 		t.Errorf("%s: %s is not as described: %v", route, raw, wrong)
 	}

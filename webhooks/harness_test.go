@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -25,6 +24,7 @@ import (
 	"go.uber.org/goleak"
 
 	"switchboard/cmd/simulator/standin"
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/role"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
@@ -80,7 +80,7 @@ func start(t *testing.T, rdb redis.UniversalClient, cfg webhooks.Config, jobs st
 	n.front = &front{handler: n.stand}
 	n.api = httptest.NewServer(n.front)
 	n.hooks = newWebhooks(t, rdb, cfg, n.api.URL, t.Name(), n.logged)
-	n.hooks.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), allow, who)
+	mount(t, engine, n.hooks)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); n.hooks.Run(ctx) }()
@@ -115,15 +115,18 @@ func allow(least role.Role) gin.HandlerFunc {
 			c.AbortWithStatus(http.StatusForbidden)
 			return
 		}
-		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), keyOf{}, [2]string{key, given}))
+		c.Request = c.Request.WithContext(role.With(c.Request.Context(), role.Caller{Key: key, Role: role.Role(given)}))
 	}
 }
 
-type keyOf struct{}
-
-func who(ctx context.Context) (key string, r role.Role) {
-	k, _ := ctx.Value(keyOf{}).([2]string)
-	return k[0], role.Role(k[1])
+// mount serves the routes of hooks as the gateway does, and returns the document that describes them.
+func mount(t *testing.T, engine *gin.Engine, hooks *webhooks.Server) *huma.OpenAPI {
+	t.Helper()
+	doc, err := openapi.Mount(openapi.Options{Engine: engine, Admit: allow, Title: "test", Version: "1"}, hooks.Routes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 // call makes a request as an admin and returns the status and the body.

@@ -3,6 +3,11 @@ package api
 import (
 	"context"
 
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/gin-gonic/gin"
+
+	"switchboard/gateway/openapi"
+	"switchboard/gateway/role"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/tune"
@@ -41,6 +46,28 @@ type subscribersCount struct {
 	All      int `json:"all"`
 	Disabled int `json:"disabled"`
 	Failing  int `json:"failing"`
+}
+
+// dashboardRoutes are what concerns batches and jobs alike.
+func (s *API) dashboardRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/api/dashboard", ID: "get-dashboard", Tag: tagJobs, Role: role.App, Errors: failures,
+			Summary: "Everything that the jobs page shows first", Do: openapi.JSON(s.dashboard)},
+		{Method: "GET", Path: "/api/events", ID: "follow-changes", Tag: tagJobs, Role: role.App,
+			Summary: "Follow changes",
+			Text: "Server-sent events: batch.updated, fine_tuning.updated, fine_tuning.metrics, inbox.updated, file.updated, call.incoming; " +
+				"resync when the last event is no longer kept. Resumes after Last-Event-ID or ?last_event_id=.",
+			Do: openapi.Plain(openapi.Shape{
+				Params: []*huma.Param{openapi.Param("header", "Last-Event-ID", "ID of the last event seen", huma.TypeString),
+					openapi.Param("query", "last_event_id", "The same, for clients that cannot set the header", huma.TypeString)},
+				Answers: map[int]openapi.Answer{200: {Text: "Changes", Type: "text/event-stream", Body: openapi.Text("")}},
+			}, s.follow)},
+	}
+}
+
+// follow streams the changes that are the caller's business.
+func (s *API) follow(c *gin.Context) {
+	s.changes.Serve(c.Writer, c.Request, viewer(c.Request.Context()).Sees)
 }
 
 // dashboard reads Redis only, so that it is quick and works while OpenAI is away.

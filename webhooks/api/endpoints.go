@@ -8,7 +8,9 @@ import (
 	"github.com/openai/openai-go/v3"
 	sdk "github.com/openai/openai-go/v3/webhooks"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 )
 
 // Endpoint is one of OpenAI's webhook endpoints. Its secret never leaves the receivers.
@@ -69,6 +71,28 @@ type (
 		}
 	}
 )
+
+// endpointRoutes are those of OpenAI's own webhook endpoints.
+func (s *API) endpointRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/webhooks/endpoints", ID: "list-endpoints", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "List OpenAI's webhook endpoints", Do: openapi.JSON(s.listEndpoints)},
+		{Method: "POST", Path: "/webhooks/endpoints", ID: "create-endpoint", Tag: tagEndpoints, Role: role.Admin, Status: 201, Errors: failures,
+			Summary: "Have OpenAI deliver here", Do: openapi.JSON(s.createEndpoint)},
+		{Method: "GET", Path: "/webhooks/endpoints/{id}", ID: "get-endpoint", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "Look at an endpoint", Do: openapi.JSON(s.getEndpoint)},
+		{Method: "PATCH", Path: "/webhooks/endpoints/{id}", ID: "update-endpoint", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "Change an endpoint", Do: openapi.JSON(s.updateEndpoint)},
+		{Method: "DELETE", Path: "/webhooks/endpoints/{id}", ID: "delete-endpoint", Tag: tagEndpoints, Role: role.Admin, Status: 204, Errors: failures,
+			Summary: "Delete an endpoint", Do: openapi.JSON(s.deleteEndpoint)},
+		{Method: "POST", Path: "/webhooks/endpoints/{id}/rotate-secret", ID: "rotate-endpoint-secret", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "Give an endpoint a new secret", Do: openapi.JSON(s.rotateEndpoint)},
+		{Method: "POST", Path: "/webhooks/endpoints/{id}/test", ID: "test-endpoint", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "Have OpenAI send a sample", Do: openapi.JSON(s.testEndpoint)},
+		{Method: "GET", Path: "/webhooks/event-types", ID: "list-event-types", Tag: tagEndpoints, Role: role.Admin, Errors: failures,
+			Summary: "List what OpenAI can deliver", Do: openapi.JSON(s.eventTypes)},
+	}
+}
 
 func (s *API) listEndpoints(ctx context.Context, _ *struct{}) (*endpointsOutput, error) {
 	var out endpointsOutput

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/webhooks/queue"
 )
 
@@ -73,6 +75,24 @@ type (
 		}
 	}
 )
+
+// inboxRoutes are those of the events that OpenAI delivered.
+func (s *API) inboxRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/webhooks/events", ID: "list-webhook-events", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "List the inbox", Do: openapi.JSON(s.listEvents)},
+		{Method: "GET", Path: "/webhooks/events/{id}", ID: "get-webhook-event", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "Look at an event and every attempt", Do: openapi.JSON(s.getEvent)},
+		{Method: "POST", Path: "/webhooks/events/{id}/replay", ID: "replay-webhook-event", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "Handle an event again", Do: openapi.JSON(s.replayEvent)},
+		{Method: "POST", Path: "/webhooks/events/replay", ID: "replay-webhook-events", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "Handle many events again", Do: openapi.JSON(s.replayEvents)},
+		{Method: "POST", Path: "/webhooks/events/{id}/discard", ID: "discard-webhook-event", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "Take an event that was given up off the list", Do: openapi.JSON(s.discardEvent)},
+		{Method: "POST", Path: "/webhooks/events/discard", ID: "discard-webhook-events", Tag: tagInbox, Role: role.Operator, Errors: failures,
+			Summary: "Take many off the list", Do: openapi.JSON(s.discardEvents)},
+	}
+}
 
 func (in *eventsInput) filter() queue.Filter {
 	return queue.Filter{Topic: strings.TrimSuffix(in.Type, "*"), State: in.State, Origin: in.Origin, After: in.After, Limit: in.Limit}

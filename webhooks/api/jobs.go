@@ -6,7 +6,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/webhooks/tune"
 )
 
@@ -48,6 +50,28 @@ type (
 		}
 	}
 )
+
+// tuningRoutes are those of fine-tuning jobs, but for their submission.
+func (s *API) tuningRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/api/fine-tuning/jobs", ID: "list-tuning-jobs", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "List the project's fine-tuning jobs", Do: openapi.JSON(s.listJobs)},
+		{Method: "GET", Path: "/api/fine-tuning/jobs/{id}", ID: "get-tuning-job", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "Look at a job, its smoke test and its mark", Do: openapi.JSON(s.getJob)},
+		{Method: "POST", Path: "/api/fine-tuning/jobs/{id}/cancel", ID: "cancel-tuning-job", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "Cancel a job", Do: openapi.JSON(s.cancelJob)},
+		{Method: "GET", Path: "/api/fine-tuning/jobs/{id}/events", ID: "list-tuning-events", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "Read a job's log", Do: openapi.JSON(s.jobEvents)},
+		{Method: "GET", Path: "/api/fine-tuning/jobs/{id}/checkpoints", ID: "list-checkpoints", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "List a job's checkpoints", Do: openapi.JSON(s.jobCheckpoints)},
+		{Method: "GET", Path: "/api/fine-tuning/jobs/{id}/metrics", ID: "get-tuning-metrics", Tag: tagTuning, Role: role.App, Errors: failures,
+			Summary: "Read the points of a job's curves", Do: openapi.JSON(s.jobMetrics)},
+		{Method: "POST", Path: "/api/fine-tuning/jobs/{id}/smoke-test", ID: "test-tuned-model", Tag: tagTuning, Role: role.Operator, Errors: failures,
+			Summary: "Ask the new model again", Do: openapi.JSON(s.retestJob)},
+		{Method: "POST", Path: "/api/fine-tuning/jobs/{id}/mark", ID: "mark-tuned-model", Tag: tagTuning, Role: role.Operator, Errors: failures,
+			Summary: "Promote or hold the new model", Do: openapi.JSON(s.markJob)},
+	}
+}
 
 func (s *API) listJobs(ctx context.Context, in *pageInput) (*jobListOutput, error) {
 	var out jobListOutput

@@ -18,10 +18,13 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/gateway/strict"
 	"switchboard/webhooks/batch"
 	"switchboard/webhooks/spool"
+	"switchboard/webhooks/tune"
 )
 
 const (
@@ -52,6 +55,43 @@ func (sub *submission) spec() (batch.Spec, error) {
 	}
 	spec.OutputExpires = &batch.Expiry{Seconds: *sub.OutputSeconds}
 	return spec, nil
+}
+
+// submissionRoutes take a file as it comes in, or JSON.
+func (s *API) submissionRoutes() []openapi.Route {
+	file := &huma.Schema{Type: huma.TypeString, Format: "binary", Description: "JSON lines; the last field"}
+	return []openapi.Route{
+		{Method: "POST", Path: "/api/batches", ID: "submit-batch", Tag: tagBatches, Role: role.App, Status: 201, Errors: failures,
+			Summary: "Submit a batch",
+			Text: "As JSON with requests or the ID of an uploaded file, as multipart/form-data whose last field is the file, or as application/jsonl. " +
+				"Checked line by line; 422 names the lines.",
+			Do: openapi.Upload(openapi.Shape{
+				Params: []*huma.Param{openapi.Param("query", "endpoint", "Of application/jsonl only", huma.TypeString)},
+				Needed: true,
+				Bodies: map[string]openapi.Model{
+					"application/json": openapi.Of[submission](),
+					"multipart/form-data": openapi.Is(object([]string{"file"}, map[string]*huma.Schema{
+						"endpoint": text("Of all lines; left out if they say it"), "completion_window": text("24h if left out"),
+						"metadata": text("A JSON object of texts"), "file": file,
+					})),
+					"application/jsonl": openapi.Text("The input file, with ?endpoint= if its lines do not say it"),
+				},
+				Answers: map[int]openapi.Answer{201: {Text: "The batch", Type: "application/json", Body: openapi.Of[batch.Batch]()}},
+			}, s.submitBatch)},
+		{Method: "POST", Path: "/api/fine-tuning/jobs", ID: "submit-tuning-job", Tag: tagTuning, Role: role.App, Status: 201, Errors: failures,
+			Summary: "Start a fine-tuning job",
+			Text:    "As JSON with the IDs of uploaded files, or as multipart/form-data whose last field is the training file.",
+			Do: openapi.Upload(openapi.Shape{
+				Needed: true,
+				Bodies: map[string]openapi.Model{
+					"application/json": openapi.Of[tune.Spec](),
+					"multipart/form-data": openapi.Is(object([]string{"model", "file"}, map[string]*huma.Schema{
+						"model": text("The base model"), "suffix": text("Of the new model's name"), "file": file,
+					})),
+				},
+				Answers: map[int]openapi.Answer{201: {Text: "The job", Type: "application/json", Body: openapi.Of[tune.Job]()}},
+			}, s.submitJob)},
+	}
 }
 
 // submitBatch takes a batch as JSON, as a form with a file, or as the lines themselves.

@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"switchboard/gateway/openapi"
+	"switchboard/gateway/role"
 	"switchboard/webhooks/fanout"
 	"switchboard/webhooks/queue"
 	"switchboard/webhooks/seal"
@@ -52,6 +54,32 @@ type (
 		Delivery string `path:"delivery" maxLength:"256"`
 	}
 )
+
+// subscriptionRoutes are those of the gateway's own webhooks.
+func (s *API) subscriptionRoutes() []openapi.Route {
+	return []openapi.Route{
+		{Method: "GET", Path: "/webhooks/subscriptions", ID: "list-subscriptions", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "List subscriptions", Do: openapi.JSON(s.listSubscriptions)},
+		{Method: "POST", Path: "/webhooks/subscriptions", ID: "create-subscription", Tag: tagSubscriptions, Role: role.Admin, Status: 201, Errors: failures,
+			Summary: "Have events delivered to an address", Do: openapi.JSON(s.createSubscription)},
+		{Method: "GET", Path: "/webhooks/subscriptions/{id}", ID: "get-subscription", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Look at a subscription", Do: openapi.JSON(s.getSubscription)},
+		{Method: "PATCH", Path: "/webhooks/subscriptions/{id}", ID: "update-subscription", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Change a subscription", Do: openapi.JSON(s.updateSubscription)},
+		{Method: "DELETE", Path: "/webhooks/subscriptions/{id}", ID: "delete-subscription", Tag: tagSubscriptions, Role: role.Admin, Status: 204, Errors: failures,
+			Summary: "Delete a subscription and its deliveries", Do: openapi.JSON(s.deleteSubscription)},
+		{Method: "POST", Path: "/webhooks/subscriptions/{id}/rotate-secret", ID: "rotate-subscription-secret", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Give a subscription a new secret", Do: openapi.JSON(s.rotateSubscription)},
+		{Method: "POST", Path: "/webhooks/subscriptions/{id}/test", ID: "test-subscription", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Send a test delivery now", Do: openapi.JSON(s.testSubscription)},
+		{Method: "GET", Path: "/webhooks/subscriptions/{id}/deliveries", ID: "list-deliveries", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Read the delivery log", Do: openapi.JSON(s.listDeliveries)},
+		{Method: "GET", Path: "/webhooks/subscriptions/{id}/deliveries/{delivery}", ID: "get-delivery", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Look at a delivery and every attempt", Do: openapi.JSON(s.getDelivery)},
+		{Method: "POST", Path: "/webhooks/subscriptions/{id}/deliveries/{delivery}/replay", ID: "replay-delivery", Tag: tagSubscriptions, Role: role.Admin, Errors: failures,
+			Summary: "Deliver again", Do: openapi.JSON(s.replayDelivery)},
+	}
+}
 
 // noStore keeps caches from holding an answer with a secret.
 const noStore = "no-store"

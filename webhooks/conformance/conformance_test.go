@@ -14,12 +14,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 	"github.com/openai/openai-go/v3"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/role"
 	"switchboard/session/redisstore/redistest"
 	"switchboard/webhooks"
@@ -109,9 +108,14 @@ func serve(t *testing.T) (*webhooks.Server, string) {
 	}
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
-	open := func(role.Role) gin.HandlerFunc { return func(*gin.Context) {} }
-	anybody := func(context.Context) (key string, r role.Role) { return "ann", role.Admin }
-	hooks.Routes(engine, humagin.New(engine, huma.DefaultConfig("test", "1")), open, anybody)
+	ann := func(role.Role) gin.HandlerFunc {
+		return func(c *gin.Context) {
+			c.Request = c.Request.WithContext(role.With(c.Request.Context(), role.Caller{Key: "ann", Role: role.Admin}))
+		}
+	}
+	if _, err := openapi.Mount(openapi.Options{Engine: engine, Admit: ann, Title: "test", Version: "1"}, hooks.Routes()); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

@@ -1,4 +1,4 @@
-package gateway
+package openapi
 
 import (
 	"bytes"
@@ -13,16 +13,17 @@ import (
 	"switchboard/gateway/strict"
 )
 
-// typed serves a group's typed operations. Those that answer a GET answer a HEAD in the same
-// way, and net/http leaves the body out; sockets and streams are no typed operations.
-func typed(e *gin.Engine, group *gin.RouterGroup, c huma.Config) huma.API {
-	return typedAPI{humagin.NewWithGroup(e, group, c)}
+// typed is huma with what runs before a route's handler. Everything but the handlers is shared by all routes.
+func (m *mount) typed(r Route) huma.API { return typedAPI{m.api, m, r} }
+
+type typedAPI struct {
+	huma.API
+	mount *mount
+	route Route
 }
 
-type typedAPI struct{ huma.API }
-
 // Adapter is asked by huma where it adds an operation.
-func (a typedAPI) Adapter() huma.Adapter { return headAdapter{a.API.Adapter()} }
+func (a typedAPI) Adapter() huma.Adapter { return routeAdapter{a.API.Adapter(), a.mount, a.route} }
 
 // DocumentOperation is asked by huma to describe an operation. It has the operation's body held against the description,
 // behind all that the operation asks of its caller.
@@ -36,7 +37,7 @@ func (a typedAPI) DocumentOperation(op *huma.Operation) {
 // refuseNull refuses a null where the schema has none: huma takes it for a member that was left out.
 func (a typedAPI) refuseNull(c huma.Context, next func(huma.Context)) {
 	r := humagin.Unwrap(c).Request
-	raw, err := io.ReadAll(r.Body) // it is in memory: see body
+	raw, err := io.ReadAll(r.Body) // it is in memory: see Options.Body
 	if err != nil {
 		_ = huma.WriteErr(a, c, http.StatusBadRequest, "the body could not be read")
 		return
@@ -51,14 +52,14 @@ func (a typedAPI) refuseNull(c huma.Context, next func(huma.Context)) {
 	next(c)
 }
 
-type headAdapter struct{ huma.Adapter }
+// routeAdapter adds one route to the engine.
+type routeAdapter struct {
+	huma.Adapter
+	mount *mount
+	route Route
+}
 
-// Handle adds one route, or two.
-func (a headAdapter) Handle(op *huma.Operation, handler func(huma.Context)) {
-	a.Adapter.Handle(op, handler)
-	if op.Method == http.MethodGet {
-		head := *op
-		head.Method = http.MethodHead
-		a.Adapter.Handle(&head, handler)
-	}
+// Handle is called by huma with what answers the route.
+func (a routeAdapter) Handle(op *huma.Operation, handler func(huma.Context)) {
+	a.mount.serve(a.route, append(a.mount.before(a.route), func(c *gin.Context) { handler(humagin.NewContext(op, c)) })...)
 }

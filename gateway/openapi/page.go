@@ -1,4 +1,4 @@
-package gateway
+package openapi
 
 import (
 	"bytes"
@@ -14,57 +14,57 @@ import (
 	"switchboard/gateway/problem"
 )
 
-//go:embed docs.html
-var docsTemplate string
+//go:embed page.html
+var pageTemplate string
 
-//go:embed docs.css
-var docsStyle []byte
+//go:embed page.css
+var pageStyle []byte
 
 type (
-	docsModel struct {
+	pageModel struct {
 		Title, Text string
-		Groups      []docsGroup
-		Problem     []docsField
+		Groups      []pageGroup
+		Problem     []pageField
 	}
-	docsGroup struct {
+	pageGroup struct {
 		Name string
-		Ops  []docsOp
+		Ops  []pageOperation
 	}
-	docsOp struct {
+	pageOperation struct {
 		ID, Method, Path, Summary, Text string
-		Params, Body                    []docsField
+		Params, Body                    []pageField
 		Example                         string
-		Answers                         []docsAnswer
+		Answers                         []pageAnswer
 		Errors                          []string // statuses
 		Open                            bool     // no key needed
 	}
-	docsField struct {
+	pageField struct {
 		Name, Type, Text string
 		Required         bool
 		Depth            int
 	}
-	docsAnswer struct {
+	pageAnswer struct {
 		Status, Text string
-		Fields       []docsField
+		Fields       []pageField
 		Example      string // JSON
 	}
 )
 
-// docsPage renders the OpenAPI document: one page, no script, nothing from elsewhere.
-func docsPage(doc *huma.OpenAPI) ([]byte, error) {
-	t, err := template.New("docs").Parse(docsTemplate)
+// page renders the OpenAPI document: one page, no script, nothing from elsewhere.
+func page(doc *huma.OpenAPI) ([]byte, error) {
+	t, err := template.New("page").Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
-	m := docsModel{Title: doc.Info.Title, Text: doc.Info.Description}
-	m.Problem = fieldsOf(doc.Components.Schemas, huma.SchemaFromType(doc.Components.Schemas, typeOf[problem.Problem]()), 0)
-	groups := map[string][]docsOp{}
+	m := pageModel{Title: doc.Info.Title, Text: doc.Info.Description}
+	m.Problem = fieldsOf(doc.Components.Schemas, Of[problem.Problem]()(doc.Components.Schemas), 0)
+	groups := map[string][]pageOperation{}
 	for op := range operations(doc) {
 		groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(doc.Components.Schemas, op))
 	}
 	for _, tag := range doc.Tags {
 		if len(groups[tag.Name]) > 0 {
-			m.Groups = append(m.Groups, docsGroup{Name: tag.Name, Ops: groups[tag.Name]})
+			m.Groups = append(m.Groups, pageGroup{Name: tag.Name, Ops: groups[tag.Name]})
 		}
 	}
 	var out bytes.Buffer
@@ -72,14 +72,14 @@ func docsPage(doc *huma.OpenAPI) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// open reports whether an operation asks for no key.
-func open(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
+// isOpen reports whether an operation asks for no key.
+func isOpen(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Security[0]) == 0 }
 
-func describeOp(r huma.Registry, op *huma.Operation) docsOp {
-	d := docsOp{ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Text: op.Description,
-		Open: open(op), Example: command(r, op)}
+func describeOp(r huma.Registry, op *huma.Operation) pageOperation {
+	d := pageOperation{ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Text: op.Description,
+		Open: isOpen(op), Example: command(r, op)}
 	for _, p := range op.Parameters {
-		d.Params = append(d.Params, docsField{Name: p.Name, Type: p.In + " " + typeName(r, p.Schema), Text: p.Description, Required: p.Required})
+		d.Params = append(d.Params, pageField{Name: p.Name, Type: p.In + " " + typeName(r, p.Schema), Text: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
 		schema := op.RequestBody.Content["application/json"].Schema
@@ -90,7 +90,7 @@ func describeOp(r huma.Registry, op *huma.Operation) docsOp {
 			d.Errors = append(d.Errors, status)
 			continue
 		}
-		a := docsAnswer{Status: status, Text: op.Responses[status].Description}
+		a := pageAnswer{Status: status, Text: op.Responses[status].Description}
 		if c := op.Responses[status].Content["application/json"]; c != nil {
 			a.Fields, a.Example = fieldsOf(r, c.Schema, 0), answerOf(r, c.Schema)
 		}
@@ -100,7 +100,7 @@ func describeOp(r huma.Registry, op *huma.Operation) docsOp {
 }
 
 // fieldsOf lists a schema's fields, each followed by its own, down to three levels.
-func fieldsOf(r huma.Registry, s *huma.Schema, depth int) []docsField {
+func fieldsOf(r huma.Registry, s *huma.Schema, depth int) []pageField {
 	s = resolve(r, s)
 	if s == nil || depth > 2 {
 		return nil
@@ -108,14 +108,14 @@ func fieldsOf(r huma.Registry, s *huma.Schema, depth int) []docsField {
 	if s.Type == huma.TypeArray {
 		return fieldsOf(r, s.Items, depth)
 	}
-	var out []docsField
+	var out []pageField
 	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
 		p := s.Properties[name]
 		text := p.Description
 		if full := resolve(r, p); text == "" && full != nil {
 			text = full.Description
 		}
-		out = append(out, docsField{Name: name, Type: typeName(r, p), Text: text, Required: slices.Contains(s.Required, name), Depth: depth})
+		out = append(out, pageField{Name: name, Type: typeName(r, p), Text: text, Required: slices.Contains(s.Required, name), Depth: depth})
 		out = append(out, fieldsOf(r, p, depth+1)...)
 	}
 	return out

@@ -1,4 +1,4 @@
-package gateway
+package openapi
 
 import (
 	"encoding/json"
@@ -10,16 +10,6 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-// examples are bodies that show more than what is required.
-var examples = map[string]any{
-	"create-session":                map[string]any{"config": map[string]any{"instructions": "Be brief.", "voice": "marin"}, "labels": map[string]any{"team": "support"}},
-	"update-session":                map[string]any{"instructions": "Speak Dutch from now on."},
-	"send-message":                  map[string]any{"text": "Say hello."},
-	"send-function-result":          map[string]any{"call_id": "call_…", "output": `{"temperature":21}`},
-	"create-client-secret":          map[string]any{"policy": "voice", "ttl": 600},
-	"create-realtime-client-secret": map[string]any{"session": map[string]any{"type": "realtime", "model": "gpt-realtime-2.1"}},
-}
-
 // command is a line that a reader can copy: every operation that curl can do has one.
 func command(r huma.Registry, op *huma.Operation) string {
 	if op.Responses["101"] != nil {
@@ -29,7 +19,7 @@ func command(r huma.Registry, op *huma.Operation) string {
 	if op.Responses["200"] != nil && op.Responses["200"].Content["text/event-stream"] != nil {
 		line += " -N"
 	}
-	if !open(op) {
+	if !isOpen(op) {
 		line += " -H \"Authorization: Bearer $KEY\""
 	}
 	if body, ok := bodyOf(r, op); ok {
@@ -41,17 +31,18 @@ func command(r huma.Registry, op *huma.Operation) string {
 	return line + " \\\n  $GATEWAY" + strings.ReplaceAll(op.Path, "{id}", "$ID")
 }
 
-// bodyOf is the example of a JSON body: the one that is written down, else what is required.
+// bodyOf is the example of a JSON body: that of the route's row, else what is required.
 func bodyOf(r huma.Registry, op *huma.Operation) (string, bool) {
 	if op.RequestBody == nil || op.RequestBody.Content["application/json"] == nil {
 		return "", false
 	}
-	value, ok := examples[op.OperationID]
-	if !ok {
-		value = sample(r, op.RequestBody.Content["application/json"].Schema, 0, true)
+	body := op.RequestBody.Content["application/json"]
+	value := body.Example
+	if value == nil {
+		value = sample(r, body.Schema, 0, true)
 	}
 	raw, err := json.Marshal(value)
-	return string(raw), err == nil && (ok || op.RequestBody.Required || len(raw) > len("{}"))
+	return string(raw), err == nil && (body.Example != nil || op.RequestBody.Required || len(raw) > len("{}"))
 }
 
 // answerOf is an example of an answer, laid out to be read; "" where it has no JSON.

@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"switchboard/gateway/openapi"
+	"switchboard/gateway/role"
+	"switchboard/session"
+)
+
+type itemsOutput struct {
+	Body struct {
+		Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
+	}
+}
+
+// conversationRoutes are those with which a session is read, followed and attached to.
+func (g *Gateway) conversationRoutes() []openapi.Route {
+	id := openapi.Param("path", "id", "The session's ID", huma.TypeString)
+	return []openapi.Route{
+		{Method: "GET", Path: sessions + "/{id}/items", ID: "list-items", Tag: tagConversation, Role: role.App, Errors: []int{404},
+			Summary: "Read the conversation",
+			Text:    "Messages with their transcripts, function calls and their outputs. Of an interrupted answer, the text that was heard.",
+			Before:  g.owned, Do: openapi.JSON(g.items)},
+		{Method: "GET", Path: sessions + "/{id}/events", ID: "follow-events", Tag: tagConversation, Role: role.App, Errors: []int{404, 422},
+			Summary: "Follow a session (server-sent events)",
+			Text: "Every event but audio, with its type as the event's name. With Last-Event-ID first what was missed since then, " +
+				"without gap or double; 0 is the beginning. Without it, what happens from now on. A client whose last event is not kept, " +
+				"or never was, first gets an event named resync: it should read the session anew. A comment comes every 15 s. " +
+				"Of an ended session: what is kept, then 204.",
+			Before: g.owned, Do: openapi.Plain(openapi.Shape{
+				Params: []*huma.Param{id, openapi.Param("header", "Last-Event-ID", "ID of the last event seen", huma.TypeString),
+					openapi.Param("query", "last_event_id", "The same, for clients that cannot set the header", huma.TypeString)},
+				Answers: map[int]openapi.Answer{
+					200: {Text: "text/event-stream", Type: "text/event-stream", Body: openapi.Text("")},
+					204: {Text: "The session has ended and there is nothing more"},
+				},
+			}, g.events)},
+		{Method: "GET", Path: sessions + "/{id}/relay", ID: "attach", Tag: tagConversation, Role: role.App,
+			Errors:  []int{400, 401, 403, 404, 410, 426, 503},
+			Summary: "Attach a client (WebSocket)",
+			Text: "The wire is the Realtime protocol itself. With a client token or an API key, as Bearer or as the subprotocol " +
+				"openai-insecure-api-key.<token> beside realtime. Close codes 1012 and 1013 mean: attach again, with last_event_id.",
+			Do: openapi.Socket(openapi.Shape{
+				Params: []*huma.Param{id, openapi.Param("query", "last_event_id", "event_id of the last event seen, to get what was missed", huma.TypeString)},
+				Answers: map[int]openapi.Answer{
+					101: {Text: "Attached"}, 410: {Text: "The session has ended"}, 426: {Text: "No WebSocket handshake"},
+				},
+			}, g.upgradable, g.sameOrigin, g.relay)},
+	}
+}
+
+func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {
+	f, err := g.find(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := &itemsOutput{}
+	if f.ctl != nil {
+		out.Body.Items = f.ctl.Items()
+	} else if out.Body.Items, err = g.options.Store.Items(ctx, in.ID); err != nil {
+		return nil, storeError{err}
+	}
+	if out.Body.Items == nil {
+		out.Body.Items = []session.Item{}
+	}
+	return out, nil
+}
