@@ -164,6 +164,37 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
     await lines.getByText("request-100", { exact: true }).waitFor();
   });
 
+  await t.test("tab, page and search are in the address: a reload and a colleague see the same", async () => {
+    const lines = page.getByTestId("lines").locator("> li");
+    await page.reload();
+    await page.getByTestId("page").getByText("76–97 of 97").waitFor();
+    await page.getByLabel("Find a custom_id").fill("REQUEST-9");
+    await page.getByRole("button", { name: "Find", exact: true }).click();
+    await lines.getByText("request-99", { exact: true }).waitFor();
+    assert.deepEqual(
+      await lines.locator(".exchange-id > code").allInnerTexts(),
+      ["9", ...[90, 91, 92, 94, 95, 96, 97, 98, 99]].map((n) => `request-${n}`),
+    );
+    const colleague = await page.context().newPage();
+    await colleague.goto(page.url());
+    await colleague.getByLabel("API key").fill(await page.evaluate(() => sessionStorage.getItem("switchboard.key")));
+    await colleague.keyboard.press("Enter");
+    await colleague.getByTestId("lines").getByText("request-99", { exact: true }).waitFor(patience);
+    await colleague.close();
+    await page.getByLabel("Find a custom_id").fill("request");
+    await page.keyboard.press("Enter");
+    await page.getByText("Page 1", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Next" }).click();
+    await page.getByText("Page 2", { exact: true }).waitFor();
+    await page.goBack();
+    await page.getByText("Page 1", { exact: true }).waitFor();
+    await page.getByLabel("Find a custom_id").fill("nobody");
+    await page.keyboard.press("Enter");
+    await page.getByText("No custom_id contains “nobody”.").waitFor();
+    await page.getByRole("button", { name: "Show all" }).click();
+    await page.getByTestId("page").getByText("1–25 of 97").waitFor();
+  });
+
   await t.test("what failed is told, with its request", async () => {
     await page.getByRole("button", { name: "Failed (3)" }).click();
     const lines = page.getByTestId("lines").locator("> li");
@@ -180,6 +211,9 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
     assert.equal(download.suggestedFilename(), "questions-results.jsonl");
     const text = await readFile(await download.path(), "utf8");
     assert.equal(text.trim().split("\n").length, 97);
+    const [original] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "OpenAI's file" }).click()]);
+    const [line] = (await readFile(await original.path(), "utf8")).split("\n", 1);
+    assert.equal(JSON.parse(line).response.status_code, 200, "OpenAI's own form");
   });
 
   await t.test("only what failed is tried again", async () => {
@@ -194,6 +228,20 @@ test("a batch of 100: submitted by file, followed, browsed, downloaded, retried"
     const rows = page.getByTestId("batches").locator("> li");
     await rows.nth(1).waitFor();
     assert.equal(await rows.count(), 2);
+  });
+
+  await t.test("a batch and its retry lead to each other", async () => {
+    await page.getByTestId("batches").locator("> li").filter({ hasNotText: "retry" }).getByRole("link").click();
+    const link = page.getByRole("link", { name: /^batch_/ });
+    const first = page.url();
+    await page.getByText("Tried again as").waitFor();
+    assert.equal(await page.getByRole("button", { name: /Try 3 requests again/ }).count(), 0, "it is not tried once more");
+    await link.click();
+    await page.getByText("Retry of").waitFor();
+    await link.click();
+    await page.getByText("Tried again as").waitFor();
+    assert.equal(page.url(), first);
+    await page.getByRole("link", { name: "← Batches" }).click();
   });
 
   await t.test("a reload finds it again, in the same place", async () => {
@@ -442,6 +490,32 @@ test("whoever may not set up deliveries is told what it takes, and sees no form"
   assert.equal(await page.getByLabel("Address").count(), 0);
   await page.getByRole("link", { name: "Batches" }).click();
   await page.getByText("No batch yet").waitFor();
+});
+
+test("the list goes on beyond the newest hundred, and their own links work", async (t) => {
+  const site = await siteOf(t);
+  for (let i = 0; i < 104; i += 8) {
+    await Promise.all(Array.from({ length: 8 }, (_, j) => submitElsewhere(site, requests(1), { name: `number ${i + j}` })));
+  }
+  // What changes is told to the page, however old it is.
+  await until(
+    async () => [...(await site.ask("GET", "/api/batches?limit=100")).batches, ...(await site.ask("GET", "/api/dashboard")).batches],
+    (batches) => batches.every((b) => b.status === "completed"),
+  );
+  const page = await openPage(t, site);
+  const rows = page.getByTestId("batches").locator("> li");
+  await rows.nth(99).waitFor();
+  assert.equal(await rows.count(), 100);
+  await page.getByText(/100 batches shown/).waitFor();
+  await page.getByRole("button", { name: "Show older" }).click();
+  await rows.nth(103).waitFor();
+  await page.getByText(/104 batches known/).waitFor();
+  assert.equal(await page.getByRole("button", { name: "Show older" }).count(), 0);
+  assert.equal(new Set(await rows.evaluateAll((all) => all.map((row) => row.dataset.id))).size, 104);
+  await rows.last().getByRole("link").click();
+  const name = await page.getByRole("heading", { level: 1 }).innerText();
+  await page.reload();
+  await page.getByRole("heading", { name, exact: true }).waitFor();
 });
 
 test("a link leads to a batch or a job that is older than those on the dashboard", async (t) => {

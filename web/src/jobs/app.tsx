@@ -58,12 +58,12 @@ function Content({ store }: { store: Store }) {
     case "batches": {
       const batch = store.batches.value.find((b) => b.id === id);
       if (batch) return <BatchView key={batch.id} store={store} batch={batch} />;
-      return id ? <Older key={id} store={store} what="batch" section={section} read={() => store.readBatch(id)} /> : <Batches store={store} />;
+      return id ? <Sought key={id} store={store} what="batch" section={section} read={() => store.readBatch(id)} /> : <Batches store={store} />;
     }
     case "tuning": {
       const job = store.jobs.value.find((j) => j.id === id);
       if (job) return <JobView key={job.id} store={store} job={job} />;
-      return id ? <Older key={id} store={store} what="job" section={section} read={() => store.readJob(id)} /> : <Tuning store={store} />;
+      return id ? <Sought key={id} store={store} what="job" section={section} read={() => store.readJob(id)} /> : <Tuning store={store} />;
     }
     case "inbox":
       return id ? <EventView key={id} store={store} id={id} /> : <Inbox store={store} />;
@@ -73,7 +73,7 @@ function Content({ store }: { store: Store }) {
 }
 
 /** What is not among the newest that the dashboard lists is asked for by its ID, and shown where it is found. */
-function Older({ store, what, section, read }: { store: Store; what: string; section: Section; read(): Promise<void> }) {
+function Sought({ store, what, section, read }: { store: Store; what: string; section: Section; read(): Promise<void> }) {
   const problem = useSignal<ApiProblem | undefined>(undefined);
   useEffect(() => {
     void read().catch((said) => (problem.value = said));

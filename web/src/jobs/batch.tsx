@@ -50,20 +50,22 @@ function Actions({ store, batch }: { store: Store; batch: Batch }) {
       store.putBatch(await store.send<Batch>("POST", `${path}/cancel`));
     });
   const retrying = useSignal(false);
-  const retry = async () => {
+  // Asked for again, a retry is the same batch, unless OpenAI refused that one as a whole.
+  const made = batch.retried_by && store.batches.value.find((b) => b.id === batch.retried_by)?.status !== "failed";
+  const tryAgain = async () => {
     const goTo = fromHere();
     retrying.value = true;
-    const made = await store.attempt("The requests could not be tried again", () => store.send<Batch>("POST", `${path}/retry`));
+    const retry = await store.attempt("The requests could not be tried again", () => store.send<Batch>("POST", `${path}/retry`));
     retrying.value = false;
-    if (!made) return;
-    store.putBatch(made);
-    goTo("batches", made.id);
+    if (!retry) return;
+    store.putBatch(retry);
+    goTo("batches", retry.id);
   };
   return (
     <div class="actions">
       {!batchEnded(batch) && batch.status !== "cancelling" && <Confirm name="Cancel" question="Stop this batch?" action={cancel} />}
-      {batchEnded(batch) && left > 0 && batch.status !== "failed" && (
-        <button class="button small" type="button" aria-disabled={retrying.value} onClick={retry}>
+      {batchEnded(batch) && left > 0 && batch.status !== "failed" && !made && (
+        <button class="button small" type="button" aria-disabled={retrying.value} onClick={tryAgain}>
           {retrying.value ? "Trying…" : `Try ${plural(left, "request")} again`}
         </button>
       )}
@@ -110,6 +112,13 @@ function Facts({ batch }: { batch: Batch }) {
         <Fact name="Retry of">
           <a href={addressOf("batches", batch.retry_of)}>
             <code class="id">{batch.retry_of}</code>
+          </a>
+        </Fact>
+      )}
+      {batch.retried_by && (
+        <Fact name="Tried again as">
+          <a href={addressOf("batches", batch.retried_by)}>
+            <code class="id">{batch.retried_by}</code>
           </a>
         </Fact>
       )}

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Ago, Empty, Status, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
+import { Older } from "./older";
 import { Progress } from "./progress";
 import { addressOf, fromHere } from "./route";
 import type { Store } from "./store";
@@ -31,13 +32,15 @@ export function Batches({ store }: { store: Store }) {
     <>
       <Title>Batches</Title>
       <p class="help summary">
-        {running ? `${plural(running, "batch", "batches")} running` : "Nothing is running"}, {plural(batches.length, "batch", "batches")} known
+        {running ? `${plural(running, "batch", "batches")} running` : "Nothing is running"}, {plural(batches.length, "batch", "batches")}{" "}
+        {store.next.value.batches !== undefined ? "shown" : "known"}
       </p>
       <ol class="rows" data-testid="batches">
         {batches.map((b) => (
           <Row key={b.id} batch={b} />
         ))}
       </ol>
+      <Older store={store} kind="batches" />
     </>
   );
 }

@@ -135,10 +135,26 @@ function Standing({ event: e, replay, discard }: { event: InboxEvent; replay(): 
       </section>
       <dl class="facts-grid">
         <Fact name="From">{e.origin === "openai" ? "OpenAI, signature verified" : "This gateway"}</Fact>
+        <About payload={e.payload} />
         <Fact name="ID">
           <code class="id">{e.id}</code>
         </Fact>
       </dl>
     </>
+  );
+}
+
+/** What the event is about, where this page shows it. */
+function About({ payload }: { payload: unknown }) {
+  const id = (payload as { data?: { id?: unknown } } | undefined)?.data?.id;
+  if (typeof id !== "string") return null;
+  const section = id.startsWith("batch_") ? "batches" : id.startsWith("ftjob") ? "tuning" : undefined;
+  if (!section) return null;
+  return (
+    <Fact name={section === "batches" ? "Batch" : "Job"}>
+      <a href={addressOf(section, id)}>
+        <code class="id">{id}</code>
+      </a>
+    </Fact>
   );
 }

@@ -1,4 +1,4 @@
-import { useSignal } from "@preact/signals";
+import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { ask } from "../shared/api";
 import { apiKey } from "../shared/key";
@@ -6,6 +6,7 @@ import { Json } from "../shared/parts";
 import { count, explain } from "../shared/words";
 import { answered, asked, failure } from "./exchange";
 import { readLines } from "./ndjson";
+import { partOf, showPart } from "./route";
 import type { Store } from "./store";
 import type { Batch, ResultLine } from "./types";
 import { batchName } from "./words";
@@ -14,16 +15,30 @@ type Kind = "results" | "errors";
 
 const pageLines = 25;
 
+/** Which lines are shown. It is in the address, so that it outlives a reload and can be sent to somebody. */
+interface Part {
+  kind: Kind;
+  page: number;
+  /** Of the custom_id. */
+  search: string;
+}
+
+function shownPart({ request_counts: { completed } }: Batch): Part {
+  const of = partOf();
+  const wanted = of.get("lines");
+  const kind = wanted === "results" || wanted === "errors" ? wanted : completed ? "results" : "errors";
+  const number = Number(of.get("page"));
+  return { kind, page: Number.isSafeInteger(number) && number > 0 ? number - 1 : 0, search: of.get("search") ?? "" };
+}
+
+const turnTo = (page: number) => showPart({ page: page ? String(page + 1) : undefined });
+
 /** What was answered and what was not, page by page, and as a file. */
 export function Lines({ store, batch }: { store: Store; batch: Batch }) {
   const { completed, failed } = batch.request_counts;
-  const kind = useSignal<Kind>(completed ? "results" : "errors");
-  const page = useSignal(0);
-  const total = kind.value === "results" ? completed : failed;
-  const choose = (next: Kind) => {
-    page.value = 0;
-    kind.value = next;
-  };
+  const { kind, page, search } = shownPart(batch);
+  const total = kind === "results" ? completed : failed;
+  const more = useSignal(false);
   return (
     <section class="results" aria-labelledby="results-title">
       <h2 class="side-title" id="results-title">
@@ -32,25 +47,61 @@ export function Lines({ store, batch }: { store: Store; batch: Batch }) {
       <div class="results-bar">
         <div class="tabs">
           {(["results", "errors"] as const).map((k) => (
-            <button key={k} class="tab" type="button" aria-pressed={kind.value === k} onClick={() => choose(k)}>
+            <button key={k} class="tab" type="button" aria-pressed={kind === k} onClick={() => showPart({ lines: k, page: undefined, search: undefined })}>
               {k === "results" ? `Answers (${count(completed)})` : `Failed (${count(failed)})`}
             </button>
           ))}
         </div>
         {total > 0 && (
           <>
-            <Download store={store} batch={batch} kind={kind.value} />
-            {(kind.value === "results" ? batch.output_file_id : batch.error_file_id) && <Download store={store} batch={batch} kind={kind.value} raw />}
+            <Download store={store} batch={batch} kind={kind} />
+            {(kind === "results" ? batch.output_file_id : batch.error_file_id) && <Download store={store} batch={batch} kind={kind} raw />}
           </>
         )}
       </div>
+      {total > 1 && <Search key={`${kind}-${search}`} search={search} />}
       {total ? (
-        <Page key={`${kind.value}-${page.value}`} batch={batch} kind={kind.value} page={page.value} />
+        <Page key={`${kind}-${page}-${search}`} batch={batch} part={{ kind, page, search }} more={more} />
       ) : (
-        <p class="help">{kind.value === "results" ? "No request was answered." : "Every request was answered."}</p>
+        <p class="help">{kind === "results" ? "No request was answered." : "Every request was answered."}</p>
       )}
-      {total > pageLines && <Pager page={page.value} total={total} onTurn={(next) => (page.value = next)} />}
+      {search ? <FoundPager page={page} more={more.value} /> : total > pageLines && <Pager page={page} total={total} />}
     </section>
+  );
+}
+
+/** Finds lines by a part of their custom_id. */
+function Search({ search }: { search: string }) {
+  const text = useSignal(search);
+  const find = (event: Event) => {
+    event.preventDefault();
+    showPart({ search: text.value.trim() || undefined, page: undefined });
+  };
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: the search element is not known to all browsers yet
+    <form class="jump" role="search" onSubmit={find}>
+      <label class="label" for="search">
+        Find a custom_id
+      </label>
+      <input
+        class="field small"
+        id="search"
+        type="search"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={512}
+        value={text.value}
+        onInput={(e) => (text.value = e.currentTarget.value)}
+      />
+      <button class="button small" type="submit">
+        Find
+      </button>
+      {search && (
+        <button class="button small quiet" type="button" onClick={() => showPart({ search: undefined, page: undefined })}>
+          Show all
+        </button>
+      )}
+    </form>
   );
 }
 
@@ -58,25 +109,28 @@ function addressOf(batch: Batch, kind: Kind): string {
   return `/api/batches/${encodeURIComponent(batch.id)}/${kind}`;
 }
 
-/** One page; another one is another component, so that no line is shown as what it is not. */
-function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number }) {
+/** One page; another one is another component, so that no line is shown as what it is not. `more` tells whether another one follows. */
+function Page({ batch, part: { kind, page, search }, more }: { batch: Batch; part: Part; more: Signal<boolean> }) {
   const lines = useSignal<ResultLine[]>([]);
   const problem = useSignal("");
   const reading = useSignal(true);
   useEffect(() => {
+    more.value = false;
     const closing = new AbortController();
     void read(closing.signal);
     return () => closing.abort();
   }, []);
   async function read(signal: AbortSignal): Promise<void> {
-    const path = `${addressOf(batch, kind)}?include=request&offset=${page * pageLines}&limit=${pageLines}`;
+    const query = new URLSearchParams({ include: "request", offset: String(page * pageLines), limit: String(pageLines + 1) });
+    if (search) query.set("search", search);
     const found: ResultLine[] = [];
     try {
-      const response = await ask({ method: "GET", path, key: apiKey.peek(), signal, patient: true });
+      const response = await ask({ method: "GET", path: `${addressOf(batch, kind)}?${query}`, key: apiKey.peek(), signal, patient: true });
       for await (const line of readLines<ResultLine>(response.body as ReadableStream<Uint8Array>)) {
         if (signal.aborted) return;
         found.push(line);
-        lines.value = [...found];
+        lines.value = found.slice(0, pageLines);
+        more.value = found.length > pageLines;
       }
     } catch (said) {
       if (signal.aborted) return;
@@ -93,6 +147,7 @@ function Page({ batch, kind, page }: { batch: Batch; kind: Kind; page: number })
           {problem.value}
         </p>
       )}
+      {!reading.value && !problem.value && lines.value.length === 0 && <p class="help">{search && page === 0 ? `No custom_id contains “${search}”.` : "There are no more."}</p>}
       <ol class="exchanges" aria-busy={reading.value} data-testid="lines" start={page * pageLines + 1}>
         {lines.value.map((line, i) => (
           <Exchange key={i} line={line} kind={kind} />
@@ -126,24 +181,32 @@ function Exchange({ line, kind }: { line: ResultLine; kind: Kind }) {
   );
 }
 
-function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(page: number): void }) {
+/** Pages of what was found: how much it is, is not known. */
+function FoundPager({ page, more }: { page: number; more: boolean }) {
+  if (page === 0 && !more) return null;
+  return (
+    <nav class="pager" aria-label="Pages of lines">
+      <Turn name="Previous" to={page - 1} off={page === 0} />
+      <span data-testid="page">Page {page + 1}</span>
+      <Turn name="Next" to={page + 1} off={!more} />
+    </nav>
+  );
+}
+
+function Pager({ page, total }: { page: number; total: number }) {
   const last = Math.ceil(total / pageLines) - 1;
   const wanted = useSignal("");
   const jump = (event: Event) => {
     event.preventDefault();
-    onTurn(Math.floor((Number(wanted.value) - 1) / pageLines));
+    turnTo(Math.floor((Number(wanted.value) - 1) / pageLines));
   };
   return (
     <nav class="pager" aria-label="Pages of lines">
-      <button class="button small" type="button" aria-disabled={page === 0} onClick={() => onTurn(page - 1)}>
-        Previous
-      </button>
+      <Turn name="Previous" to={page - 1} off={page === 0} />
       <span data-testid="page">
-        {count(page * pageLines + 1)}–{count(Math.min(total, (page + 1) * pageLines))} of {count(total)}
+        {count(Math.min(total, page * pageLines + 1))}–{count(Math.min(total, (page + 1) * pageLines))} of {count(total)}
       </span>
-      <button class="button small" type="button" aria-disabled={page === last} onClick={() => onTurn(page + 1)}>
-        Next
-      </button>
+      <Turn name="Next" to={page + 1} off={page >= last} />
       <form class="jump" onSubmit={jump}>
         <label class="label" for="jump">
           Go to number
@@ -151,6 +214,14 @@ function Pager({ page, total, onTurn }: { page: number; total: number; onTurn(pa
         <input class="field small" id="jump" type="number" min={1} max={total} required value={wanted.value} onInput={(e) => (wanted.value = e.currentTarget.value)} />
       </form>
     </nav>
+  );
+}
+
+function Turn({ name, to, off }: { name: string; to: number; off: boolean }) {
+  return (
+    <button class="button small" type="button" aria-disabled={off} onClick={() => off || turnTo(to)}>
+      {name}
+    </button>
   );
 }
 

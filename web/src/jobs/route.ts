@@ -7,6 +7,6 @@ export const route = createRoute([
   { id: "deliveries", name: "Deliveries" },
 ]);
 
-export const { place, addressOf, queryOf, filter, fromHere } = route;
+export const { place, addressOf, queryOf, filter, partOf, showPart, fromHere } = route;
 
 export type Section = (typeof place.value)["section"];

@@ -1,6 +1,6 @@
 // What the gateway knows of batches and jobs, kept up to date by its stream of changes.
 
-import { signal } from "@preact/signals";
+import { batch, signal } from "@preact/signals";
 import { ApiProblem, call } from "../shared/api";
 import { EventStream, type ServerEvent } from "../shared/event-stream";
 import { PageStore } from "../shared/page-store";
@@ -14,10 +14,18 @@ import { sayBatch, sayJob } from "./words";
 const countsEveryMs = 1_500;
 const retryMs = 3_000;
 
+interface OlderPage {
+  batches?: readonly Batch[];
+  jobs?: readonly Job[];
+  next?: string;
+}
+
 export class Store extends PageStore {
   /** Newest first. */
   readonly batches = signal<readonly Batch[]>([]);
   readonly jobs = signal<readonly Job[]>([]);
+  /** After which one the older ones are read; undefined where there are none, "" for all. */
+  readonly next = signal<{ batches?: string | undefined; jobs?: string | undefined }>({});
   /** What the stream brought since the page was opened, by job. */
   readonly points = signal<Readonly<Record<string, readonly Point[]>>>({});
   readonly inbox = signal({ kept: 0, waiting: 0, dead: 0 });
@@ -61,6 +69,20 @@ export class Store extends PageStore {
 
   async readJob(id: string): Promise<void> {
     this.putJob(await this.get<Job>(`/api/fine-tuning/jobs/${encodeURIComponent(id)}`));
+  }
+
+  /** Reads the next page of older ones. */
+  async readOlder(kind: "batches" | "jobs"): Promise<void> {
+    const after = this.next.peek()[kind];
+    if (after === undefined) return;
+    const path = kind === "batches" ? "/api/batches" : "/api/fine-tuning/jobs";
+    const page = await this.attempt("The older ones could not be read", () => this.get<OlderPage>(`${path}?${new URLSearchParams({ limit: "100", ...(after && { after }) })}`));
+    if (!page || this.next.peek()[kind] !== after) return;
+    batch(() => {
+      for (const one of page.batches ?? []) this.putBatch(one);
+      for (const one of page.jobs ?? []) this.putJob(one);
+      this.next.value = { ...this.next.value, [kind]: page.next };
+    });
   }
 
   /** The same for a fine-tuning job. */
@@ -107,6 +129,7 @@ export class Store extends PageStore {
     this.countsTimer = 0;
     this.batches.value = [];
     this.jobs.value = [];
+    this.next.value = {};
     this.points.value = {};
     this.inbox.value = { kept: 0, waiting: 0, dead: 0 };
     this.loaded.value = false;
@@ -117,6 +140,7 @@ export class Store extends PageStore {
   private begin(dashboard: Dashboard): void {
     this.batches.value = dashboard.batches;
     this.jobs.value = dashboard.jobs;
+    this.next.value = { batches: dashboard.next_batches && lastNewer(dashboard.batches), jobs: dashboard.next_jobs && lastNewer(dashboard.jobs) };
     this.inbox.value = dashboard.inbox;
     this.loaded.value = true;
     this.notice.value = undefined;
@@ -161,6 +185,15 @@ export class Store extends PageStore {
         return void this.start(this.key);
     }
   }
+}
+
+/**
+ * The last one that is newer than the oldest. The list is OpenAI's and the dashboard is the gateway's: those that were
+ * made in the same second may stand in another order there, so that they are read again.
+ */
+function lastNewer(list: readonly { id: string; created_at: number }[]): string {
+  const oldest = list.at(-1)?.created_at ?? 0;
+  return list.findLast((one) => one.created_at > oldest)?.id ?? "";
 }
 
 function put<T extends { id: string; created_at: number }>(list: readonly T[], one: T): T[] {

@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { Ago, Empty, Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
+import { Older } from "./older";
 import { addressOf, fromHere } from "./route";
 import type { Store } from "./store";
 import type { Job } from "./types";
@@ -30,13 +31,14 @@ export function Tuning({ store }: { store: Store }) {
     <>
       <Title>Fine-tuning</Title>
       <p class="help summary">
-        {running ? `${plural(running, "job")} running` : "Nothing is running"}, {plural(jobs.length, "job")} known
+        {running ? `${plural(running, "job")} running` : "Nothing is running"}, {plural(jobs.length, "job")} {store.next.value.jobs !== undefined ? "shown" : "known"}
       </p>
       <ol class="rows" data-testid="jobs">
         {jobs.map((j) => (
           <Row key={j.id} job={j} />
         ))}
       </ol>
+      <Older store={store} kind="jobs" />
     </>
   );
 }

@@ -7,7 +7,7 @@ interface Place<S extends string> {
   section: S;
   /** Of what is looked at; empty for the list. */
   id: string;
-  /** How the list is filtered, and which page of it is shown; empty for one thing. */
+  /** How the list is filtered, and which page of it is shown; or which part of one thing. */
   query: string;
 }
 
@@ -23,6 +23,9 @@ export interface Route<S extends string> {
   /** How a section's list is filtered. */
   queryOf(section: S): URLSearchParams;
   filter(section: S, changes: Changes): void;
+  /** Which part of the one thing that is looked at is shown. */
+  partOf(): URLSearchParams;
+  showPart(changes: Changes): void;
   /** The way from here to what an answer will name. It is not taken by a user who is elsewhere when the answer comes. */
   fromHere(): (section: S, id: string) => void;
 }
@@ -31,7 +34,7 @@ export function createRoute<S extends string>(sections: Route<S>["sections"]): R
   const parse = (hash: string): Place<S> => {
     const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
     const [, name = "", id = ""] = path.split("/");
-    return { section: sections.find((s) => s.id === name)?.id ?? (sections[0]?.id as S), id: decodeText(id), query: id ? "" : query };
+    return { section: sections.find((s) => s.id === name)?.id ?? (sections[0]?.id as S), id: decodeText(id), query };
   };
   const place = signal(parse(location.hash));
   const lists = new Map<S, string>();
@@ -44,13 +47,14 @@ export function createRoute<S extends string>(sections: Route<S>["sections"]): R
   const listAddress = (section: S, query: string) => `#/${section}${query && `?${query}`}`;
   const addressOf = (section: S, id = "") => (id ? `#/${section}/${encodeURIComponent(id)}` : listAddress(section, listQuery(section)));
   const filter = (section: S, changes: Changes) => {
-    const query = new URLSearchParams(listQuery(section));
-    for (const [name, values] of Object.entries(changes)) {
-      query.delete(name);
-      for (const value of [values ?? []].flat()) if (value) query.append(name, value);
-    }
-    lists.set(section, query.toString());
-    if (place.peek().section === section && !place.peek().id) location.hash = listAddress(section, query.toString());
+    const query = changed(listQuery(section), changes);
+    lists.set(section, query);
+    if (place.peek().section === section && !place.peek().id) location.hash = listAddress(section, query);
+  };
+  const showPart = (changes: Changes) => {
+    const { section, id, query } = place.peek();
+    const part = changed(query, changes);
+    if (id) location.hash = `${addressOf(section, id)}${part && `?${part}`}`;
   };
   const fromHere = () => {
     const here = place.peek();
@@ -69,7 +73,26 @@ export function createRoute<S extends string>(sections: Route<S>["sections"]): R
     const { section, id } = place.peek();
     if (!id) location.hash = listAddress(section, "");
   });
-  return { sections, place, addressOf, queryOf: (section) => new URLSearchParams(listQuery(section)), filter, fromHere };
+  return {
+    sections,
+    place,
+    addressOf,
+    queryOf: (section) => new URLSearchParams(listQuery(section)),
+    filter,
+    partOf: () => new URLSearchParams(place.value.id && place.value.query),
+    showPart,
+    fromHere,
+  };
+}
+
+/** A query with some parameters changed. */
+function changed(query: string, changes: Changes): string {
+  const all = new URLSearchParams(query);
+  for (const [name, values] of Object.entries(changes)) {
+    all.delete(name);
+    for (const value of [values ?? []].flat()) if (value) all.append(name, value);
+  }
+  return all.toString();
 }
 
 /** Another key sees other lists. */
