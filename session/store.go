@@ -18,6 +18,7 @@ type Store interface {
 	Record(ctx context.Context, id ID) (Record, error)
 
 	Index
+	Notes
 
 	// Items returns the conversation in order; ErrNotFound as Record.
 	Items(ctx context.Context, id ID) ([]Item, error)

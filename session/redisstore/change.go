@@ -130,7 +130,7 @@ func (w *write) call(s *Store) *call {
 	}
 	return &call{script: applyScript, args: args, keys: []string{
 		sessionKey(w.id, "record"), sessionKey(w.id, "items"), sessionKey(w.id, "order"),
-		sessionKey(w.id, "log"), sessionKey(w.id, "deltas"), sessionKey(w.id, "epoch"),
+		sessionKey(w.id, "log"), sessionKey(w.id, "deltas"), sessionKey(w.id, "notes"), sessionKey(w.id, "epoch"),
 	}}
 }
 

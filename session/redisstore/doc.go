@@ -15,6 +15,8 @@
 //	gw:{s:<id>}:items    hash    item ID → JSON of session.Item
 //	gw:{s:<id>}:order    list    item IDs in conversation order
 //	gw:{s:<id>}:log      stream  entry ID = event ID; type, event (as it came)
+//	gw:{s:<id>}:deltas   stream  the same for deltas, with draft, until that is whole
+//	gw:{s:<id>}:notes    hash    note ID → "<place> <JSON of session.Note>"
 //	gw:{s:<id>}:epoch    string  newest epoch seen, by a lease or a write
 //	gw:{s:<id>}:lease    string  "<epoch> <node>", expires with the lease; no node: given up
 //	gw:{i}:list          zset    "<creation, µs, 16 hex digits>.<id>" of every session, score 0

@@ -12,8 +12,8 @@ import (
 	"switchboard/session/audit"
 )
 
-// sessionKey names a key of one session; part is record, items, order, log, deltas, epoch,
-// lease or tokens.
+// sessionKey names a key of one session; part is record, items, order, log, deltas, notes,
+// epoch, lease or tokens.
 func sessionKey(id session.ID, part string) string { return "gw:{s:" + string(id) + "}:" + part }
 
 // indexKey names a key of the index of all sessions or, unless key is empty, of those of

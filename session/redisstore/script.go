@@ -11,6 +11,8 @@ import (
 var (
 	//go:embed lua/apply.lua
 	applySource string
+	//go:embed lua/addnote.lua
+	addNoteSource string
 	//go:embed lua/pack.lua
 	packSource string
 	//go:embed lua/index.lua
@@ -53,6 +55,7 @@ var (
 	drainSource string
 
 	applyScript     = redis.NewScript(applySource)
+	addNoteScript   = redis.NewScript(addNoteSource)
 	packScript      = redis.NewScript(packSource)
 	indexScript     = redis.NewScript(indexSource)
 	selectScript    = redis.NewScript(selectSource)

@@ -60,6 +60,7 @@ type kept struct {
 	items  map[string]session.Item
 	order  []string
 	events []session.LoggedEvent
+	notes  []session.Note
 	drafts map[string]string // of events that are deltas, by event ID
 
 	lease      session.Lease // without a node: given up

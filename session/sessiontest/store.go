@@ -122,6 +122,34 @@ func (m *Memory) Pack(context.Context, session.ID) error {
 	return m.down
 }
 
+// AddNote implements [session.Notes].
+func (m *Memory) AddNote(_ context.Context, id session.ID, n session.Note) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.knownLocked(id)
+	switch {
+	case err != nil:
+		return err
+	case slices.ContainsFunc(s.notes, func(o session.Note) bool { return o.ID == n.ID }):
+		return nil
+	case len(s.notes) >= session.NotesMost:
+		return &session.LimitError{Limit: "notes", Max: session.NotesMost}
+	}
+	s.notes = append(s.notes, copied(n))
+	return nil
+}
+
+// Notes implements [session.Notes].
+func (m *Memory) Notes(_ context.Context, id session.ID) ([]session.Note, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, err := m.knownLocked(id)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(s.notes), nil
+}
+
 // copied goes through JSON, as a real store does: nothing is shared with the caller and
 // what JSON does not keep is not kept.
 func copied[T any](v T) (out T) {

@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -28,6 +29,7 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"deltas go when they are whole": testSettle,
 		"packed session":                testPack,
 		"a running session stays":       testPackRunning,
+		"notes":                         testNotes,
 		"applied again":                 testApplyAgain,
 		"unicode and braces":            testUnicode,
 		"list is newest first":          testList,
@@ -408,4 +410,35 @@ func testPackRunning(t *testing.T, s session.Store) {
 	apply(t, s, saidAfter("s-1", "b", "2", ""), removed("s-1", "a"), settled("s-1", "1-2", "r"))
 	wantItems(t, s, "s-1", "b:2")
 	wantEvents(t, s, "s-1", "", 10, "1-0", "1-2")
+}
+
+func testNotes(t *testing.T, s session.Store) {
+	note := func(i int) session.Note {
+		return session.Note{ID: fmt.Sprint("n-", i), At: created, By: "o}ps", Text: "call back \u0000 <b>é\n}"}
+	}
+	for _, id := range []session.ID{"nobody", "}{"} {
+		wantNotFound(t, s.AddNote(t.Context(), id, note(1)))
+		_, err := s.Notes(t.Context(), id)
+		wantNotFound(t, err)
+	}
+	ended := recorded("s-1")
+	ended.Record.Status = session.StatusEnded
+	apply(t, s, recorded("s-1"), logged("s-1", "1-0"))
+	var want []session.Note
+	for i := range session.NotesMost {
+		if i == 20 {
+			apply(t, s, ended)
+			must(t, s.Pack(t.Context(), "s-1"))
+		}
+		want = append(want, note(i))
+		must(t, s.AddNote(t.Context(), "s-1", note(i)))
+		must(t, s.AddNote(t.Context(), "s-1", note(i/2))) // sent again
+	}
+	var full *session.LimitError
+	if err := s.AddNote(t.Context(), "s-1", note(-1)); !errors.As(err, &full) || full.Max != session.NotesMost {
+		t.Fatalf("a note too many: %v", err)
+	}
+	if got, err := s.Notes(t.Context(), "s-1"); err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("notes are %+v, %v", got, err)
+	}
 }

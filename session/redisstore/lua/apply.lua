@@ -1,6 +1,6 @@
 -- Writes changes to one session, unless its epoch is older than the newest seen.
 --
--- KEYS  1 record  2 items  3 order  4 log  5 deltas  6 epoch
+-- KEYS  1 record  2 items  3 order  4 log  5 deltas  6 notes  7 epoch
 -- ARGV  1 epoch of the writer
 --       2 milliseconds to keep the session after its end
 --       3 milliseconds to keep it while it has not ended
@@ -19,7 +19,7 @@
 -- Returns 1, or 0 if the epoch is older; nothing is written then.
 
 local epoch = tonumber(ARGV[1])
-local seen = tonumber(redis.call('GET', KEYS[6]) or 0)
+local seen = tonumber(redis.call('GET', KEYS[7]) or 0)
 if epoch < seen then return 0 end
 
 local status = ARGV[6]
@@ -36,7 +36,7 @@ if ARGV[6] == 'ended' then
 elseif status == 'ended' then
   ttl = math.max(1, redis.call('PTTL', KEYS[1]))
 end
-redis.call('SET', KEYS[6], ARGV[1], 'PX', ttl)
+redis.call('SET', KEYS[7], ARGV[1], 'PX', ttl)
 
 -- Event IDs are "<unix ms>-<n>". Both numbers fit a double.
 local function split(id)
@@ -140,5 +140,5 @@ local i = 8
 while ARGV[i] do i = apply[ARGV[i]](i + 1) end
 for key in pairs(bytes) do bound(key) end
 
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ttl) end
+for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], ttl) end
 return 1
