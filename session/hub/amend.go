@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"switchboard/session"
 	"switchboard/session/conversation"
 	"switchboard/session/realtime"
 
@@ -14,7 +13,7 @@ import (
 // reports whether the request was such a one.
 func (c *held) amend(q *pending) bool {
 	it := c.conv.Find(q.itemID)
-	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.answer != answers["conversation.item.truncate"].typ {
+	if it == nil || !it.Restated && !(it.Untold && it.Role == "assistant") || q.asks != asksTruncate {
 		return false
 	}
 	index, ms := gjson.GetBytes(q.event, "content_index"), gjson.GetBytes(q.event, "audio_end_ms")
@@ -26,26 +25,17 @@ func (c *held) amend(q *pending) bool {
 		c.recreate(it)
 	}
 	c.withhold()
-	c.emit(realtime.Object{"type": q.answer, "item_id": it.ID, "content_index": realtime.CountOf(index), "audio_end_ms": realtime.CountOf(ms)})
+	c.emit(realtime.Object{"type": c.up.words.tells[meansTruncated], "item_id": it.ID, "content_index": realtime.CountOf(index), "audio_end_ms": realtime.CountOf(ms)})
 	return true
 }
 
 // recreate puts an item in its own place, with what is left of it. Clients know already.
 func (c *held) recreate(it *conversation.Entry) {
-	c.tellUp(realtime.Object{"type": "conversation.item.delete", "item_id": it.ID})
+	c.tellUp(asksDelete, realtime.Object{"item_id": it.ID})
 	o := realtime.ReplayItem(&it.Item)
 	it.Untold = o == nil
 	c.up.amends(it.ID, o != nil)
 	if o != nil {
-		c.tellUp(realtime.Object{"type": "conversation.item.create", "previous_item_id": c.conv.ToldBefore(it), "item": o})
-	}
-}
-
-// tellUp sends the upstream an event whose answer nobody waits for.
-func (c *held) tellUp(event realtime.Object) {
-	event["event_id"] = session.NewID(realtime.OwnPrefix)
-	f := session.NewFrame(realtime.Marshal(event))
-	if c.up.room(f) == nil { // one that takes nothing will be lost
-		c.sendUp(f)
+		c.tellUp(asksItem, realtime.Object{"previous_item_id": c.conv.ToldBefore(it), "item": o})
 	}
 }

@@ -178,7 +178,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	c.up.leg = &leg{state: legAwaited, lostAt: time.Now()}
 	h.unseal(r.Secrets)
 	c.up.leg.use(gjson.ParseBytes(r.Session))
-	c.turn.wanted = s.Wanted || s.Era == "" && owes(s.History, c.up.answers)
+	c.turn.wanted = s.Wanted || s.Era == "" && c.up.owes(s.History)
 	c.up.out = c.outbox(nil, n.UpstreamQueue, &n.stats.DroppedUp)
 	c.up.out.Hold()
 	for _, e := range s.Tail {
@@ -186,26 +186,26 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	}
 	for _, e := range s.Waiting {
 		head, err := realtime.Peek(e)
-		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && string(head.Typ) == realtime.TypAppend})
+		c.up.out.Push(buffer.Queued{Frame: session.NewFrame(e), Audio: err == nil && c.up.words.asked(head.Typ) == asksToHear})
 	}
 	return c
 }
 
-// owes reports whether a log ends before anything was heard of an answer. answers says that
-// the upstream answers by itself what was said.
-func owes(log [][]byte, answers bool) bool {
+// owes reports whether a log ends before anything was heard of an answer. The
+// upstream may answer by itself what was said.
+func (u *uplink) owes(log [][]byte) bool {
 	for _, event := range slices.Backward(log) {
 		h, err := realtime.Peek(event)
 		if err != nil {
 			continue
 		}
-		switch typ := string(h.Typ); {
-		case typ == "response.done", strings.HasPrefix(typ, "response.") && strings.HasSuffix(typ, ".delta"):
+		switch typ, m := string(h.Typ), u.words.meaning(h.Typ); {
+		case m == meansDone, strings.HasPrefix(typ, "response.") && strings.HasSuffix(typ, ".delta"):
 			return false
-		case typ == "response.created" && gjson.GetBytes(event, "response.conversation_id").Str != "": // else out of band
+		case m == meansBegun && gjson.GetBytes(event, "response.conversation_id").Str != "": // else out of band
 			return true
-		case typ == "input_audio_buffer.committed":
-			return answers
+		case m == meansCommitted:
+			return u.answers
 		}
 	}
 	return false

@@ -82,7 +82,7 @@ func (cl *client) join(a Attachment) error {
 	if !known {
 		n = buffer.Unknown
 	}
-	created := realtime.Marshal(realtime.Object{"type": "session.created", "event_id": c.history.MarkAt(n), "session": c.up.session})
+	created := realtime.Marshal(realtime.Object{"type": c.up.words.tells[meansReady], "event_id": c.history.MarkAt(n), "session": c.up.session})
 	err = cl.out.SendEvent(session.NewFrame(created), session.AtOnce)
 	if known {
 		c.history.Since(n, func(payload []byte) {
@@ -245,35 +245,36 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when ses
 		return &realtime.Refusal{Code: "item_not_found", Message: "The conversation has no such item.", Param: "item_id", EventID: h.EventID}
 	}
 	c.touched = time.Now()
-	audio := string(h.Typ) == realtime.TypAppend
+	a := c.up.words.asked(h.Typ)
+	audio := a == asksToHear
 	if (audio || realtime.IsInputBuffer(h.Typ)) && !c.speaks(cl) {
 		return &realtime.Refusal{Code: "not_the_speaker", Message: "Another client of this session is speaking; this one may listen and type.", Param: "type", EventID: h.EventID}
 	}
 	if !audio {
 		c.controlled = c.touched
 	}
-	if string(h.Typ) == "session.update" {
+	if a == asksUpdate {
 		f = c.up.completeUpdate(f)
 	}
 	if c.up.room(f) != nil {
 		return &realtime.Refusal{Code: "upstream_busy", Message: "The upstream is not taking what is sent; try again.", EventID: h.EventID}
 	}
-	switch string(h.Typ) {
-	case realtime.TypAppend:
+	switch a {
+	case asksToHear:
 		c.up.keepTail(f.Payload(), c.turn.speaking)
-	case "response.create":
+	case asksResponse:
 		c.turn.requested = c.touched
 		c.turn.wanted = c.turn.wanted && !c.up.gone() // it waits in the outbox
-	case "response.cancel":
+	case asksCancel:
 		c.turn.cancel()
 		c.stir()
 	}
 	c.node.stats.EventsUp.Add(1)
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
 	if !audio && !c.up.gone() { // else it waits for the next one
-		c.up.ledger.request(h, f.Payload(), 0, c.up.tail.Seq)
+		c.up.ledger.request(a, h, f.Payload(), 0, c.up.tail.Seq)
 	}
-	c.relayUp(f, h, when)
+	c.relayUp(f, a, when)
 	return nil
 }
 
@@ -297,20 +298,4 @@ func (c *held) speaks(cl *client) bool {
 // What still arrives on the earlier one is older, and does not go in any more.
 func (c *held) succeeds(cl *client) bool {
 	return cl != c.speaker && cl.allowed == c.speaker.allowed && slices.Index(c.clients, cl) > slices.Index(c.clients, c.speaker)
-}
-
-// sendUp sends the upstream an event of the gateway's own, or has it wait for the next one.
-func (c *held) sendUp(f session.Frame) { c.relayUp(f, realtime.Head{}, session.AtOnce) }
-
-// relayUp sends the upstream an event, or has it wait for the next one.
-func (c *held) relayUp(f session.Frame, h realtime.Head, when session.Timing) {
-	var err error
-	if string(h.Typ) == realtime.TypAppend {
-		err = c.up.out.SendAudio(f, nil, when)
-	} else {
-		err = c.up.out.SendEvent(f, when)
-	}
-	if err != nil {
-		c.lost(c.up.leg, fmt.Errorf("write upstream: %w", err))
-	}
 }

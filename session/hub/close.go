@@ -34,7 +34,7 @@ func closing(reason error) (code int, text string) {
 	case errors.Is(reason, errCrashed):
 		return session.CloseUpstream, "an internal error ended the session"
 	case errors.As(reason, &refused):
-		if refused.Code == "session_expired" {
+		if refused.Code == codeExpired {
 			return session.CloseExpired, refused.Code
 		}
 		return session.CloseUpstream, refused.Error()

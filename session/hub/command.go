@@ -13,9 +13,6 @@ import (
 	"switchboard/session/realtime"
 )
 
-// alreadyActive is the code of an upstream that was asked for a response while one was active.
-const alreadyActive = "conversation_already_has_active_response"
-
 // Message is an item that the application adds to the conversation.
 type Message struct {
 	Role    string // "user" (default), "system" or "assistant"
@@ -125,7 +122,7 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	}
 	base := c.complete(fields)
 	k := &pending{sets: c.withSecrets(realtime.Marshal(fields))}
-	_, err := c.ask(ctx, k, "session.update", realtime.Object{"session": k.sets})
+	_, err := c.ask(ctx, k, asksUpdate, realtime.Object{"session": k.sets})
 	if err != nil {
 		return nil, err
 	}
@@ -167,13 +164,13 @@ func (c *Controller) Cancel(ctx context.Context) error {
 	c.turn.cancel()
 	s.stir()
 	s.unlock()
-	_, err := c.ask(ctx, &pending{refusal: "response_cancel_not_active"}, "response.cancel", realtime.Object{})
+	_, err := c.ask(ctx, &pending{}, asksCancel, realtime.Object{})
 	return err
 }
 
 // CommitAudio turns the input audio buffer into an item.
 func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error) {
-	raw, err := c.ask(ctx, &pending{refusal: "input_audio_buffer_commit_empty"}, "input_audio_buffer.commit", realtime.Object{})
+	raw, err := c.ask(ctx, &pending{}, asksCommit, realtime.Object{})
 	if err != nil {
 		return "", err
 	}
@@ -183,7 +180,7 @@ func (c *Controller) CommitAudio(ctx context.Context) (itemID string, err error)
 
 // ClearAudio empties the input audio buffer.
 func (c *Controller) ClearAudio(ctx context.Context) error {
-	_, err := c.ask(ctx, &pending{}, "input_audio_buffer.clear", realtime.Object{})
+	_, err := c.ask(ctx, &pending{}, asksClear, realtime.Object{})
 	return err
 }
 
@@ -192,7 +189,7 @@ func (c *Controller) ClearAudio(ctx context.Context) error {
 func (c *Controller) addItem(ctx context.Context, id string, item realtime.Object) (behind int64, err error) {
 	k := &pending{itemID: id}
 	item["id"] = id
-	_, err = c.ask(ctx, k, "conversation.item.create", realtime.Object{"item": item})
+	_, err = c.ask(ctx, k, asksItem, realtime.Object{"item": item})
 	return k.behind, err
 }
 
@@ -202,9 +199,9 @@ func (c *Controller) respond(ctx context.Context, behind int64) error {
 	if !c.toRequest(behind) {
 		return nil
 	}
-	_, err := c.ask(ctx, &pending{refusal: alreadyActive, behind: behind}, "response.create", realtime.Object{})
+	_, err := c.ask(ctx, &pending{behind: behind}, asksResponse, realtime.Object{})
 	var refused *session.UpstreamError
-	if errors.As(err, &refused) && refused.Code == alreadyActive {
+	if errors.As(err, &refused) && refused.Code == codeActive {
 		return nil // somebody was quicker, see observeError
 	}
 	if errors.Is(err, ErrUpstreamLost) {
@@ -231,26 +228,21 @@ func (c *Controller) toRequest(behind int64) bool {
 	return true
 }
 
-func (c *held) sendResponseCreate() {
-	c.turn.requested = time.Now()
-	c.tellUp(realtime.Object{"type": "response.create"})
-}
-
-// ask sends an event of a type to the upstream and waits for what settles k.
-func (c *Controller) ask(ctx context.Context, k *pending, typ string, event realtime.Object) ([]byte, error) {
+// ask sends an event that asks for something to the upstream and waits for what settles k.
+func (c *Controller) ask(ctx context.Context, k *pending, a ask, event realtime.Object) ([]byte, error) {
 	s := c.lock()
 	c.touched = time.Now()
 	c.controlled = c.touched // more may follow at once: no moment to move
 	s.unlock()
-	return c.inquire(ctx, k, typ, event)
+	return c.inquire(ctx, k, a, event)
 }
 
 // inquire is ask for the gateway itself, which is no sign of life.
-func (c *Controller) inquire(ctx context.Context, k *pending, typ string, event realtime.Object) ([]byte, error) {
+func (c *Controller) inquire(ctx context.Context, k *pending, a ask, event realtime.Object) ([]byte, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, c.node.AckTimeout, session.ErrTimeout)
 	defer cancel()
-	k.eventID, k.answer = session.NewID(realtime.OwnPrefix), answers[typ].typ
-	event["type"], event["event_id"] = typ, k.eventID
+	k.eventID, k.asks, k.refusal = session.NewID(realtime.OwnPrefix), a, c.up.words.refused[a]
+	event["type"], event["event_id"] = c.up.words.event[a], k.eventID
 	result := make(chan reply, 1)
 	k.settle = func(r reply) {
 		if k.itemID != "" {

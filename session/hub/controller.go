@@ -87,7 +87,7 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 	}
 	c.life, c.over = context.WithCancel(context.Background())
 	c.history = buffer.History{Limit: n.ResumeBytes, Window: n.ResumeWindow}
-	c.up = newUplink(n.UpstreamQueue, n.ResumeWindow)
+	c.up = newUplink(relayed{c}, speaksRealtime{}, n.UpstreamQueue, n.ResumeWindow)
 	c.conv.Max = conversation.Capacity{Items: n.ConversationItems, Bytes: n.ConversationBytes, Images: n.ConversationImages}
 	return c
 }
@@ -111,12 +111,13 @@ func (c *Controller) begin() {
 	s := c.lock()
 	defer s.unlock()
 	s.bound() // another node may have had other limits
-	if c.up.gone() {
+	switch c.up.state {
+	case legInUse:
+		s.readUpstream()
+	case legAwaited:
 		s.failResponse()
 		c.start(c.recover)
-		return
 	}
-	s.readUpstream()
 }
 
 // watch waits for the end and meets the limits of time on the way.

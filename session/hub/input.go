@@ -64,13 +64,13 @@ func (u *uplink) retell(old *buffer.Outbox) (first []buffer.Queued) {
 	first = append(first, again...)
 	u.tail.Renew(now)
 	for _, q := range first {
-		u.ledger.again(q, q.After)
+		u.again(q, q.After)
 	}
 	for _, q := range old.Queue {
 		if q.Audio {
 			u.tail.Add(q.Frame.Payload(), now)
 		}
-		u.ledger.again(q, u.tail.Seq)
+		u.again(q, u.tail.Seq)
 	}
 	return first
 }

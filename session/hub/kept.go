@@ -9,16 +9,6 @@ import (
 // is told anyway then: a slow store may not keep a conversation from going on.
 const keptWait = 500 * time.Millisecond
 
-// lasts reports whether an event ends a change of the conversation. What clients were told
-// has to be so on the node that runs the session next, if this one is killed a moment later.
-func lasts(typ []byte) bool {
-	switch string(typ) {
-	case "conversation.item.done", "conversation.item.deleted", "conversation.item.truncated", "response.done":
-		return true
-	}
-	return false
-}
-
 // withholding is what clients are not told yet; guarded by the controller's lock.
 type withholding struct {
 	last  int64       // number of the last event that was to be kept first

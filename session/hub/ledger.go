@@ -8,12 +8,14 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/realtime"
+
+	"github.com/tidwall/gjson"
 )
 
 // pending is an event that the upstream was sent and has not answered.
 type pending struct {
 	eventID string // an error answers by it; "": a client's that has none
-	answer  string // type of the event that says that it was done
+	asks    ask
 	itemID  string // of the item that it is about; "": it names none
 	kind    string // of the item that it creates
 	refusal string // code of an error that answers nothing else; "": there is none
@@ -55,7 +57,7 @@ const (
 func (k *pending) own() bool { return strings.HasPrefix(k.eventID, realtime.OwnPrefix) }
 
 // updates reports whether it changes the configuration.
-func (k *pending) updates() bool { return k.answer == typUpdated }
+func (k *pending) updates() bool { return k.asks == asksUpdate }
 
 func (k *pending) size() int { return len(k.event) + len(k.sets) + pendingSize }
 
@@ -91,17 +93,17 @@ func (l *ledger) finish(k *pending, r reply) {
 	}
 }
 
-// expects reports whether an event of this type would answer something.
-func (l *ledger) expects(answer string) bool {
-	return slices.ContainsFunc(l.open, func(k *pending) bool { return k.answer == answer })
+// expects reports whether something asked for this.
+func (l *ledger) expects(a ask) bool {
+	return slices.ContainsFunc(l.open, func(k *pending) bool { return k.asks == a })
 }
 
-// done settles what an event answers, and returns it: the oldest that names its item or, where none
+// done settles what an event that answers such an ask answers, and returns it: the oldest that names its item or, where none
 // does, the oldest that names none and asked for one of that kind.
-func (l *ledger) done(answer, itemID, kind string, raw []byte) *pending {
-	k := l.oldest(func(k *pending) bool { return k.answer == answer && k.itemID != "" && k.itemID == itemID })
+func (l *ledger) done(a ask, itemID, kind string, raw []byte) *pending {
+	k := l.oldest(func(k *pending) bool { return k.asks == a && k.itemID != "" && k.itemID == itemID })
 	if k == nil {
-		k = l.oldest(func(k *pending) bool { return k.answer == answer && k.itemID == "" && k.kind == kind })
+		k = l.oldest(func(k *pending) bool { return k.asks == a && k.itemID == "" && k.kind == kind })
 	}
 	if k != nil {
 		l.finish(k, reply{raw: raw})
@@ -166,4 +168,33 @@ func (l *ledger) end(reason error) {
 			l.finish(k, reply{err: reason})
 		}
 	}
+}
+
+// settle takes off the ledger what an event of the upstream's answers, and returns it: nil if that
+// is nothing. It is called once for each event, before anything else is made of it.
+func (c *held) settle(e event, raw []byte) *pending {
+	a := e.means.answers()
+	if a == asksNothing || !c.up.ledger.expects(a) || c.repeats(e, raw) {
+		return nil
+	}
+	id, kind := string(e.ItemID), kindOf(raw)
+	if id == "" {
+		id = gjson.GetBytes(raw, "item.id").Str
+	}
+	if e.means == meansItemDone {
+		kind = noKind // what names no item was answered before
+	}
+	return c.up.ledger.done(a, id, kind, raw)
+}
+
+// repeats reports whether an event of a response says what was known or is not the conversation's:
+// the beginning of one that has ended, or the end of one that is not the active one.
+func (c *held) repeats(e event, raw []byte) bool {
+	switch e.means {
+	case meansBegun:
+		return c.facts.has(factResponse, realtime.ReadResponse(raw).ID)
+	case meansDone:
+		return !c.turn.endsWith(realtime.ReadResponse(raw))
+	}
+	return false
 }

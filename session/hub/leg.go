@@ -21,6 +21,7 @@ import (
 // conn is guarded by the controller's lock once the leg is in use.
 type leg struct {
 	conn    session.Conn // nil for the place of one that is yet to come
+	words   *vocabulary
 	out     buffer.Outbox
 	state   legState
 	lostAt  time.Time
@@ -53,23 +54,6 @@ const (
 // gone reports whether another leg is to take the place of this one.
 func (l *leg) gone() bool { return l.state != legInUse }
 
-// connect dials the upstream, waits until the session is ready, configures it and tells
-// it the conversation so far.
-func (c *Controller) connect(ctx context.Context, o configuration.Opening) (*leg, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.node.OpenTimeout)
-	defer cancel()
-	conn, err := c.node.Dialer.Dial(ctx, session.DialRequest{Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID})
-	if err != nil {
-		return nil, fmt.Errorf("dial upstream: %w", err)
-	}
-	l := &leg{conn: conn, opened: time.Now()}
-	if err := l.within(ctx, func() error { return l.prepare(o) }); err != nil {
-		return nil, err
-	}
-	c.noteDropped(l)
-	return l, nil
-}
-
 // within closes the leg if what is done to prepare it fails, or is not done before ctx is.
 func (l *leg) within(ctx context.Context, do func() error) (err error) {
 	ready := false
@@ -87,66 +71,23 @@ func (l *leg) within(ctx context.Context, do func() error) (err error) {
 	return err
 }
 
-// prepare reads until the session is created and configured. An upgrade that succeeded
-// says nothing: a bad key is 101, then error, then close 3000.
-func (l *leg) prepare(o configuration.Opening) error {
-	if err := l.await("session.created"); err != nil {
-		return err
-	}
-	if o.Config != nil {
-		if err := l.configure(o); err != nil {
-			return err
-		}
-	}
-	return l.tell(o.Items)
-}
-
-// tellAtOnce is how many items are sent before their acknowledgements are read: enough
-// to hide the way there and back, few enough that neither side has to wait to write.
-const tellAtOnce = 32
-
-// tell adds items to the conversation. One that the upstream refuses is left out: the
-// rest of the conversation is worth more than none.
-func (l *leg) tell(items []realtime.Object) error {
-	l.told = make(map[string]bool, len(items))
-	for _, it := range items {
-		l.told[it["id"].(string)] = true
-	}
-	for len(items) > 0 {
-		n := min(len(items), tellAtOnce)
-		for _, it := range items[:n] {
-			if err := l.write(realtime.Object{"type": "conversation.item.create", "event_id": session.NewID(realtime.OwnPrefix), "item": it}); err != nil {
-				return err
-			}
-		}
-		for range n {
-			var refused *session.UpstreamError
-			if err := l.await("conversation.item.added"); err != nil && (!errors.As(err, &refused) || refused.Class() >= session.Session) {
-				return err
-			}
-		}
-		items = items[n:]
-	}
-	return nil
-}
-
 // echoes reports whether an event says of an item what everybody knows and was told when it
 // was so: that one which the leg was told of is done, or that one was amended.
-func (l *leg) echoes(h realtime.Head, payload []byte) bool {
+func (l *leg) echoes(e event, payload []byte) bool {
 	if len(l.told) == 0 && len(l.amended) == 0 {
 		return false
 	}
-	switch string(h.Typ) {
-	case "conversation.item.deleted":
-		again, amended := l.amended[string(h.ItemID)]
-		delete(l.told, string(h.ItemID))
+	switch e.means {
+	case meansDeleted:
+		again, amended := l.amended[string(e.ItemID)]
+		delete(l.told, string(e.ItemID))
 		if !again {
-			delete(l.amended, string(h.ItemID))
+			delete(l.amended, string(e.ItemID))
 		}
 		return amended
-	case "conversation.item.added", "conversation.item.created":
+	case meansItem:
 		return l.amended[gjson.GetBytes(payload, "item.id").Str]
-	case "conversation.item.done":
+	case meansItemDone:
 		id := gjson.GetBytes(payload, "item.id").Str
 		known := l.told[id] || l.amended[id]
 		delete(l.amended, id)
@@ -163,12 +104,15 @@ func (l *leg) amends(id string, again bool) {
 	l.amended[id] = again
 }
 
-func (l *leg) write(event realtime.Object) error {
-	if _, err := l.conn.Write(session.NewFrame(realtime.Marshal(event)), session.AtOnce); err != nil {
-		return fmt.Errorf("write %s: %w", event["type"], err)
+// ask sends an event that asks for something and is the gateway's own.
+func (l *leg) ask(a ask, fields realtime.Object) error {
+	typ := l.words.event[a]
+	fields["type"], fields["event_id"] = typ, session.NewID(realtime.OwnPrefix)
+	if _, err := l.conn.Write(session.NewFrame(realtime.Marshal(fields)), session.AtOnce); err != nil {
+		return fmt.Errorf("write %s: %w", typ, err)
 	}
 	if err := l.conn.Flush(); err != nil {
-		return fmt.Errorf("write %s: %w", event["type"], err)
+		return fmt.Errorf("write %s: %w", typ, err)
 	}
 	return nil
 }
@@ -176,20 +120,21 @@ func (l *leg) write(event realtime.Object) error {
 // errArrived ends the wait for an event.
 var errArrived = errors.New("arrived")
 
-// await reads until an event of this type; *UpstreamError for an error event before it.
-func (l *leg) await(typ string) error {
+// await reads until an event that means this; *UpstreamError for an error event before it.
+func (l *leg) await(m meaning) error {
 	err := l.conn.Each(func(f session.Frame, err error) error {
 		if err != nil {
 			return nil // not an event: not what is waited for
 		}
 		h, err := realtime.Peek(f.Payload())
-		if err != nil || l.echoes(h, f.Payload()) {
+		e := event{h, l.words.meaning(h.Typ)}
+		if err != nil || l.echoes(e, f.Payload()) {
 			return nil
 		}
-		switch string(h.Typ) {
-		case "error":
+		switch e.means {
+		case meansError:
 			return realtime.ErrorOf(f.Payload())
-		case typ:
+		case m:
 			l.adopt(f.Payload())
 			return errArrived
 		}
@@ -202,7 +147,7 @@ func (l *leg) await(typ string) error {
 	case errors.As(err, &refused):
 		return refused
 	}
-	return fmt.Errorf("wait for %s: %w", typ, err)
+	return fmt.Errorf("wait for %s: %w", l.words.tells[m], err)
 }
 
 // adopt takes over the API session that an event carries, if it carries one. The scanner trusts

@@ -50,10 +50,10 @@ func (w *stopwatch) written(h *series.Histogram) {
 }
 
 // hearFirst counts how long the active response took to be heard, once.
-func (c *held) hearFirst(h realtime.Head, s *conversation.Spoken) {
-	if string(h.ResponseID) == c.turn.active || c.turn.active == realtime.Unnamed {
+func (c *held) hearFirst(e event, s *conversation.Spoken) {
+	if string(e.ResponseID) == c.turn.active || c.turn.active == realtime.Unnamed {
 		took := time.Since(c.turn.awaited)
-		if string(h.Typ) == typAudioDelta {
+		if e.means == meansAudio {
 			c.node.stats.FirstAudio.Observe(took)
 		}
 		s.LatencyMS = took.Milliseconds()

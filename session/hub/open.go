@@ -12,7 +12,7 @@ import (
 
 // open connects to the upstream for the first time.
 func (c *Controller) open(ctx context.Context) error {
-	l, err := c.connect(ctx, configuration.Opening{Config: c.spec.Config})
+	l, err := c.up.medium.next(ctx, configuration.Opening{Config: c.spec.Config})
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,10 @@ func (l *leg) configure(o configuration.Opening) error {
 	for {
 		_, secrets := configuration.HideSecrets(o.Config)
 		l.keepSecrets(secrets)
-		update := realtime.Object{"type": "session.update", "event_id": session.NewID(realtime.OwnPrefix), "session": o.Config}
-		if err := l.write(update); err != nil {
+		if err := l.ask(asksUpdate, realtime.Object{"session": o.Config}); err != nil {
 			return err
 		}
-		err := l.await("session.updated")
+		err := l.await(meansConfigured)
 		var refused *session.UpstreamError
 		if !errors.As(err, &refused) {
 			return err

@@ -141,7 +141,7 @@ func (c *Controller) beganAfter(sent time.Time) bool {
 // sendOverlay tells the upstream what the instructions are now. Without an upstream the
 // next one begins with them.
 func (c *held) sendOverlay(settle func(session.ID, error)) {
-	k := &pending{eventID: session.NewID(realtime.OwnPrefix), answer: typUpdated}
+	k := &pending{eventID: session.NewID(realtime.OwnPrefix), asks: asksUpdate}
 	if settle != nil {
 		k.settle = func(r reply) { settle(c.id, r.err) }
 	}
@@ -149,7 +149,7 @@ func (c *held) sendOverlay(settle func(session.ID, error)) {
 		c.up.ledger.finish(k, reply{err: ErrUpstreamLost})
 		return
 	}
-	update := overlayUpdate{Type: "session.update", EventID: k.eventID}
+	update := overlayUpdate{Type: c.up.words.event[asksUpdate], EventID: k.eventID}
 	update.Session.Type, update.Session.Instructions = c.up.kind, c.overlay.text()
 	f := session.NewFrame(realtime.Marshal(update))
 	if err := c.up.room(f); err != nil {

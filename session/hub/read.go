@@ -10,6 +10,12 @@ const (
 	factBytes = 256 // a longer name is not remembered
 )
 
+// Kinds of facts.
+const (
+	factResponse   = "response" // it ended
+	factTranscript = "transcript"
+)
+
 // facts are what the upstream has reported, so that what it reports twice counts once.
 type facts struct{ known []string }
 

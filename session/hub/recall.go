@@ -23,8 +23,6 @@ const (
 // recallTime is how long the latter may take.
 const recallTime = time.Second
 
-const typRetrieved = "conversation.item.retrieved"
-
 // recalled is the audio of what the user said that has no words: where nothing is transcribed
 // only the upstream knows it. Guarded by the controller's lock.
 type recalled struct {
@@ -36,7 +34,7 @@ type recalled struct {
 // first. What an attempt at replacing it has been told the next one does not ask for.
 func (c *Controller) recall(ctx context.Context, l *leg, limit int) {
 	for id := c.toRecall(l, limit); id != "" && ctx.Err() == nil; id = c.toRecall(l, limit) {
-		raw, err := c.inquire(ctx, &pending{itemID: id}, "conversation.item.retrieve", realtime.Object{"item_id": id})
+		raw, err := c.inquire(ctx, &pending{itemID: id}, asksRetrieve, realtime.Object{"item_id": id})
 		c.takeRecalled(id, raw, errors.Is(err, session.ErrTimeout))
 	}
 }

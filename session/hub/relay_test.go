@@ -20,8 +20,8 @@ func (s *sink) Write(session.Frame, session.Timing) (bool, error) { s.frames++; 
 func (s *sink) Flush() error                                      { return nil }
 func (s *sink) Close(int, string) error                           { return nil }
 
-// relayed is an open session between two sinks.
-func relayed() (c *Controller, cl *client, up, down *sink) {
+// relaying is an open session between two sinks.
+func relaying() (c *Controller, cl *client, up, down *sink) {
 	o := Options{}
 	o.setDefaults()
 	n := &node{Options: o}
@@ -30,7 +30,7 @@ func relayed() (c *Controller, cl *client, up, down *sink) {
 	c = newController(n, session.Spec{ID: "s"}, session.Lease{})
 	up, down = &sink{}, &sink{}
 	c.state = stateOpen
-	c.up.leg = &leg{conn: up, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
+	c.up.leg = &leg{conn: up, words: realtimeWords, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
 	cl = &client{c: c, conn: down, policy: session.Open()}
 	cl.out = c.outbox(down, o.ClientQueue, &n.stats.DroppedDown)
 	c.clients = []*client{cl}
@@ -47,7 +47,7 @@ func appendEvent() []byte {
 
 // The event path allocates nothing of its own: not for audio down, not for audio up.
 func TestRelayAllocatesNothing(t *testing.T) {
-	c, cl, up, down := relayed()
+	c, cl, up, down := relaying()
 	delta, appended := deltaFrame(), session.NewFrame(appendEvent())
 	var watch stopwatch
 	fromUpstream := func() {
@@ -83,7 +83,7 @@ func TestRelayAllocatesNothing(t *testing.T) {
 }
 
 func BenchmarkRelayDown(b *testing.B) {
-	c, _, _, _ := relayed()
+	c, _, _, _ := relaying()
 	f := deltaFrame()
 	b.SetBytes(int64(len(f.Payload())))
 	b.ReportAllocs()
@@ -95,7 +95,7 @@ func BenchmarkRelayDown(b *testing.B) {
 }
 
 func BenchmarkRelayUp(b *testing.B) {
-	_, cl, _, _ := relayed()
+	_, cl, _, _ := relaying()
 	f := session.NewFrame(appendEvent())
 	b.SetBytes(int64(len(f.Payload())))
 	b.ReportAllocs()

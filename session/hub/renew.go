@@ -93,7 +93,7 @@ func (c *Controller) renew() {
 	if !ok {
 		return
 	}
-	l, err := c.connect(c.life, configuration.Opening{Config: config, Items: items, Again: true})
+	l, err := c.up.medium.next(c.life, configuration.Opening{Config: config, Items: items, Again: true})
 	c.endSwap(old, l, version, err)
 }
 
@@ -161,13 +161,13 @@ func (c *held) swap(l *leg, reason string) {
 }
 
 // emit sends an event of the gateway's own to all clients.
-func (c *held) emit(event realtime.Object) {
-	event["event_id"] = session.NewID("event_")
-	typ, raw := event["type"].(string), realtime.Marshal(event)
+func (c *held) emit(told realtime.Object) {
+	told["event_id"] = session.NewID("event_")
+	typ, raw := told["type"].(string), realtime.Marshal(told)
 	c.logEvent(typ, raw)
 	f := session.NewFrame(realtime.PlainEvent([]byte(typ), raw))
 	c.remember(f.Payload())
-	c.toClients(f, realtime.Head{}, session.AtOnce)
+	c.toClients(f, event{}, session.AtOnce)
 }
 
 // lost ends the use of a leg that failed and starts to make another, unless the
@@ -181,11 +181,7 @@ func (c *held) lost(l *leg, why error) {
 		c.end(why)
 		return
 	}
-	c.failResponse()
-	if c.up.resend() {
-		c.turn.wanted = false // it is asked for as it was
-	}
-	c.turn.speaking, c.turn.requested = false, time.Time{}
+	c.up.medium.lost(c)
 	c.own().start(c.own().recover)
 }
 
@@ -200,7 +196,7 @@ func (c *held) failResponse() {
 	c.turn.active, c.turn.answered = "", false
 	c.finishItems(id)
 	c.cutItems()
-	c.emit(realtime.Object{"type": "response.done", "response": realtime.Object{
+	c.emit(realtime.Object{"type": c.up.words.tells[meansDone], "response": realtime.Object{
 		"id": id, "object": "realtime.response", "status": "failed", "output": []realtime.Object{},
 		"status_details": realtime.Object{"type": "failed", "error": realtime.Object{"type": "server_error", "code": "upstream_lost"}},
 		"usage":          nil, "metadata": nil,
@@ -227,7 +223,7 @@ func (c *Controller) recover() {
 			return
 		}
 		c.node.count(err)
-		if fatal(err) || time.Since(began) > recoverWait {
+		if c.up.medium.over(err) || time.Since(began) > recoverWait {
 			c.end(fmt.Errorf("recover upstream: %w", err))
 			return
 		}
@@ -245,11 +241,11 @@ func (c *Controller) firstAttempt() int {
 func (c *Controller) nextLeg() (*leg, error) {
 	config, items, spare := c.replay()
 	if spare == nil {
-		return c.connect(c.life, configuration.Opening{Config: config, Items: items, Again: true})
+		return c.up.medium.next(c.life, configuration.Opening{Config: config, Items: items, Again: true})
 	}
 	ctx, cancel := context.WithTimeout(c.life, c.node.OpenTimeout)
 	defer cancel()
-	return spare, spare.within(ctx, func() error { return spare.tell(items) })
+	return spare, spare.within(ctx, func() error { return c.up.speaks.tell(spare, items) })
 }
 
 func (c *Controller) replay() (config json.RawMessage, items []realtime.Object, spare *leg) {
@@ -288,6 +284,6 @@ func (c *Controller) recovered(l *leg) {
 	s.swap(l, reason)
 	if c.turn.wanted {
 		c.turn.wanted = false
-		s.sendResponseCreate()
+		s.askForResponse()
 	}
 }

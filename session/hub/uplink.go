@@ -17,6 +17,9 @@ import (
 // the clients. Guarded by the controller's lock.
 type uplink struct {
 	*leg     // the present one; nil before the session is open
+	medium   medium
+	speaks   dialect
+	words    *vocabulary // the dialect's
 	ledger   ledger
 	tail     buffer.History // input audio that the upstream has not made an item of
 	said     utterance
@@ -32,8 +35,9 @@ type uplink struct {
 
 // newUplink makes one that keeps so many bytes of each kind, and the audio of an item that nobody
 // transcribes for so long.
-func newUplink(limit int, window time.Duration) uplink {
+func newUplink(m medium, d dialect, limit int, window time.Duration) uplink {
 	return uplink{
+		medium: m, speaks: d, words: d.words(),
 		ledger: ledger{limit: limit},
 		tail:   buffer.History{Limit: limit},
 		said:   utterance{audio: buffer.History{Limit: limit}, keep: window},
@@ -55,26 +59,8 @@ func (u *uplink) moveTo(l *leg) error {
 // present reports whether l is in use.
 func (u *uplink) present(l *leg) bool { return u.leg == l && !l.gone() }
 
-// Times at which a leg is replaced, as parts of its life: late enough that few sessions
-// live to see it, early enough to wait for a quiet moment; spread, so that sessions that
-// began together do not renew together.
-const (
-	renewWindow = 6  // the last sixth
-	renewJitter = 12 // begins up to a twelfth earlier
-	renewForce  = 20 // no later than a twentieth before the end, at most renewLast
-	renewLast   = 30 * time.Second
-)
-
 // setRenewal decides when the leg is to be replaced.
-func (u *uplink) setRenewal() {
-	u.renewAt, u.renewBy = time.Time{}, time.Time{}
-	life := time.Until(u.expires)
-	if u.expires.IsZero() || life <= 0 {
-		return
-	}
-	u.renewAt = u.expires.Add(-life/renewWindow - jitter(life/renewJitter))
-	u.renewBy = u.expires.Add(-min(life/renewForce, renewLast))
-}
+func (u *uplink) setRenewal() { u.renewAt, u.renewBy = u.medium.renewal(u.expires) }
 
 // dueAt reports whether it is time to replace the leg.
 func (u *uplink) dueAt(now time.Time) bool {
@@ -100,23 +86,10 @@ func (u *uplink) fail(why error) (over bool) {
 	if u.flaps == 0 || time.Since(l.opened) > stableLife || l.state == legSpent {
 		u.flaps, u.flapping = 0, time.Now()
 	}
-	if u.flaps++; fatal(why) || time.Since(u.flapping) > recoverWait {
+	if u.flaps++; u.medium.over(why) || time.Since(u.flapping) > recoverWait {
 		return true
 	}
 	u.ledger.end(ErrUpstreamLost)
-	return false
-}
-
-// fatal reports whether an upstream that ended like this would refuse the next one too.
-func fatal(why error) bool {
-	var refused *session.UpstreamError
-	if errors.As(why, &refused) {
-		return refused.Class() == session.Account || refused.Class() == session.Session && refused.Code != "session_expired"
-	}
-	var closed *session.CloseError
-	if errors.As(why, &closed) {
-		return closed.Code == 1008 || closed.Code >= 3000 || closed.Code == session.CloseNormal
-	}
 	return false
 }
 
@@ -131,7 +104,7 @@ func (u *uplink) resend() (responds bool) {
 		if !q.Audio && (err != nil || own(h)) {
 			continue
 		}
-		responds = responds || string(h.Typ) == "response.create"
+		responds = responds || u.words.asked(h.Typ) == asksResponse
 		u.out.Push(q)
 	}
 	return responds

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"strings"
 
 	"github.com/tidwall/gjson"
 
@@ -49,15 +48,15 @@ func (c *Controller) whisper(itemID string) error {
 
 // unheard reports whether an event of the upstream's is of a private item and for no client. The
 // log has one event of each such item.
-func (c *held) unheard(h realtime.Head, event []byte) bool {
-	if len(c.whispers) == 0 || !strings.HasPrefix(string(h.Typ), "conversation.item.") {
+func (c *held) unheard(e event, raw []byte) bool {
+	if len(c.whispers) == 0 || !e.means.ofItem() {
 		return false
 	}
-	id := itemOf(h, event)
+	id := itemOf(e.Head, raw)
 	if !c.whispers[id] {
 		return false
 	}
-	if it := gjson.GetBytes(event, "item"); it.Exists() && c.conv.Find(id) == nil {
+	if it := gjson.GetBytes(raw, "item"); it.Exists() && c.conv.Find(id) == nil {
 		c.logEvent(session.TypeWhisper, realtime.Marshal(realtime.Object{
 			"type": session.TypeWhisper, "event_id": session.NewID(realtime.OwnPrefix), "item_id": id, "text": it.Get("content.0.text").Str,
 		}))

@@ -104,7 +104,7 @@ func (c *Controller) force() {
 	ctx, cancel := context.WithTimeoutCause(c.life, recallTime, session.ErrTimeout)
 	c.recall(ctx, old, recallLimit)
 	cancel()
-	l, err := c.connect(c.life, configuration.Opening{Config: c.config(), Again: true})
+	l, err := c.up.medium.next(c.life, configuration.Opening{Config: c.config(), Again: true})
 	s := c.lock()
 	defer s.unlock()
 	defer s.swapped()
