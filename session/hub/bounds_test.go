@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tidwall/gjson"
 
@@ -198,4 +199,52 @@ func TestLargeEventsWaitForTheUpstream(t *testing.T) {
 	}
 	send(t, up, `{"type":"after","event_id":"e_after"}`)
 	want(t, cl, "e_after") // and nothing was refused
+}
+
+// An event that is larger than all that may wait is not refused while the upstream does not take it
+// or is being replaced: its client is not read further, and the others are.
+func TestLargestEventsWaitForTheUpstream(t *testing.T) {
+	large := `{"type":"conversation.item.create","event_id":"large","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"` + strings.Repeat("x", 3<<20) + `"}]}}`
+	const after, other = `{"type":"response.create","event_id":"after"}`, `{"type":"response.create","event_id":"other"}`
+	for name, back := range map[string]func(fx *fixture, up *sessiontest.Conn) *sessiontest.Conn{
+		"stalled": func(_ *fixture, up *sessiontest.Conn) *sessiontest.Conn { up.Release(); return up },
+		"replaced": func(fx *fixture, up *sessiontest.Conn) *sessiontest.Conn {
+			up, _ = fx.next("sess_2", time.Hour, 0)
+			return up
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			talking(t, time.Hour, func(t *testing.T, fx *fixture, c *hub.Controller, up, cl *sessiontest.Conn) {
+				second, _ := fx.attach(c, session.Open())
+				up.Stall()
+				if name == "replaced" {
+					up.Drop()
+				} else {
+					send(t, cl, `{"type":"session.update","event_id":"first","session":{}}`)
+				}
+				synctest.Wait()
+				send(t, cl, large)
+				send(t, cl, after)
+				synctest.Wait()
+				send(t, second, other)
+				synctest.Wait()
+				time.Sleep(5 * time.Second)
+				up = back(fx, up)
+				if name == "stalled" {
+					want(t, up, `"first"`)
+				}
+				want(t, up, `"other"`)
+				want(t, up, `"large"`)
+				want(t, up, `"after"`)
+				untold(t, up)
+				for _, cl := range []*sessiontest.Conn{cl, second} {
+					for cl.Buffered() {
+						if event := want(t, cl); strings.Contains(event, `"error"`) {
+							t.Errorf("refused: %s", event)
+						}
+					}
+				}
+			})
+		})
+	}
 }

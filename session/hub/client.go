@@ -120,10 +120,10 @@ func (cl *client) read() error {
 			no.EventID = eventID(f.Payload())
 		case no != nil:
 		case err == nil:
-			no = cl.take(f, timing(cl.conn))
 			if len(f.Payload()) > largeEvent {
 				cl.c.awaitUpstream()
 			}
+			no = cl.take(f, timing(cl.conn))
 		case errors.Is(err, session.ErrNotText):
 			no = &realtime.Refusal{Code: "invalid_event", Message: "Expected a text WebSocket message; binary frames are not supported."}
 		case errors.Is(err, session.ErrTooBig):
@@ -207,27 +207,6 @@ func (cl *client) take(f session.Frame, when session.Timing) *realtime.Refusal {
 	s := cl.c.lock()
 	defer s.unlock()
 	return s.fromClient(cl, f, h, when)
-}
-
-// largeEvent is from how many bytes on a client's next event waits until the upstream has taken
-// this one, so that not all that it sends has to be held here.
-const largeEvent = 256 << 10
-
-// awaitUpstream waits until the upstream has taken what was sent, at most as long as it may refuse.
-func (c *Controller) awaitUpstream() {
-	s := c.lock()
-	flushed := c.up.out.Flushed()
-	s.unlock()
-	if flushed == nil {
-		return
-	}
-	late := time.NewTimer(c.node.StallLimit)
-	defer late.Stop()
-	select {
-	case <-flushed:
-	case <-late.C:
-	case <-c.life.Done():
-	}
 }
 
 // eventID is that of an event that is not passed on, if it can be read.

@@ -35,8 +35,8 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// stir has those look again who wait for a quiet moment. It is called wherever something ends that
-// a change of the upstream would disturb.
+// stir has those look again who wait for a quiet moment, or for the next upstream. It is called
+// wherever something ends that a change of the upstream would disturb, and after one.
 func (c *held) stir() {
 	if c.stirred != nil {
 		close(c.stirred)
@@ -45,6 +45,14 @@ func (c *held) stir() {
 	if c.up.dueAt(time.Now()) {
 		raise(c.nudge)
 	}
+}
+
+// stirs is closed by the next stir.
+func (c *held) stirs() <-chan struct{} {
+	if c.stirred == nil {
+		c.stirred = make(chan struct{})
+	}
+	return c.stirred
 }
 
 // waitQuiet waits for a moment at which the session may move to another node; false if none came,
@@ -80,13 +88,10 @@ func (c *Controller) mayMove() (wait time.Duration, stirred <-chan struct{}, ove
 	if c.state != stateOpen || c.spec.EndWithClient {
 		return 0, nil, true
 	}
-	if c.stirred == nil {
-		c.stirred = make(chan struct{})
-	}
 	now := time.Now()
 	at, ok := s.quietAt(now)
 	if !ok || c.up.swapping || c.up.gone() {
-		return neverQuiet, c.stirred, false
+		return neverQuiet, s.stirs(), false
 	}
-	return at.Sub(now), c.stirred, false
+	return at.Sub(now), s.stirs(), false
 }
