@@ -41,7 +41,7 @@ const (
 // Package wire implements it; tests may use sessiontest.
 //
 // One goroutine is in Each. Write and Flush need a caller that keeps them apart (the
-// outbox does). Close may be called by anybody, more than once, and unblocks the rest.
+// outbox does). Unacked may be called by anybody. So may Close, more than once; it unblocks the rest.
 type Conn interface {
 	// Each calls do with every text message, its payload unmasked and whole, until the
 	// connection or do ends it, and returns why; it may be called again after do did.
@@ -67,6 +67,10 @@ type Conn interface {
 
 	// Flush waits until everything that was written has been taken by the socket.
 	Flush() error
+
+	// Unacked is how many of the bytes that were written the peer's machine has not acknowledged,
+	// at most; 0 where the system does not say.
+	Unacked() int
 
 	// Close sends a close frame (RFC 6455 §7.4) and drops the connection. It does not
 	// wait for the peer.

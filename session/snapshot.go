@@ -18,6 +18,7 @@ type Snapshot struct {
 	Seq     int64               `json:"seq,omitempty"`     // number of the last of them
 	Era     string              `json:"era,omitempty"`     // that the number belongs to; never empty
 	Floor   int64               `json:"floor,omitempty"`   // before this number something is missing
+	Edge    string              `json:"edge,omitempty"`    // event_id of the last event before them, if a client may have seen it last
 	Cut     bool                `json:"cut,omitempty"`     // the first of all events is not among them
 	Audio   map[string][]string `json:"audio,omitempty"`   // base64 of what the user said that has no words, by item ID
 	Tail    [][]byte            `json:"tail,omitempty"`    // input audio that is not yet an item

@@ -1,24 +1,9 @@
 package buffer
 
 import (
-	"strconv"
-	"strings"
-	"sync"
 	"time"
 
-	"switchboard/session"
 	"switchboard/session/realtime"
-)
-
-// Sizes of the pieces that a history is made of: a quiet session needs little.
-const (
-	firstChunk = 4 << 10
-	nextChunk  = 64 << 10
-)
-
-var (
-	firstChunks = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, firstChunk)} }}
-	nextChunks  = sync.Pool{New: func() any { return &chunk{buf: make([]byte, 0, nextChunk)} }}
 )
 
 // History keeps the last events that clients were sent, in order, so that one that lost
@@ -33,13 +18,8 @@ type History struct {
 	Era    string        // which history the numbers belong to
 	Floor  int64         // before this number something is missing, though it is not cut off
 	Cut    bool          // something was forgotten
-}
-
-// chunk is a run of events: ends[i] is where the i-th ends in buf.
-type chunk struct {
-	buf  []byte
-	ends []int
-	last time.Time // when the newest was added
+	edge   []byte        // event_id of the last event that was forgotten; empty: it is not known
+	added  int64         // bytes ever added
 }
 
 // Add keeps an event. One that is over the limit by itself is not kept, and nothing before it is of
@@ -51,13 +31,12 @@ func (h *History) Add(payload []byte, now time.Time) {
 	}
 	n := len(h.chunks)
 	if n == 0 || cap(h.chunks[n-1].buf)-len(h.chunks[n-1].buf) < len(payload) {
-		h.chunks = append(h.chunks, h.fresh(len(payload)))
+		h.chunks = append(h.chunks, newChunk(max(len(payload), min(h.Bytes, largestChunk))))
 		n++
+		h.Bytes += cap(h.chunks[n-1].buf)
 	}
-	c := h.chunks[n-1]
-	c.buf = append(c.buf, payload...)
-	c.ends = append(c.ends, len(c.buf))
-	c.last = now
+	h.added += int64(len(payload))
+	h.chunks[n-1].add(payload, now, h.added)
 	h.Seq++
 	h.Forget(now)
 }
@@ -66,21 +45,7 @@ func (h *History) Add(payload []byte, now time.Time) {
 func (h *History) Skip() {
 	h.Clear()
 	h.Seq++
-	h.Cut = true
-}
-
-func (h *History) fresh(size int) *chunk {
-	var c *chunk
-	switch {
-	case len(h.chunks) == 0 && size <= firstChunk:
-		c = firstChunks.Get().(*chunk)
-	case size <= nextChunk:
-		c = nextChunks.Get().(*chunk)
-	default:
-		c = &chunk{buf: make([]byte, 0, size)}
-	}
-	h.Bytes += cap(c.buf)
-	return c
+	h.Cut, h.edge = true, h.edge[:0]
 }
 
 // Renew makes all that is kept as young as what is added now.
@@ -124,7 +89,7 @@ func (h *History) Forget(now time.Time) {
 		if !tooMuch && now.Sub(c.last) <= h.Window {
 			return
 		}
-		h.Cut = true
+		h.pass(c)
 		h.drop(c)
 	}
 }
@@ -138,12 +103,14 @@ func (h *History) drop(c *chunk) {
 
 func (h *History) giveBack(c *chunk) {
 	h.Bytes -= cap(c.buf)
-	c.buf, c.ends = c.buf[:0], c.ends[:0]
-	switch cap(c.buf) {
-	case firstChunk:
-		firstChunks.Put(c)
-	case nextChunk:
-		nextChunks.Put(c)
+	c.giveBack()
+}
+
+// pass notes that a chunk is about to be forgotten: who has seen its last event misses nothing.
+func (h *History) pass(c *chunk) {
+	h.Cut, h.edge = true, h.edge[:0]
+	if last, err := realtime.Peek(c.event(len(c.ends) - 1)); err == nil {
+		h.edge = append(h.edge, last.EventID...)
 	}
 }
 
@@ -152,113 +119,4 @@ func (h *History) Clear() {
 	for len(h.chunks) > 0 {
 		h.drop(h.chunks[0])
 	}
-}
-
-// markPrefix begins the event_id of events that one client alone was sent. The era and
-// the number of events before it follow, so that they, too, can be the last one seen.
-const markPrefix = "event_at_"
-
-// Unknown is the number of a place that no history has: a client that comes back with it
-// is reset again.
-const Unknown = -1
-
-// Mark returns an event_id for an event that is sent now and not kept.
-func (h *History) Mark() string { return h.MarkAt(h.Seq) }
-
-// MarkAt returns an event_id for one that is sent behind the first n events ever added.
-func (h *History) MarkAt(n int64) string {
-	return session.NewID(markPrefix + h.Named() + "_" + strconv.FormatInt(n, 10) + "_")
-}
-
-// Named returns the era, which gets its name when somebody asks.
-func (h *History) Named() string {
-	if h.Era == "" {
-		h.Era = session.NewID("")
-	}
-	return h.Era
-}
-
-// Each calls yield with each event that is kept, in order.
-func (h *History) Each(yield func(payload []byte)) { h.from(0, 0, yield) }
-
-// After returns how many events were ever added up to the one with eventID ("" is the
-// start); false when that event is not known any more.
-func (h *History) After(eventID string) (n int64, ok bool) {
-	ci, ei, ok := h.find(eventID)
-	n = h.First() + int64(ei)
-	for _, c := range h.chunks[:ci] {
-		n += int64(len(c.ends))
-	}
-	return n, ok && n >= h.Floor
-}
-
-// First is how many events were forgotten.
-func (h *History) First() int64 {
-	n := h.Seq
-	for _, c := range h.chunks {
-		n -= int64(len(c.ends))
-	}
-	return n
-}
-
-// Since calls yield with each event behind the first n ever added, in order.
-func (h *History) Since(n int64, yield func(payload []byte)) {
-	if ci, ei, ok := h.findNumber(n); ok {
-		h.from(ci, ei, yield)
-	}
-}
-
-func (h *History) from(ci, ei int, yield func(payload []byte)) {
-	for ; ci < len(h.chunks); ci, ei = ci+1, 0 {
-		for ; ei < len(h.chunks[ci].ends); ei++ {
-			yield(h.chunks[ci].event(ei))
-		}
-	}
-}
-
-// find returns the position behind the event, looking at the newest first.
-func (h *History) find(eventID string) (ci, ei int, ok bool) {
-	if eventID == "" {
-		return 0, 0, !h.Cut
-	}
-	if rest, marked := strings.CutPrefix(eventID, markPrefix); marked {
-		era, rest, _ := strings.Cut(rest, "_")
-		number, _, _ := strings.Cut(rest, "_")
-		n, err := strconv.ParseInt(number, 10, 64)
-		if err != nil || era != h.Era {
-			return 0, 0, false
-		}
-		return h.findNumber(n)
-	}
-	for ci := len(h.chunks) - 1; ci >= 0; ci-- {
-		for ei := len(h.chunks[ci].ends) - 1; ei >= 0; ei-- {
-			if hd, err := realtime.Peek(h.chunks[ci].event(ei)); err == nil && string(hd.EventID) == eventID {
-				return ci, ei + 1, true
-			}
-		}
-	}
-	return 0, 0, false
-}
-
-// findNumber returns the position behind the n-th event ever added.
-func (h *History) findNumber(n int64) (ci, ei int, ok bool) {
-	before := h.First()
-	if n < before || n > h.Seq {
-		return 0, 0, false
-	}
-	for ci, c := range h.chunks {
-		if n-before <= int64(len(c.ends)) {
-			return ci, int(n - before), true
-		}
-		before += int64(len(c.ends))
-	}
-	return len(h.chunks), 0, true
-}
-
-func (c *chunk) event(i int) []byte {
-	from := 0
-	if i > 0 {
-		from = c.ends[i-1]
-	}
-	return c.buf[from:c.ends[i]]
 }

@@ -17,7 +17,7 @@ func TestHistoryKeepsWhatFits(t *testing.T) {
 	for i := range 300 {
 		h.Add(event(i), now)
 	}
-	if h.Bytes > 256<<10+nextChunk {
+	if h.Bytes > 256<<10+largestChunk {
 		t.Errorf("holds %d bytes", h.Bytes)
 	}
 	var got int

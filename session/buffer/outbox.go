@@ -35,6 +35,7 @@ type Outbox struct {
 	idle    chan struct{} // closed when the flusher ends; nil: it does not run
 	Flusher sync.WaitGroup
 	Dropped *atomic.Int64 // events of audio that were let go
+	Lost    int           // bytes of them since all else was last known to have arrived
 }
 
 // state says what becomes of what is sent.
@@ -215,6 +216,7 @@ func (o *Outbox) Drop(response string) {
 			continue
 		}
 		o.Bytes -= len(q.Frame.Raw)
+		o.Lost += len(q.Frame.Raw)
 		o.Dropped.Add(1)
 	}
 	clear(o.Queue[len(kept):])
@@ -232,6 +234,15 @@ func (o *Outbox) TakeBack(eventID string) bool {
 	o.Bytes -= len(o.Queue[i].Frame.Raw)
 	o.Queue = slices.Delete(o.Queue, i, i+1)
 	return true
+}
+
+// Pending is how many of the last bytes that were sent may not have arrived at the peer.
+func (o *Outbox) Pending() int {
+	waits := o.Bytes + o.Conn.Unacked()
+	if waits == 0 {
+		o.Lost = 0
+	}
+	return waits + o.Lost
 }
 
 // Full reports whether more waits than may.

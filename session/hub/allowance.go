@@ -17,6 +17,7 @@ type allowance struct {
 	// Guarded by mu.
 	events   bucket
 	bytes    bucket
+	acks     bucket
 	answered time.Time // when a message was last refused unseen
 
 	// Guarded by the controller's lock.
@@ -25,7 +26,7 @@ type allowance struct {
 }
 
 func newAllowance(p session.Policy, now time.Time) *allowance {
-	return &allowance{events: newBucket(p.EventsPerSecond, now), bytes: newBucket(p.BytesPerSecond, now)}
+	return &allowance{events: newBucket(p.EventsPerSecond, now), bytes: newBucket(p.BytesPerSecond, now), acks: newBucket(acksPerSecond, now)}
 }
 
 // Room says why a client cannot join: a *LimitError where too many have already.
@@ -90,6 +91,13 @@ func (o *allowance) admit(p *session.Policy, size int) *realtime.Refusal {
 		o.answered = now
 	}
 	return no
+}
+
+// admitAck reports whether an acknowledgement is one of those that count against no limit.
+func (o *allowance) admitAck() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.acks.take(1, time.Now())
 }
 
 // tooLarge refuses an event that is over the policy's limit, mostly without having read it.

@@ -37,6 +37,7 @@ func (o *obedient) Each(do func(session.Frame, error) error) error {
 }
 
 func (o *obedient) Buffered() bool { return false }
+func (o *obedient) Unacked() int   { return 0 }
 
 func (o *obedient) Write(f session.Frame, _ session.Timing) (bool, error) {
 	if bytes.Contains(f.Payload(), []byte(`"session.update"`)) {

@@ -172,9 +172,11 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	if s.Era != "" { // handed over, with all that clients may come back for
 		c.history.Era, c.history.Seq, c.history.Floor = s.Era, s.Seq, s.Floor
 		c.history.Cut = c.history.Cut || s.Cut
+		c.history.Reaches(s.Edge)
 	} else {
 		c.history.Floor, c.history.Cut = lastGap(s.History), true
 	}
+	h.depart(0, "") // clients of the node before
 	c.up.leg = &leg{state: legAwaited, lostAt: time.Now()}
 	h.unseal(r.Secrets)
 	c.up.leg.use(gjson.ParseBytes(r.Session))

@@ -28,16 +28,20 @@ type client struct {
 	c       *Controller
 	conn    session.Conn
 	policy  session.Policy
+	token   string
 	allowed *allowance
 	scan    realtime.Scanner
 
-	out buffer.Outbox // guarded by the controller's lock
+	// Guarded by the controller's lock.
+	out   buffer.Outbox
+	acks  bool  // it has acknowledged events
+	acked int64 // number of the last one that it has, for all we know
 }
 
 // Attach joins a client and relays for it until it leaves or the session ends; it closes
 // conn itself. The error says why it ended: *CloseError for a client that left.
 func (c *Controller) Attach(_ context.Context, conn session.Conn, a Attachment) error {
-	cl := &client{c: c, conn: conn, policy: a.Policy}
+	cl := &client{c: c, conn: conn, policy: a.Policy, token: a.Token}
 	err := errCrashed
 	c.contain(func() { err = cl.join(a) })
 	if err != nil {
@@ -101,6 +105,14 @@ func (cl *client) join(a Attachment) error {
 		s.left()
 		return fmt.Errorf("write what was missed: %w", err)
 	}
+	if last != "" && known {
+		s.returns(n, a.Token)
+	}
+	if !known {
+		n = c.history.Seq
+	}
+	cl.acked = n
+	c.history.Resent(n)
 	cl.allowed = allowed
 	s.share(a.Token, allowed)
 	c.clients = append(c.clients, cl)
@@ -114,7 +126,7 @@ func (cl *client) join(a Attachment) error {
 // read takes the client's events until its connection ends.
 func (cl *client) read() error {
 	return cl.conn.Each(func(f session.Frame, err error) error {
-		no := cl.allowed.admit(&cl.policy, len(f.Payload()))
+		no := cl.admit(f.Payload(), err)
 		switch {
 		case no != nil && err == nil && !no.Silent:
 			no.EventID = eventID(f.Payload())
@@ -142,6 +154,14 @@ func (cl *client) read() error {
 	})
 }
 
+// admit says why a message is not even looked at. Acknowledgements come beside what a client sends.
+func (cl *client) admit(event []byte, err error) *realtime.Refusal {
+	if err == nil && isAck(event) && cl.allowed.admitAck() {
+		return nil
+	}
+	return cl.allowed.admit(&cl.policy, len(event))
+}
+
 // leave takes the client off the session.
 func (cl *client) leave() {
 	s := cl.c.lock()
@@ -157,6 +177,9 @@ func (c *held) drop(cl *client, reason error) {
 	c.detach()
 	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
 	cl.out.Close()
+	if !c.spec.EndWithClient {
+		c.depart(cl.position(), cl.token)
+	}
 	cl.allowed.clients--
 	cl.allowed.left = time.Now()
 	if c.speaker == cl {
@@ -200,6 +223,9 @@ func (cl *client) take(f session.Frame, when session.Timing) *realtime.Refusal {
 	h, err := cl.scan.Check(f.Payload())
 	if err != nil {
 		return &realtime.Refusal{Code: "invalid_json", Message: err.Error(), EventID: eventID(f.Payload())}
+	}
+	if string(h.Typ) == realtime.TypAck {
+		return cl.acknowledge(h, f.Payload())
 	}
 	if no := realtime.Judge(&cl.policy, h, f.Payload()); no != nil {
 		return no

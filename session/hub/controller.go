@@ -33,7 +33,7 @@ type Controller struct {
 	hungUp   chan struct{} // closed when run has closed all connections
 	gone     chan struct{} // closed when all of run is done
 	update   chan struct{} // holds one: an update of the application's is under way
-	nudge    chan struct{} // holds one: it is time to look whether the leg is to be replaced
+	nudge    chan struct{} // holds one: it is time for watch to look again
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -59,6 +59,7 @@ type Controller struct {
 	unmetered  []expense // that are not in the node's sums
 	metered    metered
 	history    buffer.History
+	retention  retention
 	withheld   withholding
 	logID      logID
 	feeds      []*Feed
@@ -141,9 +142,8 @@ func (c *Controller) watch() {
 func (c *Controller) checkTime(now time.Time) time.Duration {
 	s := c.lock()
 	defer s.unlock()
-	c.history.Forget(now)
 	c.up.said.audio.Forget(now)
-	next := min(c.node.ResumeWindow, s.checkRenewal(now))
+	next := min(s.forget(now), s.checkRenewal(now))
 	if limit := c.limits().IdleSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.touched)
 		if left <= 0 {
@@ -158,7 +158,9 @@ func (c *Controller) checkTime(now time.Time) time.Duration {
 		}
 		next = min(next, left)
 	}
-	return max(next, time.Millisecond)
+	next = max(next, time.Millisecond)
+	c.retention.next = now.Add(next)
+	return next
 }
 
 // span is a number of seconds, or as many of them as a Duration holds.

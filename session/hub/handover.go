@@ -135,7 +135,7 @@ func (c *held) snapshot() session.Snapshot {
 	s := session.Snapshot{
 		Version: 1,
 		Record:  c.record(), Items: c.items(), Wanted: c.turn.wanted,
-		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, LogID: c.logID.last(),
+		Seq: c.history.Seq, Era: c.history.Named(), Floor: c.history.Floor, Cut: c.history.Cut, Edge: c.history.Edge(), LogID: c.logID.last(),
 		Audio: c.up.audio(c.conv.Items),
 	}
 	if len(c.whispers) > 0 {

@@ -170,6 +170,7 @@ func (c *held) observeDone(h realtime.Head, raw []byte) {
 		for _, cl := range c.clients {
 			cl.out.Drop(r.ID) // nobody will play it
 		}
+		c.trim(time.Now(), min(interruptedGrace, c.node.ResumeGrace))
 	}
 	if r.Failure != nil {
 		c.node.stats.Errors[r.Failure.Class()].Add(1)

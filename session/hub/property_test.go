@@ -44,7 +44,9 @@ type stage struct {
 	goes  reader
 	n     int
 	items int
-	sent  []string // markers of client events, in the order they were sent
+	sent  []string  // markers of client events, in the order they were sent
+	acks  bool      // the one that goes acknowledges what it has read
+	whole time.Time // when the one that goes last had read all
 }
 
 func (s *stage) attach(r *reader) {
@@ -60,7 +62,7 @@ func (s *stage) emit(rt *rapid.T) {
 	id := fmt.Sprintf("e%d", s.n)
 	switch rapid.IntRange(0, 4).Draw(rt, "event") {
 	case 0:
-		send(s.t, s.up, `{"type":"response.output_audio.delta","event_id":"`+id+`","item_id":"i","response_id":"r","delta":"`+strings.Repeat("A", rapid.IntRange(0, 9000).Draw(rt, "audio"))+`"}`)
+		send(s.t, s.up, `{"type":"response.output_audio.delta","event_id":"`+id+`","item_id":"i","response_id":"r","delta":"`+strings.Repeat("A", rapid.IntRange(0, 40000).Draw(rt, "audio"))+`"}`)
 	case 1:
 		s.items++
 		send(s.t, s.up, strings.Replace(item(fmt.Sprintf("item_%d", s.items), "user", "input_text", "words"), `"e_item_`+fmt.Sprint(s.items)+`"`, `"`+id+`"`, 1))
@@ -83,6 +85,29 @@ func (s *stage) cut(rt *rapid.T) {
 	s.goes.conn.Drop()
 	<-s.goes.left
 	s.goes.conn = nil
+}
+
+// pass lets both read some of what there is, and time go by: the history of what they have is
+// released, unless one of them is gone.
+func (s *stage) pass(rt *rapid.T) {
+	s.stays.read(s.t, -1)
+	if s.goes.conn != nil {
+		s.goes.read(s.t, rapid.IntRange(-1, 5).Draw(rt, "seen"))
+		if s.acks && s.goes.last != "" {
+			send(s.t, s.goes.conn, `{"type":"switchboard.ack","last_event_id":"`+s.goes.last+`"}`)
+		}
+	}
+	s.wait(rt, time.Duration(rapid.IntRange(0, 7).Draw(rt, "seconds"))*time.Second)
+}
+
+// wait has the one that goes read all before what it has not read is too old.
+func (s *stage) wait(rt *rapid.T, d time.Duration) {
+	if time.Since(s.whole)+d > 55*time.Second {
+		s.resume(rt)
+		s.goes.read(s.t, -1)
+		s.whole = time.Now()
+	}
+	time.Sleep(d)
 }
 
 func (s *stage) resume(*rapid.T) {
@@ -108,9 +133,9 @@ func (s *stage) speak(*rapid.T) {
 }
 
 // lose makes the upstream go away and the next one take its place.
-func (s *stage) lose(*rapid.T) {
+func (s *stage) lose(rt *rapid.T) {
 	s.heard()
-	time.Sleep(6 * time.Second) // it lived long enough not to be given up
+	s.wait(rt, 6*time.Second) // it lived long enough not to be given up
 	s.up.Drop()
 	s.up, _ = s.fx.next("sess", time.Hour, s.items)
 	synctest.Wait()
@@ -131,7 +156,7 @@ func (s *stage) heard() {
 	}
 }
 
-// Whatever happens to connections, a client that resumes has in the end what the one has
+// Whatever happens to connections, and whether it acknowledges or not, a client that resumes has in the end what the one has
 // that never left: every event once, in order, byte for byte; and the upstreams together
 // got every client event once, in order.
 func TestResumeProperty(t *testing.T) {
@@ -140,10 +165,11 @@ func TestResumeProperty(t *testing.T) {
 			fx := start(t)
 			defer fx.stop()
 			c, up := fx.openFor(time.Hour)
-			s := &stage{t: t, fx: fx, c: c, up: up}
+			s := &stage{t: t, fx: fx, c: c, up: up, whole: time.Now()}
 			s.attach(&s.stays)
 			s.attach(&s.goes)
-			acts := []func(*rapid.T){s.emit, s.emit, s.emit, s.cut, s.cut, s.resume, s.resume, s.refused, s.speak, s.lose}
+			s.acks = rapid.Bool().Draw(rt, "acks")
+			acts := []func(*rapid.T){s.emit, s.emit, s.emit, s.emit, s.cut, s.cut, s.resume, s.resume, s.pass, s.pass, s.refused, s.speak, s.lose}
 			for range rapid.IntRange(1, 60).Draw(rt, "steps") {
 				acts[rapid.IntRange(0, len(acts)-1).Draw(rt, "act")](rt)
 			}

@@ -128,20 +128,11 @@ func frameOf(f session.Frame, event []byte) session.Frame {
 	return session.NewFrame(event)
 }
 
-// pass sends an event to all clients and keeps it for those who come back.
+// pass sends an event to all clients and keeps it for those who come back. In that order: what is
+// kept and has not been sent would count as received.
 func (c *held) pass(f session.Frame, e event, when session.Timing) {
 	c.toClients(f, e, when)
 	c.remember(f.Payload())
-}
-
-// remember keeps an event for clients that reconnect. A session that ends with its client has none
-// once that is there: what it was sent before is kept for it until then.
-func (c *held) remember(payload []byte) {
-	if c.spec.EndWithClient && c.joined {
-		c.history.Skip()
-		return
-	}
-	c.history.Add(payload, time.Now())
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.

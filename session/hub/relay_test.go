@@ -12,13 +12,14 @@ import (
 )
 
 // sink takes everything.
-type sink struct{ frames int }
+type sink struct{ frames, unacked int }
 
 func (s *sink) Each(func(session.Frame, error) error) error       { return errors.New("unused") }
 func (s *sink) Buffered() bool                                    { return false }
 func (s *sink) Write(session.Frame, session.Timing) (bool, error) { s.frames++; return true, nil }
 func (s *sink) Flush() error                                      { return nil }
 func (s *sink) Close(int, string) error                           { return nil }
+func (s *sink) Unacked() int                                      { return s.unacked }
 
 // relaying is an open session between two sinks.
 func relaying() (c *Controller, cl *client, up, down *sink) {
@@ -33,7 +34,7 @@ func relaying() (c *Controller, cl *client, up, down *sink) {
 	c.up.leg = &leg{conn: up, words: realtimeWords, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
 	cl = &client{c: c, conn: down, policy: session.Open()}
 	cl.out = c.outbox(down, o.ClientQueue, &n.stats.DroppedDown)
-	c.clients = []*client{cl}
+	c.clients, c.joined = []*client{cl}, true
 	return c, cl, up, down
 }
 

@@ -165,9 +165,7 @@ func (c *held) emit(told realtime.Object) {
 	told["event_id"] = session.NewID("event_")
 	typ, raw := told["type"].(string), realtime.Marshal(told)
 	c.logEvent(typ, raw)
-	f := session.NewFrame(realtime.PlainEvent([]byte(typ), raw))
-	c.remember(f.Payload())
-	c.toClients(f, event{}, session.AtOnce)
+	c.pass(session.NewFrame(realtime.PlainEvent([]byte(typ), raw)), event{}, session.AtOnce)
 }
 
 // lost ends the use of a leg that failed and starts to make another, unless the

@@ -173,6 +173,22 @@ func (c *Conn) deliverLocked() {
 	c.pipe.changed.Broadcast()
 }
 
+// Unacked implements [session.Conn]: what the peer has not read, it has not received.
+func (c *Conn) Unacked() (n int) {
+	c.pipe.mu.Lock()
+	defer c.pipe.mu.Unlock()
+	for _, text := range c.kept {
+		n += len(text)
+	}
+	for _, m := range c.left {
+		n += len(m.text)
+	}
+	for _, m := range c.peer.inbox {
+		n += len(m.text)
+	}
+	return n
+}
+
 // Close implements [session.Conn]: the peer's Read returns a [session.CloseError] after
 // what was taken before.
 func (c *Conn) Close(code int, reason string) error {

@@ -141,6 +141,17 @@ func (s *socket) status() (empty bool, err error) {
 	return len(s.rest) == 0, s.err
 }
 
+// unacked is how many bytes wait here or in the kernel, which keeps what the peer has not acknowledged.
+func (s *socket) unacked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.rest)
+	if s.raw != nil && !s.closed {
+		n += unackedFD(s.fd)
+	}
+	return n
+}
+
 // tryLocked makes one attempt and tells how much the kernel took.
 func (s *socket) tryLocked(b []byte) int {
 	for !s.closed {

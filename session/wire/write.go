@@ -58,6 +58,14 @@ func (c *Conn) Flush() error {
 	return err
 }
 
+// Unacked implements [session.Conn]. Under TLS it counts the bytes on the wire, which are more.
+func (c *Conn) Unacked() int {
+	c.mu.Lock()
+	held := len(c.held)
+	c.mu.Unlock()
+	return held + c.sock.unacked()
+}
+
 // flush waits until the socket took everything, and lets a waiting pong follow.
 func (c *Conn) flush() {
 	for {

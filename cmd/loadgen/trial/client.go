@@ -31,6 +31,7 @@ type client struct {
 	session endpoint.Created
 	entry   endpoint.Target
 	mic     *microphone // nil: only listens
+	acks    bool        // says once a second what it has received; set before run
 
 	now atomic.Pointer[endpoint.Conn] // nil while there is none
 
@@ -126,6 +127,7 @@ func (c *client) listen(ctx context.Context, conn *endpoint.Conn) error {
 	defer conn.Close()
 	defer context.AfterFunc(ctx, conn.HangUp)()
 	defer c.now.Store(nil)
+	acked := time.Now()
 	for greeted := false; ; greeted = true {
 		message, err := conn.Read()
 		if err != nil {
@@ -137,7 +139,17 @@ func (c *client) listen(ctx context.Context, conn *endpoint.Conn) error {
 			c.arrive(conn, now)
 		}
 		c.add(message, now)
+		if c.acks && now.Sub(acked) > time.Second {
+			acked = now
+			c.take(ackFrame(c.lastSeen()))
+		}
 	}
+}
+
+// ackFrame tells the gateway what the client has received.
+func ackFrame(last string) []byte {
+	message := fmt.Appendf(nil, `{"type":"switchboard.ack","last_event_id":%q}`, last)
+	return ws.MustCompileFrame(ws.MaskFrameInPlace(ws.NewTextFrame(message)))
 }
 
 // arrive notes that a connection stands.

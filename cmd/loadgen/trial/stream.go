@@ -150,6 +150,13 @@ func (s *stream) cut() (last string) {
 	return s.last
 }
 
+// lastSeen is the event_id of the last event.
+func (s *stream) lastSeen() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
 // backSince reports when the session went on after t: with the word that another upstream
 // took over, or, for a client that missed it, with the present state and an event behind it.
 func (s *stream) backSince(t time.Time) (at time.Time, ok bool) {

@@ -10,7 +10,8 @@ import (
 	"switchboard/cmd/loadgen/figures"
 )
 
-// cutTrial cuts clients off and compares what they put together with what was sent.
+// cutTrial cuts clients off and compares what they put together with what was sent. Every second
+// client acknowledges what it has received.
 type cutTrial struct {
 	programs
 	Sessions int           `help:"Sessions, each with a client that is cut and one that is not." default:"4"`
@@ -43,8 +44,10 @@ func (t *cutTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 	}
 	c := newCrowd(ctx)
 	defer c.end()
-	for _, s := range sessions {
-		c.join(newClient(f.entry, s, &microphone{talk: busyTalk}))
+	for i, s := range sessions {
+		cl := newClient(f.entry, s, &microphone{talk: busyTalk})
+		cl.acks = i%2 == 0
+		c.join(cl)
 	}
 	if err := c.warm(ctx); err != nil {
 		return err

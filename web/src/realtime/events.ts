@@ -82,6 +82,8 @@ export type ClientEvent = { event_id?: string } & (
   | { type: "conversation.item.truncate"; item_id: string; content_index: 0; audio_end_ms: number }
   | { type: "response.create" }
   | { type: "response.cancel"; response_id: string }
+  // To the gateway alone: what the page has received it need not be sent again.
+  | { type: "switchboard.ack"; last_event_id: string }
 );
 
 /** Returns undefined for what is no protocol event; the page passes it by. */

@@ -46,12 +46,16 @@ const stableMs = 10_000;
 /** Going away, no status, lost, upstream trouble, restart, try again later: the session may well live on. */
 const comeBack = new Set([1001, 1005, 1006, 1011, 1012, 1013]);
 
+/** How long after an event it is acknowledged, with all that came since. */
+const ackMs = 1_000;
+
 /** Bytes waiting in the browser past which audio is left out: about 5 s of it. */
 const sendLimit = 320_000;
 
 export class Relay {
   private socket: WebSocket | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  private ackTimer: ReturnType<typeof setTimeout> | undefined;
   /** Of the last event that was received. */
   lastEventId: string;
   private attempt = 0;
@@ -81,6 +85,7 @@ export class Relay {
   close(): void {
     this.over = true;
     clearTimeout(this.timer);
+    clearTimeout(this.ackTimer);
     this.socket?.close(1000);
   }
 
@@ -132,8 +137,17 @@ export class Relay {
     const event = parseServerEvent(data);
     if (!event) return;
     // A relay that comes back greets with a session.created of its own, before what was missed.
-    if (event.event_id && !(this.lastEventId && event.type === "session.created")) this.lastEventId = event.event_id;
+    if (event.event_id && !(this.lastEventId && event.type === "session.created")) this.see(event.event_id);
     this.options.onEvent(event);
+  }
+
+  /** Notes the last event, and acknowledges it within a second: the gateway then keeps no copy of it. */
+  private see(eventId: string): void {
+    this.lastEventId = eventId;
+    this.ackTimer ??= setTimeout(() => {
+      this.ackTimer = undefined;
+      this.send({ type: "switchboard.ack", last_event_id: this.lastEventId });
+    }, ackMs);
   }
 
   private retry(): void {

@@ -96,6 +96,24 @@ test("after a lost connection it comes back and says what it saw last", async ()
   assert.deepEqual(events, ["session.created", "session.created"]);
 });
 
+test("it acknowledges the last event, once a second and only while there are new ones", async () => {
+  await open();
+  newest().accept();
+  const deliver = (id: string) => newest().onmessage?.({ data: `{"type":"x","event_id":"${id}"}` });
+  deliver("e1");
+  deliver("e2");
+  mock.timers.tick(999);
+  assert.deepEqual(newest().sent, []);
+  mock.timers.tick(1);
+  assert.deepEqual(newest().sent, ['{"type":"switchboard.ack","last_event_id":"e2"}']);
+  mock.timers.tick(10_000);
+  deliver("e3");
+  newest().lose(1006);
+  mock.timers.tick(10_000);
+  await settle();
+  assert.equal(Socket.all[0]?.sent.length, 1, "no connection, no acknowledgement");
+});
+
 for (const code of [1001, 1005, 1006, 1011, 1012, 1013]) {
   test(`close code ${code} is no end`, async () => {
     const { ends } = await open();
