@@ -47,7 +47,7 @@ func missed(c *Controller, event int) int {
 // resume from there.
 func TestAcknowledgedHistoryIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, cl, up, down := relayed()
+		c, cl, up, down := relaying()
 		down.unacked = 1 << 20 // the kernel is not asked
 		last := speak(t, c, 0, 100)
 		acknowledge(t, cl, 60)
@@ -76,7 +76,7 @@ func TestAcknowledgedHistoryIsReleased(t *testing.T) {
 // What the kernel has not seen acknowledged is kept; the rest for some seconds.
 func TestReceivedHistoryIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _, _, down := relayed()
+		c, _, _, down := relaying()
 		last := speak(t, c, 0, 400)
 		if held, seconds := c.history.Bytes, 5; held > seconds*20*3600+2*32<<10 {
 			t.Errorf("a client that receives all costs %d bytes", held)
@@ -107,7 +107,7 @@ func TestReceivedHistoryIsReleased(t *testing.T) {
 // Audio that was let go of has not arrived: what was sent before it may not have, either.
 func TestDroppedAudioIsNotReceived(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, cl, _, down := relayed()
+		c, cl, _, down := relaying()
 		last := speak(t, c, 0, 40)
 		down.unacked = 10 * 3600
 		cl.out.Lost = 200 * 3600
@@ -121,7 +121,7 @@ func TestDroppedAudioIsNotReceived(t *testing.T) {
 // The rest of an interrupted response goes at once but for its last second.
 func TestInterruptedAudioIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, _, _, _ := relayed()
+		c, _, _, _ := relaying()
 		speak(t, c, 0, 80)
 		s := c.lock()
 		defer s.unlock()
@@ -138,7 +138,7 @@ func TestDepartedClientIsWaitedFor(t *testing.T) {
 	for name, acks := range map[string]bool{"with acks": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				c, cl, _, _ := relayed()
+				c, cl, _, _ := relaying()
 				defer cl.out.Flusher.Wait()
 				stays := &client{c: c, conn: &sink{}, policy: session.Open()}
 				stays.out = c.outbox(stays.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
@@ -166,7 +166,7 @@ func TestDepartedClientIsWaitedFor(t *testing.T) {
 
 // However many clients come and go, the session remembers a bounded number, and waits for all.
 func TestManyDepart(t *testing.T) {
-	c, _, _, _ := relayed()
+	c, _, _, _ := relaying()
 	s := c.lock()
 	defer s.unlock()
 	c.clients = nil
@@ -183,7 +183,7 @@ func TestManyDepart(t *testing.T) {
 
 // Whoever comes back is not waited for any more; it may have seen more than it acknowledged.
 func TestReturned(t *testing.T) {
-	c, _, _, _ := relayed()
+	c, _, _, _ := relaying()
 	s := c.lock()
 	defer s.unlock()
 	s.depart(10, "ada")
@@ -201,7 +201,7 @@ func TestReturned(t *testing.T) {
 }
 
 func TestAckNamesWhatItLacks(t *testing.T) {
-	_, cl, up, _ := relayed()
+	_, cl, up, _ := relaying()
 	for event, code := range map[string]string{
 		`{"type":"switchboard.ack"}`:                          "missing_required_parameter",
 		`{"type":"switchboard.ack","last_event_id":7}`:        "invalid_value",
@@ -221,7 +221,7 @@ func TestAckNamesWhatItLacks(t *testing.T) {
 
 // Acknowledgements count against the limits of what a client sends only when they are too many.
 func TestAcksCountForNothing(t *testing.T) {
-	_, cl, _, _ := relayed()
+	_, cl, _, _ := relaying()
 	cl.policy.EventsPerSecond = 1
 	cl.allowed = newAllowance(cl.policy, time.Now())
 	ack := []byte(`{"type":"switchboard.ack","last_event_id":"e1"}`)
@@ -243,7 +243,7 @@ func TestAcksCountForNothing(t *testing.T) {
 // A session that ends with its client keeps no history, however much it is sent.
 func TestNoHistoryForOneClientOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c, cl, _, _ := relayed()
+		c, cl, _, _ := relaying()
 		c.spec.EndWithClient = true
 		last := speak(t, c, 0, 100)
 		acknowledge(t, cl, last)
