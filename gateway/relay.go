@@ -102,7 +102,7 @@ func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, 
 func (g *Gateway) serve(log *slog.Logger, ctl *hub.Controller, conn session.Conn, a hub.Attachment) {
 	start := time.Now()
 	log.Info("client attached")
-	err := ctl.Attach(context.Background(), conn, a)
+	err := ctl.Attach(conn, a)
 	log.Info("client detached", "seconds", int64(time.Since(start).Seconds()), "reason", reasonOf(err))
 }
 

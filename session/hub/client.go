@@ -2,7 +2,6 @@ package hub
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -40,7 +39,7 @@ type client struct {
 
 // Attach joins a client and relays for it until it leaves or the session ends; it closes
 // conn itself. The error says why it ended: *CloseError for a client that left.
-func (c *Controller) Attach(_ context.Context, conn session.Conn, a Attachment) error {
+func (c *Controller) Attach(conn session.Conn, a Attachment) error {
 	cl := &client{c: c, conn: conn, policy: a.Policy, token: a.Token}
 	err := errCrashed
 	c.contain(func() { err = cl.join(a) })
