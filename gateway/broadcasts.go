@@ -28,6 +28,8 @@ type Broadcasts interface {
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
 	// Broadcast says how far one has come; ErrNotFound.
 	Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error)
+	// BroadcastChange waits until the status is another one than was.
+	BroadcastChange(ctx context.Context, was broadcast.BroadcastStatus) (broadcast.BroadcastStatus, error)
 	// BroadcastList lists them, newest first, from the one before before ("": the newest).
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
 	// BroadcastOutcomes lists what became of one, or of its withdrawal, session by session.
@@ -189,8 +191,9 @@ func broadcastError(err error) error {
 	return storeError{err}
 }
 
-// progressPoll is how often a broadcast's progress is looked at for a stream of it.
-const progressPoll = 200 * time.Millisecond
+// progressPause is how long a stream of a broadcast's progress waits behind each event: many nodes
+// report at once.
+const progressPause = 200 * time.Millisecond
 
 // progress streams how far a broadcast has come, whenever that changes.
 func (g *Gateway) progress(c *gin.Context) {
@@ -209,34 +212,44 @@ func (g *Gateway) progress(c *gin.Context) {
 	defer cancel()
 	defer context.AfterFunc(g.streams, cancel)()
 	s.Retry(streamRetry)
-	tick := time.NewTicker(progressPoll)
-	defer tick.Stop()
-	var last string
-	for n, quiet := 1, 0; ; quiet++ {
+	for n := 1; ; n++ {
 		body, err := json.Marshal(now)
 		if err != nil {
 			return
 		}
-		switch {
-		case string(body) != last:
-			s.Event(strconv.Itoa(n), "progress", body)
-			last, quiet = string(body), 0
-			n++
-		case quiet < int(sse.Heartbeat/progressPoll):
-		default:
-			s.Ping("")
-			quiet = 0
-		}
-		if s.Flush() != nil {
+		s.Event(strconv.Itoa(n), "progress", body)
+		if s.Flush() != nil || !pause(ctx, progressPause) {
 			return
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if now, err = g.options.Broadcasts.Broadcast(ctx, id); err != nil {
+		if now, err = g.nextProgress(ctx, s, now); err != nil {
 			return // the client comes back
 		}
+	}
+}
+
+// nextProgress waits for the next status of a broadcast, with heartbeats.
+func (g *Gateway) nextProgress(ctx context.Context, s *sse.Stream, was broadcast.BroadcastStatus) (now broadcast.BroadcastStatus, err error) {
+	for {
+		beat, cancel := context.WithTimeout(ctx, sse.Heartbeat)
+		now, err = g.options.Broadcasts.BroadcastChange(beat, was)
+		late := beat.Err() != nil && ctx.Err() == nil
+		cancel()
+		if err == nil || !late {
+			return now, err
+		}
+		s.Ping("")
+		if err := s.Flush(); err != nil {
+			return now, err
+		}
+	}
+}
+
+// pause waits for so long; false if ctx was done first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
 	}
 }

@@ -156,9 +156,9 @@ func (s *Store) FollowAudit(ctx context.Context, after string) ([]audit.Entry, e
 	if after != "" && !eventID.MatchString(after) {
 		return nil, &session.InvalidError{Field: "after", Detail: "is not the ID of an entry"}
 	}
-	entries, err := follow(ctx, s, auditLastKey, func() ([]audit.Entry, error) {
+	entries, err := follow(ctx, s, func() ([]audit.Entry, error) {
 		return s.auditStep(ctx, "", after, false, auditFollow)
-	})
+	}, auditLastKey)
 	if err != nil {
 		return nil, fmt.Errorf("follow audit log: %w", err)
 	}

@@ -109,16 +109,16 @@ func (s *Store) Follow(ctx context.Context, after string) ([]broadcast.Entry, er
 	if after != "" && !eventID.MatchString(after) {
 		return nil, &session.InvalidError{Field: "after", Detail: "is not the ID of an entry"}
 	}
-	return follow(ctx, s, logKey, func() ([]broadcast.Entry, error) { return s.entries(ctx, after) })
+	return follow(ctx, s, func() ([]broadcast.Entry, error) { return s.entries(ctx, after) }, logKey)
 }
 
-// follow calls read until it returns something, and again each time the channel says so.
-func follow[E any](ctx context.Context, s *Store, channel string, read func() ([]E, error)) ([]E, error) {
+// follow calls read until it returns something, and again each time one of the channels says so.
+func follow[E any](ctx context.Context, s *Store, read func() ([]E, error), channels ...string) ([]E, error) {
 	entries, err := read()
 	if err != nil || len(entries) > 0 {
 		return entries, err
 	}
-	wake := s.client.Subscribe(ctx, channel)
+	wake := s.client.Subscribe(ctx, channels...)
 	defer wake.Close()
 	// It says, too, that it is subscribed, at first and after its connection was lost:
 	// what was appended before that did not wake us.

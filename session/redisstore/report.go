@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,6 +56,22 @@ func (s *Store) Report(ctx context.Context, r broadcast.Report) error {
 		return fmt.Errorf("report on broadcast %s: %w", r.Broadcast, err)
 	}
 	return nil
+}
+
+// BroadcastChange waits until the status of a broadcast is another one than was, and returns it.
+// ErrNotFound as Broadcast. While it waits it holds a connection of its own.
+func (s *Store) BroadcastChange(ctx context.Context, was broadcast.BroadcastStatus) (broadcast.BroadcastStatus, error) {
+	found, err := follow(ctx, s, func() ([]broadcast.BroadcastStatus, error) {
+		now, err := s.Broadcast(ctx, was.ID)
+		if err != nil || reflect.DeepEqual(now, was) {
+			return nil, err
+		}
+		return []broadcast.BroadcastStatus{now}, nil
+	}, logKey, tallyKey(was.ID, false, "counts"), tallyKey(was.ID, true, "counts"))
+	if err != nil {
+		return broadcast.BroadcastStatus{}, err
+	}
+	return found[0], nil
 }
 
 // pairOutcomes makes the arguments of the script: sessions and their outcomes, each

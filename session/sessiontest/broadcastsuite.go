@@ -20,6 +20,7 @@ type BroadcastLog interface {
 	Publish(ctx context.Context, b session.Broadcast) (session.Broadcast, error)
 	Withdraw(ctx context.Context, id, by string) (session.Broadcast, error)
 	Broadcast(ctx context.Context, id string) (broadcast.BroadcastStatus, error)
+	BroadcastChange(ctx context.Context, was broadcast.BroadcastStatus) (broadcast.BroadcastStatus, error)
 	BroadcastList(ctx context.Context, limit int, before string) ([]session.Broadcast, error)
 	BroadcastOutcomes(ctx context.Context, id string, withdrawn bool, status, after string, limit int) (page []broadcast.Outcome, next string, err error)
 }
@@ -36,6 +37,7 @@ func TestBroadcasts(t *testing.T, open func(t *testing.T) BroadcastLog) {
 		"log is bounded":          testBroadcastBound,
 		"list":                    testBroadcastList,
 		"report":                  testReport,
+		"watchers wait":           testBroadcastChange,
 		"report of a withdrawal":  testReportWithdrawn,
 		"report that is invalid":  testReportInvalid,
 		"outcomes in pages":       testOutcomePages,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 
 	"switchboard/session"
@@ -46,6 +47,7 @@ func (m *Memory) Report(_ context.Context, r broadcast.Report) error {
 	for _, o := range r.Outcomes {
 		of.outcomes[o.Session] = copied(o)
 	}
+	m.wakeLocked()
 	return nil
 }
 
@@ -71,6 +73,24 @@ func (m *Memory) Broadcast(ctx context.Context, id string) (broadcast.BroadcastS
 		s.Withdrawal = new(m.reports[entryKey{id, true}].tally())
 	}
 	return s, nil
+}
+
+// BroadcastChange waits until the status of a broadcast is another one than was.
+func (m *Memory) BroadcastChange(ctx context.Context, was broadcast.BroadcastStatus) (broadcast.BroadcastStatus, error) {
+	for {
+		m.mu.Lock()
+		changed := m.changed
+		m.mu.Unlock()
+		now, err := m.Broadcast(ctx, was.ID)
+		if err != nil || !reflect.DeepEqual(now, was) {
+			return now, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return now, context.Cause(ctx)
+		}
+	}
 }
 
 func (r *reported) tally() broadcast.Tally {

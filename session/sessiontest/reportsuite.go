@@ -1,7 +1,10 @@
 package sessiontest
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -169,4 +172,42 @@ func testReportRace(t *testing.T, l BroadcastLog) {
 		Matched: 400, Nodes: map[string]int{"node-0": 200, "node-1": 200},
 		Outcomes: map[string]int{broadcast.Applied: 400},
 	})
+}
+
+// testBroadcastChange: who watches a broadcast is told of each report on it, and of its withdrawal.
+func testBroadcastChange(t *testing.T, l BroadcastLog) {
+	b := publish(t, l, session.Broadcast{Instructions: "x"})
+	now, err := l.Broadcast(t.Context(), b.ID)
+	must(t, err)
+	for name, change := range []func(){
+		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 2}) },
+		func() {
+			report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
+		},
+		func() {
+			_, err := l.Withdraw(t.Context(), b.ID, "ops")
+			must(t, err)
+		},
+		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2}) },
+	} {
+		was := now
+		seen := make(chan broadcast.BroadcastStatus, 1)
+		go func() {
+			now, err := l.BroadcastChange(t.Context(), was)
+			if err != nil {
+				t.Errorf("watch: %v", err)
+			}
+			seen <- now
+		}()
+		change()
+		now = <-seen
+		if want, err := l.Broadcast(t.Context(), b.ID); err != nil || !reflect.DeepEqual(now, want) {
+			t.Errorf("change %d: seen %+v, want %+v, %v", name, now, want, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.BroadcastChange(ctx, now); !errors.Is(err, context.Canceled) {
+		t.Errorf("a watcher that leaves: %v", err)
+	}
 }

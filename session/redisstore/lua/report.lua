@@ -1,6 +1,6 @@
 -- Counts what became of an entry of the log. A session counts once: its last outcome.
 --
--- KEYS  1 nodes  2 counts  3 outcomes  4 said
+-- KEYS  1 nodes  2 counts, the channel that wakes who watches, too  3 outcomes  4 said
 --       5… for each status the sessions that have it; the name ends with the status
 -- ARGV  1 milliseconds to keep the counts
 --       2 milliseconds to keep the outcomes  3 how many of them to keep
@@ -60,4 +60,5 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[3], ARGV[2])
 for i = 5, #KEYS do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+redis.call('PUBLISH', KEYS[2], '')
 return 1
