@@ -143,6 +143,10 @@ bench: build ## Measure against nginx, and the intake of webhooks; write docs/be
 	@bin/loadgen bench $(BENCH)
 	@bin/loadgen intake $(INTAKE)
 
+.PHONY: bench-full
+bench-full: ## bench with its long scenarios: push-to-talk, 500 to 10,000 sessions (two hours, an idle machine)
+	@$(MAKE) --no-print-directory bench BENCH="--full $(BENCH)"
+
 .PHONY: trials
 trials: build ## Put a fleet under load and take it apart, in modest sizes (6 minutes; TRIALS=--full for the rest)
 	@.ci/needs redis-server=redis-server

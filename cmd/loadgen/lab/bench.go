@@ -22,7 +22,8 @@ type Command struct {
 	Nginx     string   `help:"nginx." default:"nginx"`
 	Redis     string   `help:"Redis server." default:"redis-server"`
 	Targets   []string `help:"Who takes part." default:"direct,nginx,gateway" enum:"direct,nginx,gateway"`
-	Scenarios []string `help:"What is measured." default:"paced,down,up,idle" enum:"paced,down,up,idle"`
+	Scenarios []string `help:"What is measured." default:"vad,resumable,down,up,idle" enum:"vad,ptt,resumable,many500,many2000,many4000,many10000,paced,down,up,idle"`
+	Full      bool     `help:"The long scenarios, too: push-to-talk, and 500 to 10,000 sessions (two hours)."`
 
 	Mode       string   `help:"How the gateway is asked for sessions." enum:"openai,sessions" default:"openai"`
 	GatewayEnv []string `help:"More environment for the gateway; may be repeated." sep:"none" placeholder:"KEY=VALUE"`
@@ -32,8 +33,11 @@ type Command struct {
 }
 
 // roundsOf is enough rounds for the median of the noisiest figure that a scenario is
-// held to: 7 for a p99, 5 for CPU, 3 for memory, which repeats to 2 %.
-var roundsOf = map[string]int{"paced": 7, "down": 5, "up": 5, "idle": 3}
+// held to: 7 for a p99, 5 for CPU, 3 for memory, which repeats to 2 %. Long windows need fewer.
+var roundsOf = map[string]int{"paced": 7, "vad": 5, "ptt": 3, "down": 5, "up": 5}
+
+// fewestRounds is enough of the others.
+const fewestRounds = 3
 
 // errMissed ends a bench whose figures are over the budget.
 var errMissed = errors.New("budget missed")
@@ -75,14 +79,14 @@ func (c *Command) Run(ctx context.Context) error {
 func (c *Command) measure(ctx context.Context, l *lab) (map[string]load.Results, error) {
 	show := load.NewProgress(os.Stderr)
 	all := make(map[string]load.Results)
-	for _, name := range c.Scenarios {
+	for _, name := range c.scenarios() {
 		sc, err := endpoint.ScenarioNamed(name)
 		if err != nil {
 			return nil, err
 		}
 		rounds := c.Rounds
 		if rounds == 0 {
-			rounds = roundsOf[name]
+			rounds = max(roundsOf[name], fewestRounds)
 		}
 		if c.Short {
 			sc = sc.Short()
@@ -96,8 +100,24 @@ func (c *Command) measure(ctx context.Context, l *lab) (map[string]load.Results,
 	return all, nil
 }
 
+// scenarios are those that were asked for, with all long ones if so.
+func (c *Command) scenarios() []string {
+	names := slices.Clone(c.Scenarios)
+	for _, sc := range endpoint.Scenarios {
+		if c.Full && sc.Long {
+			names = append(names, sc.Name)
+		}
+	}
+	return names
+}
+
 // contenders lists who takes part in a scenario.
 func (c *Command) contenders(l *lab, sc endpoint.Scenario) []load.Contender {
+	if sc.Resumable {
+		sessions := *l
+		sessions.mode = endpoint.ModeSessions
+		l = &sessions
+	}
 	var all []load.Contender
 	add := func(name string, start func(*bench, context.Context) (endpoint.Target, error)) {
 		all = append(all, l.contender(name, start))

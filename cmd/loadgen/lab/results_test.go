@@ -15,7 +15,7 @@ func sample() load.Results {
 	var rs load.Results
 	for round, direct := range []float64{100, 110, 900} {
 		add := func(name string, p50, p99, cpu float64) {
-			w := load.Window{Scenario: "paced-2", Target: name, Round: round, Wanted: 2, Connected: 2, Kept: 2, Seconds: 2, Up: 100, Down: 80}
+			w := load.Window{Scenario: "vad-2", Target: name, Round: round, Wanted: 2, Connected: 2, Kept: 2, Seconds: 2, Up: 100, Down: 80}
 			w.Late = figures.Quantiles{Count: 180, P50: p50, P95: p50 * 2, P99: p99, Max: p99}
 			if cpu > 0 {
 				w.CPUPerEvent, w.SessionKiB = &cpu, new(18.0)
@@ -67,12 +67,12 @@ func TestResultsCalm(t *testing.T) {
 
 func TestBudget(t *testing.T) {
 	c := Command{Targets: []string{nameGateway}}
-	all := map[string]load.Results{"paced": sample()}
+	all := map[string]load.Results{"vad": sample()}
 	if err := c.verdict(all); err != nil {
 		t.Errorf("within the budget: %v", err)
 	}
-	for i := range all["paced"] {
-		if w := &all["paced"][i]; w.Target == nameGateway {
+	for i := range all["vad"] {
+		if w := &all["vad"][i]; w.Target == nameGateway {
 			w.CPUPerEvent = new(100.0)
 		}
 	}
@@ -91,13 +91,13 @@ func TestBudget(t *testing.T) {
 
 func TestPage(t *testing.T) {
 	var text strings.Builder
-	p := page{gateway: "none", nginx: "none", results: map[string]load.Results{"paced": sample()}}
+	p := page{gateway: "none", nginx: "none", results: map[string]load.Results{"vad": sample()}}
 	if err := p.write(&text); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"### Budget", "### paced-2:", "left out because the machine was disturbed: 1",
-		"| CPU per event, paced, × nginx | 1.50 | 2.70 | 1.40 | yes |", "| gateway | 2 | 100 | 90.0 |", "| 1.50 | 1.00…2.00 |",
+		"### Budget", "### vad-2:", "left out because the machine was disturbed: 1",
+		"| CPU per event, with VAD, × nginx | 1.50 | 1.90 | 1.40 | yes |", "| gateway | 2 | 100 | 90.0 |", "| 1.50 | 1.00…2.00 |",
 	} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("page lacks %q:\n%s", want, text.String())

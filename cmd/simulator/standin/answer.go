@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // plan is what a response will say and call.
@@ -12,8 +13,9 @@ type plan struct {
 	preamble  string // a message of its own, ahead of the rest
 	calls     []plannedCall
 	words     string
-	reasoning int    // tokens of thought that are not told
-	load      string // streamWord or floodWord
+	reasoning int           // tokens of thought that are not told
+	load      string        // streamWord or floodWord
+	every     time.Duration // between two deltas of a stream
 }
 
 type plannedCall struct{ name, arguments string }
@@ -25,7 +27,7 @@ func answer(p responseParams, items []*item) plan {
 	case strings.Contains(p.Instructions, floodWord):
 		return plan{load: floodWord}
 	case strings.Contains(p.Instructions, streamWord):
-		return plan{load: streamWord}
+		return plan{load: streamWord, every: cadence(p.Instructions)}
 	}
 	planned := plan{preamble: preamble(p, items), calls: plannedCalls(p, items)}
 	if len(planned.calls) == 0 {

@@ -3,12 +3,13 @@ package standin
 import (
 	"encoding/base64"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
 
 const (
-	streamMS   = 50  // audio per delta of simulator:stream, and its cadence
+	streamMS   = 50  // audio per delta of simulator:stream, and its cadence unless another is asked for
 	floodMS    = 100 // audio per delta of simulator:flood
 	floodBatch = 8   // deltas per write of simulator:flood, about 53 KB
 )
@@ -50,8 +51,19 @@ func (r *response) runLoad() {
 		if !r.step(time.Until(due), func() { r.sendLoad(n, chunks[n%len(chunks)]) }) {
 			return
 		}
-		due = due.Add(streamMS * time.Millisecond)
+		due = due.Add(r.plan.every)
 	}
+}
+
+// cadence is how often a stream sends a delta: as instructions say behind the word
+// (simulator:stream/500ms), else in real time.
+func cadence(instructions string) time.Duration {
+	_, rest, _ := strings.Cut(instructions, streamWord+"/")
+	word, _, _ := strings.Cut(rest, " ")
+	if every, err := time.ParseDuration(word); err == nil && every > 0 {
+		return every
+	}
+	return streamMS * time.Millisecond
 }
 
 // flood writes from its own goroutine and so goes as fast as the socket takes it.

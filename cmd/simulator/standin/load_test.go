@@ -10,6 +10,20 @@ import (
 	"switchboard/cmd/simulator/standin"
 )
 
+func TestStreamCadence(t *testing.T) {
+	for instructions, want := range map[string]time.Duration{
+		"simulator:stream":                 50 * time.Millisecond,
+		"simulator:stream/500ms":           500 * time.Millisecond,
+		"be kind, simulator:stream/2s now": 2 * time.Second,
+		"simulator:stream/-1s":             50 * time.Millisecond,
+		"simulator:stream/often":           50 * time.Millisecond,
+	} {
+		if got := standin.Cadence(instructions); got != want {
+			t.Errorf("%s: %v, want %v", instructions, got, want)
+		}
+	}
+}
+
 func TestStreamIsTimedAndIndependentOfInput(t *testing.T) {
 	stand, url := start(t, standin.Options{})
 	c := dial(t, url)

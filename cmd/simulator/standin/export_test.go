@@ -1,0 +1,4 @@
+package standin
+
+// Cadence is for tests.
+var Cadence = cadence
