@@ -62,7 +62,7 @@ type Options struct {
 	UpstreamQueue  int           // bytes that may wait for the upstream; 2 MiB
 	ResumeBytes    int           // memory of one session's history; 2 MiB
 	ResumeWindow   time.Duration // age of one session's history; 60 s
-	ResumeGrace    time.Duration // how long history is kept for clients that have received it, unless they acknowledge it; 4 s
+	ResumeGrace    time.Duration // how long history is kept for clients that have received it, unless they acknowledge it; 3 s
 	JournalBytes   int           // log events that may wait while the store is away; 64 MiB
 	RenewAfter     int           // responses that failed in a row with server_error before another upstream is tried; 3, negative: never
 
@@ -89,7 +89,7 @@ func (o *Options) setDefaults() {
 	duration(&o.AckTimeout, 10*time.Second)
 	duration(&o.StallLimit, 15*time.Second)
 	duration(&o.ResumeWindow, time.Minute)
-	duration(&o.ResumeGrace, 4*time.Second)
+	duration(&o.ResumeGrace, 3*time.Second)
 	duration(&o.DrainLimit, 20*time.Second)
 	size(&o.ClientQueue, 4<<20)
 	size(&o.SessionClients, 64)

@@ -78,11 +78,11 @@ func TestReceivedHistoryIsReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, _, _, down := relaying()
 		last := speak(t, c, 0, 400)
-		if held, seconds := c.history.Bytes, 5; held > seconds*20*3600+2*32<<10 {
+		if held, seconds := c.history.Bytes, 4; held > seconds*20*3600+2*32<<10 {
 			t.Errorf("a client that receives all costs %d bytes", held)
 		}
-		if n := missed(c, last-80); n != 80 {
-			t.Errorf("resumes after 4 s with %d events of 80", n)
+		if n := missed(c, last-60); n != 60 {
+			t.Errorf("resumes after 3 s with %d events of 60", n)
 		}
 		down.unacked = 120 * 3600
 		last = speak(t, c, last, 120) // none of them arrives
@@ -91,7 +91,7 @@ func TestReceivedHistoryIsReleased(t *testing.T) {
 		}
 		down.unacked = 0
 		last = speak(t, c, last, 1)
-		time.Sleep(3 * time.Second)
+		time.Sleep(2 * time.Second)
 		c.checkTime(time.Now())
 		if n := missed(c, last-120); n != 120 {
 			t.Errorf("right after they arrived it resumes with %d events of 120", n)
