@@ -68,6 +68,10 @@ type Options struct {
 	Audit     audit.Log
 	AuditTold func(context.Context, audit.Entry)
 
+	// Settings and Prices are how this node is configured, to be shown to operators; nil: no route for them.
+	Settings []Setting
+	Prices   []PriceView
+
 	// Routes are those of what stands beside the sessions. Their handlers learn from role.CallerOf whose request it is.
 	Routes openapi.Table
 

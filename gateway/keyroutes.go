@@ -30,6 +30,7 @@ type KeyView struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	CreatedBy string    `json:"created_by,omitempty" doc:"Name of the key that made it"`
 	ExpiresAt time.Time `json:"expires_at,omitzero" doc:"Absent: never"`
+	Today     *usageRow `json:"today,omitempty" doc:"What its sessions used today (UTC); in lists"`
 }
 
 // keyLimits are session.KeyLimits with their bounds.
@@ -146,9 +147,20 @@ func (g *Gateway) listKeys(ctx context.Context, _ *struct{}) (*keyListOutput, er
 	}
 	out := &keyListOutput{}
 	all := g.options.Keys.known.Load().all
+	var today map[string]access.Sums
+	if g.options.Spending != nil {
+		var err error
+		if today, err = g.options.Spending.Spending(ctx, time.Now().UTC(), "", ""); err != nil {
+			return nil, storeError{err}
+		}
+	}
 	out.Body.Keys = make([]KeyView, len(all))
 	for i := range all {
 		out.Body.Keys[i] = g.keyView(&all[i])
+		if today != nil {
+			row := rowOf("", today[all[i].Name])
+			out.Body.Keys[i].Today = &row
+		}
 	}
 	return out, nil
 }

@@ -9,11 +9,11 @@ import (
 
 // Config is what an operator can set; embed it in a kong command line.
 type Config struct {
-	Secrets     []seal.Secret `name:"openai-webhook-secret" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; a delivery signed with any of them is accepted."`
-	SealKey     string        `name:"webhook-seal-key" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets stored in Redis, and the secrets in session configurations; must be the same on all nodes. Without it webhook secrets are stored unencrypted, and the secrets of sessions are encrypted with a key derived from OPENAI_API_KEY."`
+	Secrets     []seal.Secret `name:"openai-webhook-secret" secret:"true" env:"OPENAI_WEBHOOK_SECRET" sep:"," placeholder:"whsec_…" help:"Signing secrets of OpenAI's webhook endpoints; a delivery signed with any of them is accepted."`
+	SealKey     string        `name:"webhook-seal-key" secret:"true" env:"SWITCHBOARD_WEBHOOK_SEAL_KEY" placeholder:"TEXT" help:"Encrypts the webhook secrets stored in Redis, and the secrets in session configurations; must be the same on all nodes. Without it webhook secrets are stored unencrypted, and the secrets of sessions are encrypted with a key derived from OPENAI_API_KEY."`
 	SealMigrate bool          `name:"webhook-seal-migrate" env:"SWITCHBOARD_WEBHOOK_SEAL_MIGRATE" help:"Also accept webhook secrets that were stored before --webhook-seal-key was set, until they are rotated. Otherwise they are refused, because anybody who can write to Redis can make them."`
 
-	Notify      []string      `name:"notify" env:"SWITCHBOARD_NOTIFY" sep:"," default:"log://" help:"Where notifications go: log://, or any shoutrrr URL (slack://, discord://, smtp://, ntfy://, generic+https://…)."`
+	Notify      []string      `name:"notify" secret:"true" env:"SWITCHBOARD_NOTIFY" sep:"," default:"log://" help:"Where notifications go: log://, or any shoutrrr URL (slack://, discord://, smtp://, ntfy://, generic+https://…)."`
 	NotifyEvery time.Duration `name:"notify-every" env:"SWITCHBOARD_NOTIFY_EVERY" default:"2s" help:"Rate limit: minimum time between two notifications of a node, after a burst of 10."`
 
 	NotifyTemplates string `name:"notify-templates" env:"SWITCHBOARD_NOTIFY_TEMPLATES" type:"path" placeholder:"FILE" help:"Templates (Go text/template, one define per kind) that replace the built-in ones."`

@@ -36,18 +36,18 @@ type config struct {
 	Version        kong.VersionFlag `group:"Server" help:"Print the version and exit."`
 	LogFormat      string           `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"Log format: text, json, or auto (text on a terminal, else json)."`
 
-	APIKeys     string `group:"Keys" name:"api-keys" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"API keys as name:role:secret, comma-separated; roles are app, operator and admin. Set it in the environment: ps shows flags."`
+	APIKeys     string `group:"Keys" name:"api-keys" secret:"true" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"API keys as name:role:secret, comma-separated; roles are app, operator and admin. Set it in the environment: ps shows flags."`
 	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"File with API keys in the same format, one per line; # begins a comment."`
 	KeySessions int    `group:"Keys" env:"SWITCHBOARD_KEY_SESSIONS" default:"0" help:"Maximum concurrent sessions per API key; 0 is unlimited."`
 	KeyTokens   int64  `group:"Keys" env:"SWITCHBOARD_KEY_TOKENS" default:"0" help:"Maximum tokens per API key and day (UTC); 0 is unlimited."`
 	KeySeconds  int64  `group:"Keys" env:"SWITCHBOARD_KEY_SECONDS" default:"0" help:"Maximum seconds of sessions per API key and day (UTC); 0 is unlimited."`
 
-	OpenAIKey          string `group:"OpenAI" name:"openai-api-key" env:"OPENAI_API_KEY" placeholder:"KEY" help:"API key for OpenAI. Set it in the environment: ps shows flags."`
+	OpenAIKey          string `group:"OpenAI" name:"openai-api-key" secret:"true" env:"OPENAI_API_KEY" placeholder:"KEY" help:"API key for OpenAI. Set it in the environment: ps shows flags."`
 	OpenAIBaseURL      string `group:"OpenAI" name:"openai-base-url" env:"OPENAI_BASE_URL" placeholder:"URL" help:"Base URL of the API, http or https. Default: https://api.openai.com/v1."`
 	OpenAIOrganization string `group:"OpenAI" name:"openai-organization" env:"OPENAI_ORG_ID" placeholder:"ID" help:"Organization to charge, if the key has several."`
 	OpenAIProject      string `group:"OpenAI" name:"openai-project" env:"OPENAI_PROJECT_ID" placeholder:"ID" help:"Project to charge, if the key has several."`
 
-	RedisURL   string        `group:"State" name:"redis-url" env:"REDIS_URL" placeholder:"URL" help:"Redis to persist state in: redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Set it in the environment: ps shows flags."`
+	RedisURL   string        `group:"State" name:"redis-url" secret:"true" env:"REDIS_URL" placeholder:"URL" help:"Redis to persist state in: redis:// or rediss://, also redis+cluster:// and redis+sentinel://. Set it in the environment: ps shows flags."`
 	Keep       time.Duration `group:"State" env:"SWITCHBOARD_KEEP" default:"24h" help:"How long ended sessions remain readable."`
 	AuditKeep  time.Duration `group:"State" env:"SWITCHBOARD_AUDIT_KEEP" default:"720h" help:"How long entries of the audit log are kept."`
 	AuditBytes int           `group:"State" env:"SWITCHBOARD_AUDIT_BYTES" default:"33554432" help:"Maximum bytes of the audit log, at least 65536: half for requests of app keys, half for those of operators and admins. The oldest entries are removed first."`

@@ -179,11 +179,20 @@ func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redissto
 	if err != nil {
 		return nil, err
 	}
+	prices, err := c.prices()
+	if err != nil {
+		return nil, err
+	}
 	public, err := webURL(c.PublicURL)
 	if err != nil {
 		return nil, err
 	}
+	settings, err := c.settings()
+	if err != nil {
+		return nil, err
+	}
 	return gateway.New(gateway.Options{
+		Settings: settings, Prices: priceViews(prices),
 		Version: buildVersion(), Node: name, Directory: store, Secret: secret, Certificate: c.shown, Broadcasts: store,
 		Spending: store, Series: store, Lives: store, Audit: store, AuditTold: tellAudit(hooks, log), CostLabels: c.CostLabels,
 		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: hooks.Routes(), Metrics: hooks.Metrics(), Web: web.Handler(), Logger: log,

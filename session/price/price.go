@@ -149,6 +149,14 @@ func Covers(name, model string) bool {
 	return ok && name != "" && (rest == "" || snapshot.MatchString(rest))
 }
 
+// Models lists all models by name.
+func (t Table) Models() (list []Model) {
+	for _, name := range slices.Sorted(maps.Keys(t.models)) {
+		list = append(list, t.models[name])
+	}
+	return list
+}
+
 // Batch lists the models that have a price in batches.
 func (t Table) Batch() (list []Model) {
 	for _, name := range slices.Sorted(maps.Keys(t.models)) {
