@@ -39,7 +39,7 @@ func (g *Gateway) audited(action string) gin.HandlerFunc {
 		if g.recorder == nil || g.hopped(c.Request) {
 			return
 		}
-		fields := fieldsOf(c.Request)
+		fields := bodyFields(c.Request)
 		defer func() {
 			e := audit.Entry{Action: action, Fields: fields, Status: c.Writer.Status()}
 			about(&e, c.FullPath(), c.Param("id")+c.Param("node"), c.Writer.Header().Get("Location"))
@@ -73,8 +73,8 @@ func about(e *audit.Entry, route, id, made string) {
 	e.Object = id
 }
 
-// fieldsOf names the fields of a body that is not large.
-func fieldsOf(r *http.Request) (fields []string) {
+// bodyFields names the fields of a body that is not large.
+func bodyFields(r *http.Request) (fields []string) {
 	if r.ContentLength <= 0 || r.ContentLength > largestNoted {
 		return nil
 	}

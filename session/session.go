@@ -86,6 +86,9 @@ type Record struct {
 	Usage      Usage             `json:"usage"`
 	Dropped    Dropped           `json:"dropped,omitzero"` // from the conversation, to keep it within its limits
 	Cost       Cost              `json:"cost,omitzero"`    // of Usage
+	Errors     int64             `json:"errors,omitempty"` // of its upstream, normal races left out
+	Latency    Latency           `json:"latency,omitzero"`
+	Condition  Condition         `json:"condition,omitzero"`
 	Clients    int               `json:"clients"`
 	Responding bool              `json:"responding"`
 	Response   string            `json:"response_id,omitempty"` // the active one

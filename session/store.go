@@ -50,7 +50,7 @@ const AllDrafts = "*"
 
 // Index finds sessions without reading all of them.
 type Index interface {
-	// Records lists the sessions that q selects, newest first. A page is empty only if
+	// Records lists the sessions that q selects, in its order. A page is empty only if
 	// there is nothing to list behind q.After.
 	Records(ctx context.Context, q Query) (Page, error)
 
@@ -63,6 +63,7 @@ type Page struct {
 	Records []Record
 	Next    string // Query.After of the next page; empty on the last
 	Total   int    // sessions that the query selects, on all pages
+	Facets  Facets // if the query asks for them
 }
 
 // Totals are numbers of sessions. All but Status are of live ones, which have not ended.
@@ -82,20 +83,30 @@ type Query struct {
 	Status Status            // one status
 	Labels map[string]string // all of these
 	Limit  int               // at most this many; 0 is 50, at most 200
-	After  string            // "next" of the page before
+	After  string            // "next" of the page before, of the same query
+
+	// What follows is found by looking at every session in the index, not at those of a page.
+
+	State     State     // live sessions in this state
+	Model     string    // one model
+	Node      string    // one node
+	Text      string    // in the ID, key, model or a label, whatever its case
+	From, To  time.Time // created not before, and before
+	Sort      string    // one of the Sort…; "" is SortAge
+	Ascending bool      // the least first
+	Facets    bool      // count values, too
+}
+
+// Surveys reports whether q looks at every session.
+func (q *Query) Surveys() bool {
+	return q.State != "" || q.Model != "" || q.Node != "" || q.Text != "" || !q.From.IsZero() || !q.To.IsZero() ||
+		q.Sort != "" && q.Sort != SortAge || q.Ascending || q.Facets
 }
 
 // Selects reports whether q, but for its page, selects r.
 func (q Query) Selects(r Record) bool {
-	if q.Key != "" && r.Key != q.Key || q.Status != "" && r.Status != q.Status {
-		return false
-	}
-	for name, want := range q.Labels {
-		if got, ok := r.Labels[name]; !ok || got != want {
-			return false
-		}
-	}
-	return true
+	misses, _ := q.misses(&r, time.Now())
+	return misses == 0
 }
 
 // Directory knows which node runs which session. Safe for many callers at once.

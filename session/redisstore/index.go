@@ -32,6 +32,7 @@ type entry struct {
 	text   string // see lua/index.lua; empty: there is no record
 	score  string // in expiry, if it was read from there
 	owner  string // API key
+	facts  string // see facts.go
 }
 
 // entryOf describes a record that expires at until.
@@ -41,7 +42,7 @@ func entryOf(r session.Record, until int64) entry {
 		clients = r.Clients
 	}
 	lines := append([]string{strconv.FormatInt(r.Epoch, 10), strconv.Itoa(clients)}, terms(r)...)
-	return entry{member: member(r), until: until, text: strings.Join(lines, "\n"), owner: r.Key}
+	return entry{member: member(r), until: until, text: strings.Join(lines, "\n"), owner: r.Key, facts: factsOf(&r)}
 }
 
 // member is a session's name in an index: they sort by creation, and no two are the same.
@@ -110,11 +111,14 @@ func (s *Store) index(queues []*queue) []*call {
 func (s *Store) indexCall(key string, tidy int, entries []entry) *call {
 	args := []any{s.now().UnixMilli(), max(s.forget, s.keep).Milliseconds(), tidy}
 	for _, e := range entries {
-		args = append(args, e.member, e.until, e.text, e.score)
+		if key != "" {
+			e.facts = ""
+		}
+		args = append(args, e.member, e.until, e.text, e.score, e.facts)
 	}
 	return &call{script: indexScript, args: args, keys: []string{
 		indexKey(key, "list"), indexKey(key, "until"), indexKey(key, "terms"), indexKey(key, "entries"),
-		indexKey(key, "sums"), indexKey(key, "expiry"),
+		indexKey(key, "sums"), indexKey(key, "expiry"), indexKey(key, "facts"),
 	}}
 }
 

@@ -20,6 +20,9 @@ var cursor = regexp.MustCompile(`^[0-9a-f]{16}\.[A-Za-z0-9_-]{1,64}$`)
 
 // Records implements [session.Index]. It reads the records of the page and no others.
 func (s *Store) Records(ctx context.Context, q session.Query) (session.Page, error) {
+	if q.Surveys() {
+		return s.survey(ctx, q, min(cmp.Or(max(q.Limit, 0), listPage), listMost))
+	}
 	if q.After != "" && !cursor.MatchString(q.After) {
 		return session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
+	"time"
 
 	"switchboard/session"
 )
@@ -191,23 +191,22 @@ func (m *Memory) Records(_ context.Context, q session.Query) (session.Page, erro
 	switch {
 	case m.down != nil:
 		return session.Page{}, m.down
-	case q.After != "" && !isPlace(q.After):
-		return session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 	}
-	var all []session.Record
+	survey, byPlace := session.NewSurvey(q, time.Now()), map[string]session.Record{}
 	for _, s := range m.sessions {
-		if s.record != nil && q.Selects(*s.record) {
-			all = append(all, copied(*s.record))
+		if s.record != nil {
+			survey.Add(s.record, place(*s.record))
+			byPlace[place(*s.record)] = copied(*s.record)
 		}
 	}
-	page := session.Page{Total: len(all)}
-	slices.SortFunc(all, func(a, b session.Record) int { return strings.Compare(place(b), place(a)) })
-	if q.After != "" {
-		all = slices.DeleteFunc(all, func(r session.Record) bool { return place(r) >= q.After })
+	var page session.Page
+	members, next, total, facets, err := survey.Page(q.After, min(cmp.Or(max(q.Limit, 0), 50), 200))
+	if err != nil {
+		return page, err
 	}
-	page.Records = all
-	if limit := min(cmp.Or(max(q.Limit, 0), 50), 200); len(all) > limit {
-		page.Records, page.Next = all[:limit], place(all[limit-1])
+	page.Total, page.Next, page.Facets = total, next, facets
+	for _, p := range members {
+		page.Records = append(page.Records, byPlace[p])
 	}
 	return page, nil
 }
@@ -283,8 +282,7 @@ func (m *Memory) Events(ctx context.Context, id session.ID, after string, limit 
 	return events, nil
 }
 
-// isEventID reports whether id is "<unix ms>-<n>", isPlace whether it is a place in the list.
+// isEventID reports whether id is "<unix ms>-<n>".
 var (
 	isEventID = regexp.MustCompile(`^\d{1,15}-\d{1,15}$`).MatchString
-	isPlace   = regexp.MustCompile(`^[0-9a-f]{16}\.[\w-]{1,64}$`).MatchString
 )

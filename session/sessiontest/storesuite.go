@@ -38,6 +38,8 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"list refuses a foreign page":   testListCursor,
 		"list of what is rare":          testListRare,
 		"totals":                        testTotals,
+		"survey":                        testSurvey,
+		"survey by state":               testSurveyStates,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -7,10 +7,12 @@
 --       4 entries: member → epoch, clients and terms, a line each
 --       5 sums: how many members have a term, and their clients
 --       6 expiry: the members that an older version of the gateway has written
+--       7 facts: member → what a session is sorted, searched and counted by
 -- ARGV  1 now  2 milliseconds to keep the keys when nothing is put in
 --       3 how many expired members to take out at most
 --       4… for each session: its member, the time at which its record expires, its entry
---          (empty: it has no record) and its score in expiry, if it is read from there
+--          (empty: it has no record), its score in expiry, if it is read from there, and
+--          its facts, empty in the index of an API key
 --       (all times in unix milliseconds)
 -- Returns how many members had expired, and how many are in expiry.
 
@@ -57,21 +59,23 @@ local function take_out(member)
   redis.call('ZREM', KEYS[1], member)
   redis.call('ZREM', KEYS[2], member)
   redis.call('HDEL', KEYS[4], member)
+  redis.call('HDEL', KEYS[7], member)
 end
 
-local function put(member, until_, entry)
+local function put(member, until_, entry, facts)
   local before = redis.call('HGET', KEYS[4], member) or nothing
   if (read(entry)) < (read(before)) then return end -- of a node that has lost the session
   redis.call('ZADD', KEYS[2], until_, member)
+  if facts ~= '' then redis.call('HSET', KEYS[7], member, facts) end
   if entry == before then return end
   redis.call('ZADD', KEYS[1], 0, member)
   replace(member, before, entry)
   redis.call('HSET', KEYS[4], member, entry)
 end
 
-for i = 4, #ARGV, 4 do
-  local member, until_, entry, score = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  if entry ~= '' then put(member, until_, entry) else take_out(member) end
+for i = 4, #ARGV, 5 do
+  local member, until_, entry, score, facts = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
+  if entry ~= '' then put(member, until_, entry, facts) else take_out(member) end
   if score ~= '' and redis.call('ZSCORE', KEYS[6], member) == score then
     redis.call('ZREM', KEYS[6], member)
   end
@@ -83,5 +87,5 @@ for _, member in ipairs(expired) do take_out(member) end
 for name, by in pairs(changes) do
   if by ~= 0 and redis.call('HINCRBY', KEYS[5], name, by) == 0 then redis.call('HDEL', KEYS[5], name) end
 end
-for i = 1, 5 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+for _, i in ipairs({1, 2, 3, 4, 5, 7}) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return {#expired, redis.call('ZCARD', KEYS[6])}
