@@ -1,27 +1,56 @@
 package gateway
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
 	"path"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/tidwall/gjson"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/gateway/sse"
 	"switchboard/session"
 	"switchboard/session/audit"
 )
 
 const auditPath = "/audit"
+
+// auditRoutes are there if somebody keeps a record.
+func (g *Gateway) auditRoutes() []openapi.Route {
+	if g.options.Audit == nil {
+		return nil
+	}
+	text := func(name, says string) *huma.Param { return openapi.Param("query", name, says, huma.TypeString) }
+	limit := openapi.Param("query", "limit", "1 to 1000; 100 if left out", huma.TypeInteger)
+	failed := openapi.Param("query", "failed", "true: only requests that were refused; false: only the others", huma.TypeBoolean)
+	return []openapi.Route{{
+		Method: "GET", Path: auditPath, ID: "list-audit", Tag: tagFleet, Role: role.Operator,
+		Summary: "See who changed what",
+		Text: "Every request that changes something is on record, with the API key, the operation, the session or object and the status of the answer; " +
+			"never the values that were sent. With Accept: text/event-stream, the entries that are added, as events audit.<action>, from Last-Event-ID on. " +
+			"With Accept: application/x-ndjson, all that match, a line each. Subscribers are delivered the same as audit.<action>.",
+		Do: openapi.Plain(openapi.Shape{
+			Params: []*huma.Param{
+				text("by", "Name of an API key"), text("action", "An operationId, or the beginning of several with * behind it: create-*"),
+				text("session_id", "Of one session"), text("object_id", "Of one broadcast, key, batch, node, …"),
+				text("class", "app: requests of app keys; operator: those of operators and admins"), failed,
+				text("from", "RFC 3339; not before"), text("to", "RFC 3339; before"),
+				text("before", "next of the page before"), limit,
+			},
+			Answers: map[int]openapi.Answer{200: {Text: "A page of the log", Type: "application/json", Body: openapi.Of[auditList]()}},
+		}, g.auditLog),
+	}}
+}
 
 // RecordAudit writes what callers change to the audit log, until ctx is done and nothing is left.
 func (g *Gateway) RecordAudit(ctx context.Context) {
@@ -33,17 +62,26 @@ func (g *Gateway) RecordAudit(ctx context.Context) {
 // largestNoted is up to which size of a body its fields are noted.
 const largestNoted = 64 << 10
 
+// bodyRead is where a request has its body that was read.
+const bodyRead = "body"
+
 // audited records a request when it has been answered: once, by the node that the caller reached.
+// Whoever is not known is not on record.
 func (g *Gateway) audited(action string) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		if g.recorder == nil || g.hopped(c.Request) {
 			return
 		}
-		fields := bodyFields(c.Request)
 		defer func() {
-			e := audit.Entry{Action: action, Fields: fields, Status: c.Writer.Status()}
+			who := callerOf(c.Request.Context())
+			if who.Key.Name == "" {
+				return
+			}
+			raw, _ := c.Get(bodyRead)
+			body, _ := raw.([]byte)
+			e := audit.Entry{Action: action, Fields: bodyFields(body), Status: c.Writer.Status()}
 			about(&e, c.FullPath(), c.Param("id")+c.Param("node"), c.Writer.Header().Get("Location"))
-			g.record(callerOf(c.Request.Context()), e)
+			g.record(who, e)
 		}()
 		c.Next()
 	}
@@ -55,7 +93,7 @@ func (g *Gateway) record(who caller, e audit.Entry) {
 		return
 	}
 	e.At, e.Node = time.Now().UTC(), g.options.Node
-	e.By, e.KeyID, e.Role = who.Key.Name, who.Key.ID, string(who.Key.Role)
+	e.By, e.KeyID, e.Role = who.Key.Name, who.Key.ID, cmp.Or(string(who.Key.Role), "client")
 	g.recorder.Record(e)
 }
 
@@ -74,13 +112,8 @@ func about(e *audit.Entry, route, id, made string) {
 }
 
 // bodyFields names the fields of a body that is not large.
-func bodyFields(r *http.Request) (fields []string) {
-	if r.ContentLength <= 0 || r.ContentLength > largestNoted {
-		return nil
-	}
-	raw, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(raw))
-	if err != nil || !gjson.ValidBytes(raw) {
+func bodyFields(raw []byte) (fields []string) {
+	if len(raw) > largestNoted || !gjson.ValidBytes(raw) {
 		return nil
 	}
 	gjson.ParseBytes(raw).ForEach(func(name, _ gjson.Result) bool {
@@ -235,4 +268,3 @@ func (g *Gateway) followAudit(c *gin.Context, q audit.Query) {
 		}
 	}
 }
-

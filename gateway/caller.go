@@ -157,12 +157,14 @@ func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 			g.fail(c, err)
 		case who.Grant != nil:
 			g.fail(c, errTokenOnly)
-		case !who.Key.Role.AtLeast(least):
-			g.fail(c, errRole)
 		default:
 			ctx := role.With(c.Request.Context(), role.Caller{Key: who.Key.Name, Role: who.Key.Role})
 			ctx = context.WithValue(ctx, callerKey{}, who)
 			c.Request = c.Request.WithContext(ctx)
+			if !who.Key.Role.AtLeast(least) {
+				g.fail(c, errRole) // on record as this caller's
+				return
+			}
 			g.arrive(c, who)
 			g.pace(c, who)
 		}

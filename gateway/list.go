@@ -14,8 +14,9 @@ import (
 
 // sessionList is a page of sessions, and numbers of all that the caller may see.
 type sessionList struct {
-	Sessions []SessionView `json:"sessions" nullable:"false" doc:"Newest first. Empty only if no session matches"`
+	Sessions []SessionView `json:"sessions" nullable:"false" doc:"In the order that was asked for, newest first. Empty only if no session matches"`
 	Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
+	Facets   []Facet       `json:"facets,omitempty" doc:"With facets=true: of status, state, key, model, node and labels, how many sessions that the other filters select have each value"`
 	Total    int           `json:"total" doc:"Sessions that match, on all pages"`
 	Totals   Totals        `json:"totals" doc:"Of all sessions that the caller may see, whether they match or not"`
 }
@@ -43,17 +44,15 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	totals, err := g.options.Store.Totals(ctx, who.scope())
-	if err != nil {
-		return nil, storeError{err}
-	}
 	out := &listOutput{Body: sessionList{
 		Sessions: make([]SessionView, len(page.Records)), Next: page.Next, Total: page.Total,
-		Totals: Totals{
-			Status: totals.Status, Nodes: totals.Nodes, Live: totals.Live(),
-			Unattended: totals.Unattended, Clients: totals.Clients,
-		},
 	}}
+	if in.Facets {
+		out.Body.Facets = facetViews(page.Facets)
+	}
+	if out.Body.Totals, err = g.totals(ctx, who.scope()); err != nil {
+		return nil, err
+	}
 	for i, rec := range page.Records {
 		if ctl, ok := g.options.Hub.Controller(rec.ID); ok {
 			rec = ctl.Record()
@@ -92,7 +91,10 @@ func (c caller) scope() string {
 }
 
 func query(who caller, in *listInput) (session.Query, error) {
-	q := session.Query{Key: cmp.Or(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After}
+	q := session.Query{Key: cmp.Or(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After,
+		Text: in.Q, State: in.State, Model: in.Model, Node: in.Node, From: in.From, To: in.To,
+		Sort: in.Sort, Ascending: in.Order == "asc", Facets: in.Facets,
+	}
 	for _, label := range in.Label {
 		k, v, ok := strings.Cut(label, ":")
 		if !ok || k == "" {

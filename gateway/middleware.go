@@ -190,6 +190,7 @@ func (g *Gateway) readBody(c *gin.Context) {
 		patient(c)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 		r.Header.Set("Content-Type", "application/json")
+		c.Set(bodyRead, raw)
 	}
 }
 

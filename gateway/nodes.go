@@ -9,12 +9,50 @@ import (
 	"slices"
 	"time"
 
+	"switchboard/gateway/openapi"
 	"switchboard/gateway/problem"
+	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/series"
 )
 
-const nodesPath = "/nodes"
+const (
+	overviewPath = "/api/overview"
+	nodesPath    = "/nodes"
+	settingsPath = "/settings"
+)
+
+// fleetRoutes are there if the nodes measure themselves.
+func (g *Gateway) fleetRoutes() []openapi.Route {
+	var list []openapi.Route
+	if g.options.Series != nil && g.options.Lives != nil {
+		list = []openapi.Route{
+			{Method: "GET", Path: overviewPath, ID: "get-overview", Tag: tagFleet, Role: role.Operator,
+				Summary: "See how the fleet is and what it does",
+				Text: "Totals of now, what the fleet did in each step of a window, the broadcasts that stand and what needs attention. Each node stores what it does " +
+					"every 5 s, by the minute for 25 hours and by the hour for 8 days; while Redis is down the points have gaps.",
+				Do: openapi.JSON(g.overview)},
+			{Method: "GET", Path: nodesPath, ID: "list-nodes", Tag: tagFleet, Role: role.Operator,
+				Summary: "List the nodes and how they are",
+				Do:      openapi.JSON(g.listNodes)},
+			{Method: "POST", Path: nodesPath + "/{node}/drain", ID: "drain-node", Tag: tagFleet, Role: role.Operator, Status: 202, Errors: []int{404},
+				Summary: "Have a node move its sessions to the others",
+				Text: "The node opens no more sessions, is not ready for load balancers, and hands over those it has at their next quiet moment; clients reconnect. " +
+					"It goes on running, so that it can be stopped with nothing on it. Without another node its sessions stay. A restart ends it.",
+				Do: openapi.JSON(g.drainNode)},
+			{Method: "DELETE", Path: nodesPath + "/{node}/drain", ID: "undrain-node", Tag: tagFleet, Role: role.Operator, Status: 202, Errors: []int{404},
+				Summary: "Have a drained node take sessions again",
+				Do:      openapi.JSON(g.undrainNode)},
+		}
+	}
+	if g.options.Settings != nil {
+		list = append(list, openapi.Route{Method: "GET", Path: settingsPath, ID: "get-settings", Tag: tagFleet, Role: role.Operator,
+			Summary: "See how a node is configured",
+			Text:    "Settings, client policies and prices of the node that answers, read-only. Of secrets only whether they are set.",
+			Do:      openapi.JSON(g.settings)})
+	}
+	return list
+}
 
 // NodeView is a node of the fleet as the API shows it.
 type NodeView struct {
@@ -58,10 +96,7 @@ type (
 	nodeInput struct {
 		Node string `path:"node" maxLength:"64" doc:"The node's ID"`
 	}
-	nodeOutput struct {
-		Status int
-		Body   NodeView
-	}
+	nodeOutput struct{ Body NodeView }
 )
 
 var errNodeNotFound = problem.New(http.StatusNotFound, "node-not-found", "there is no such node; after a restart a node has another ID")
@@ -111,7 +146,7 @@ func (g *Gateway) orderDrain(ctx context.Context, id, by string) (*nodeOutput, e
 	}
 	g.options.Logger.Info("order to drain", "node", lives[i].Node, "drain", by != "", "by", callerOf(ctx).Key.Name)
 	lives[i].DrainBy = by
-	return &nodeOutput{Status: http.StatusAccepted, Body: nodeView(lives[i], time.Now())}, nil
+	return &nodeOutput{Body: nodeView(lives[i], time.Now())}, nil
 }
 
 func nodeView(v series.Vitals, now time.Time) NodeView {

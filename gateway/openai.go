@@ -17,6 +17,7 @@ import (
 	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
 	"switchboard/session"
+	"switchboard/session/audit"
 	"switchboard/session/access"
 	"switchboard/session/configuration"
 	"switchboard/session/hub"
@@ -122,6 +123,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 		g.refuseSocket(c, err)
 		return
 	}
+	g.record(who, audit.Entry{Action: "realtime", Session: spec.ID, Status: http.StatusSwitchingProtocols})
 	if !g.attach(c, ctl, hub.Attachment{Policy: spec.Policy}, p, leave) {
 		if err := ctl.End(context.WithoutCancel(c.Request.Context()), hub.Ending{By: hub.EndedByClient, Reason: "client did not connect"}); err != nil {
 			g.options.Logger.Warn("session without a client not ended", "session", spec.ID, "err", err)

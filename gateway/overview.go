@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"switchboard/gateway/problem"
@@ -42,7 +44,7 @@ type Overview struct {
 	Window     string              `json:"window" enum:"15m,24h,7d"`
 	Step       int                 `json:"step_seconds"`
 	Totals     Totals              `json:"totals"`
-	Labels     []Facet             `json:"labels" nullable:"false" doc:"Live sessions by label"`
+	Facets     []Facet             `json:"facets" nullable:"false" doc:"Live sessions by status, state, key, model, node and label"`
 	Points     []Point             `json:"points" nullable:"false" doc:"Oldest first; the last one is under way"`
 	Sum        Point               `json:"sum" doc:"Of all points; live and clients are those of the last"`
 	Broadcasts []session.Broadcast `json:"broadcasts" nullable:"false" doc:"Those that stand: sticky ones that nobody has withdrawn, and those of the last hour"`
@@ -99,7 +101,7 @@ func (g *Gateway) overview(ctx context.Context, in *overviewInput) (*overviewOut
 	if o.Totals, err = g.totals(ctx, ""); err != nil {
 		return nil, err
 	}
-	if o.Labels, err = g.liveLabels(ctx); err != nil {
+	if o.Facets, err = g.liveFacets(ctx); err != nil {
 		return nil, err
 	}
 	if o.Broadcasts, err = g.standing(ctx, now); err != nil {
@@ -280,7 +282,7 @@ func nodeAttention(v series.Vitals) (list []Attention) {
 
 // Facet is how many sessions have each value of something.
 type Facet struct {
-	Name   string       `json:"name" doc:"Of a label"`
+	Name   string       `json:"name" doc:"status, state, key, model, node or label:<name>"`
 	Values []FacetValue `json:"values" nullable:"false" doc:"The most frequent first, at most 20"`
 	More   int          `json:"more,omitempty" doc:"Values that are left out"`
 }
@@ -291,5 +293,40 @@ type FacetValue struct {
 	Count int    `json:"count"`
 }
 
-func (g *Gateway) liveLabels(context.Context) ([]Facet, error) { return []Facet{}, nil }
+// Bounds of facets in an answer.
+const (
+	mostFacets      = 50
+	mostFacetValues = 20
+)
 
+// facetViews shows facets by name, those of labels last.
+func facetViews(f session.Facets) []Facet {
+	list := []Facet{}
+	for name, counts := range f {
+		v := Facet{Name: name, Values: make([]FacetValue, 0, len(counts))}
+		for value, n := range counts {
+			v.Values = append(v.Values, FacetValue{value, n})
+		}
+		slices.SortFunc(v.Values, func(a, b FacetValue) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
+		v.More = max(0, len(v.Values)-mostFacetValues)
+		v.Values = v.Values[:len(v.Values)-v.More]
+		list = append(list, v)
+	}
+	label := func(f Facet) int {
+		if strings.HasPrefix(f.Name, "label:") {
+			return 1
+		}
+		return 0
+	}
+	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(label(a)-label(b), strings.Compare(a.Name, b.Name)) })
+	return list[:min(len(list), mostFacets)]
+}
+
+// liveFacets counts the live sessions by all that they can be counted by.
+func (g *Gateway) liveFacets(ctx context.Context) ([]Facet, error) {
+	page, err := g.options.Store.Records(ctx, session.Query{Status: session.StatusLive, Facets: true, Limit: 1})
+	if err != nil {
+		return nil, storeError{err}
+	}
+	return facetViews(page.Facets), nil
+}

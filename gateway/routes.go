@@ -25,6 +25,7 @@ var (
 	tagConversation = openapi.Tag{Name: "Conversation", Text: "Follow, read and attach to a session."}
 	tagBroadcasts   = openapi.Tag{Name: "Broadcasts", Text: "Change the instructions of many sessions at once."}
 	tagKeys         = openapi.Tag{Name: "API keys", Text: "Create, list and delete API keys, and revoke the client tokens that they issued."}
+	tagFleet        = openapi.Tag{Name: "Fleet", Text: "See what the fleet does, how its nodes are, how they are configured and who changed what; drain a node."}
 	tagOpenAI       = openapi.Tag{Name: "OpenAI's own contract", Text: "OpenAI's own routes, so that an official SDK works with only its base URL changed.", Refusal: openAIErrorSchema()}
 	tagOperations   = openapi.Tag{Name: "Operations", Text: "Health checks, metrics and this document. They need no API key."}
 )
@@ -38,6 +39,8 @@ func (g *Gateway) table() openapi.Table {
 	t.Routes = append(t.Routes, g.conversationRoutes()...)
 	t.Routes = append(t.Routes, g.broadcastRoutes()...)
 	t.Routes = append(t.Routes, g.keyRoutes()...)
+	t.Routes = append(t.Routes, g.fleetRoutes()...)
+	t.Routes = append(t.Routes, g.auditRoutes()...)
 	t.Routes = append(t.Routes, g.openAIRoutes()...)
 	t.Routes = append(t.Routes, g.operationRoutes()...)
 	return t
@@ -76,7 +79,7 @@ func (g *Gateway) nothing(c *gin.Context) {
 // described is what is said of all routes.
 func (g *Gateway) described() openapi.Options {
 	o := openapi.Options{
-		Engine: g.engine, Admit: g.authenticate, Body: g.body, Tag: tagOperations,
+		Engine: g.engine, Admit: g.authenticate, Body: g.body, Note: g.audited, Tag: tagOperations,
 		Title: "Switchboard", Version: g.options.Version,
 		Text: "Realtime voice sessions: applications create and steer them by REST, clients relay audio through them. " +
 			"What answers a GET answers a HEAD too, but for sockets; event streams answer without events.",

@@ -75,8 +75,17 @@ type (
 	sessionOutput struct{ Body SessionView }
 	listInput     struct {
 		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
-		Status session.Status `query:"status" enum:"created,active,ended"`
+		Status session.Status `query:"status" enum:"created,active,ended,live" doc:"live: created or active"`
 		Key    string         `query:"key" maxLength:"64" doc:"Name of the API key that opened them; an app key sees its own only"`
+		Q      string         `query:"q" maxLength:"200" doc:"Text in the session's ID, key, model or a label (key:value), whatever its case" example:"acme"`
+		State  session.State  `query:"state" enum:"reconnecting,failing,waiting,near_limit,unattended,answering" doc:"Live sessions in this state"`
+		Model  string         `query:"model" maxLength:"200" doc:"Its name"`
+		Node   string         `query:"node" maxLength:"2048" doc:"URL of the node that runs it, or ran it last"`
+		From   time.Time      `query:"from" doc:"Created not before; RFC 3339"`
+		To     time.Time      `query:"to" doc:"Created before; RFC 3339"`
+		Sort   string         `query:"sort" enum:"age,cost,errors,latency,expiry" default:"age" doc:"latency: mean time to the first audio; expiry: when the connection to the upstream must be renewed"`
+		Order  string         `query:"order" enum:"asc,desc" default:"desc" doc:"desc: the newest, dearest, … first"`
+		Facets bool           `query:"facets" doc:"Count the values of filters, too"`
 		Fields string         `query:"fields" enum:"summary" doc:"summary leaves out session, limits, policy and expires_at"`
 		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
 		After  string         `query:"after" doc:"next of the page before"`

@@ -29,6 +29,9 @@ type SessionView struct {
 	Dropped    session.Dropped   `json:"dropped,omitzero" doc:"What was dropped from the conversation to keep it within its limits"`
 	Clients    int               `json:"clients" doc:"Clients attached now"`
 	Responding bool              `json:"responding" doc:"A response is being generated"`
+	States     []session.State   `json:"states" nullable:"false" enum:"reconnecting,failing,waiting,near_limit,unattended,answering" doc:"Of a live session what an operator should know, the worst first. waiting: for the result of a function call; near_limit: nine tenths of its time or tokens are used; unattended: no client is attached"`
+	Errors     int64             `json:"errors" doc:"Errors of its upstream, normal races left out"`
+	Latency    session.Latency   `json:"latency" doc:"How long its responses took to be heard"`
 	CreatedAt  time.Time         `json:"created_at"`
 	UpdatedAt  time.Time         `json:"updated_at"`
 	EndedAt    time.Time         `json:"ended_at,omitzero"`
@@ -40,6 +43,7 @@ func view(r session.Record) SessionView {
 		SessionID: r.ID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
 		Usage: r.Usage, Dropped: r.Dropped, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
+		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
 }

@@ -38,6 +38,8 @@ const (
 	StatusCreated Status = "created" // opened upstream, no client was attached yet
 	StatusActive  Status = "active"  // a client has been attached or a turn was taken
 	StatusEnded   Status = "ended"
+
+	StatusLive Status = "live" // only in queries: created or active
 )
 
 // Limits end a session with a clear reason. The zero value of a field means the node's default.

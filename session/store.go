@@ -80,7 +80,7 @@ func (t Totals) Live() int { return t.Status[StatusCreated] + t.Status[StatusAct
 // Query selects records. Zero fields select all.
 type Query struct {
 	Key    string            // only sessions of this API key
-	Status Status            // one status
+	Status Status            // one status; StatusLive: all but ended
 	Labels map[string]string // all of these
 	Limit  int               // at most this many; 0 is 50, at most 200
 	After  string            // "next" of the page before, of the same query
@@ -99,7 +99,7 @@ type Query struct {
 
 // Surveys reports whether q looks at every session.
 func (q *Query) Surveys() bool {
-	return q.State != "" || q.Model != "" || q.Node != "" || q.Text != "" || !q.From.IsZero() || !q.To.IsZero() ||
+	return q.State != "" || q.Status == StatusLive || q.Model != "" || q.Node != "" || q.Text != "" || !q.From.IsZero() || !q.To.IsZero() ||
 		q.Sort != "" && q.Sort != SortAge || q.Ascending || q.Facets
 }
 

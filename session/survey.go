@@ -105,7 +105,7 @@ func (q *Query) misses(r *Record, now time.Time) (n int, dimension string) {
 		}
 	}
 	miss(q.Key == "" || r.Key == q.Key, "key")
-	miss(q.Status == "" || r.Status == q.Status, "status")
+	miss(q.Status == "" || r.Status == q.Status || q.Status == StatusLive && r.Status != StatusEnded, "status")
 	miss(q.Model == "" || r.Model == q.Model, "model")
 	miss(q.Node == "" || r.Node == q.Node, "node")
 	miss(q.State == "" || slices.Contains(r.States(now), q.State), "state")
@@ -232,7 +232,7 @@ func (s *Survey) Page(after string, limit int) (members []string, next string, t
 	if len(rest) > limit {
 		rest = rest[:limit]
 		last := rest[limit-1]
-		next = strconv.FormatFloat(last.value, 'g', -1, 64) + "~" + last.member
+		next = strconv.FormatFloat(last.value, 'f', -1, 64) + "~" + last.member
 	}
 	for _, p := range rest {
 		members = append(members, p.member)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,6 +22,9 @@ type Options struct {
 	Engine *gin.Engine
 	Admit  func(least role.Role) gin.HandlerFunc // lets API keys of at least a role through
 	Body   gin.HandlerFunc                       // reads the body of a caller who is known into memory, within its limits; nil: it is read as it comes
+
+	// Note wraps all that a route does which changes something, to keep a record of it; nil: nobody does.
+	Note func(route string) gin.HandlerFunc
 
 	Title, Version, Text string
 	Server               string // where the API is; "": where the document was loaded from
@@ -77,12 +81,15 @@ func (m *mount) tag(t Tag) {
 	}
 }
 
-// admit is what asks who the caller is.
-func (m *mount) admit(r Route) []gin.HandlerFunc {
+// admit is what asks who the caller is, within what notes that something is changed.
+func (m *mount) admit(r Route) (all []gin.HandlerFunc) {
 	if r.open() {
 		return nil
 	}
-	return []gin.HandlerFunc{m.o.Admit(r.Role)}
+	if m.o.Note != nil && r.Method != http.MethodGet {
+		all = append(all, m.o.Note(r.ID))
+	}
+	return append(all, m.o.Admit(r.Role))
 }
 
 // before is all that runs before a route's handler.

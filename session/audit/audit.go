@@ -14,7 +14,7 @@ type Entry struct {
 	At      time.Time  `json:"at" doc:"When the request was answered"`
 	By      string     `json:"by" doc:"Name of the API key"`
 	KeyID   string     `json:"key_id,omitempty" doc:"ID of the API key: a later key of the same name has another"`
-	Role    string     `json:"role" enum:"app,operator,admin" doc:"Of the API key"`
+	Role    string     `json:"role" enum:"client,app,operator,admin" doc:"Of the API key; client: it was a client token that the key had issued"`
 	Action  string     `json:"action" doc:"The operation, by its operationId in /openapi.yaml" example:"end-session"`
 	Session session.ID `json:"session_id,omitempty"`
 	Object  string     `json:"object_id,omitempty" doc:"What was changed, if not a session: a broadcast, batch, key, …"`
@@ -27,7 +27,7 @@ type Entry struct {
 // thousand does not push out what people did.
 type Class string
 
-// The classes: requests of app keys, and those of operators and admins.
+// The classes: requests of app keys and client tokens, and those of operators and admins.
 const (
 	Apps   Class = "app"
 	People Class = "operator"
@@ -38,10 +38,10 @@ var Classes = []Class{Apps, People}
 
 // Class is the one that an entry belongs to.
 func (e *Entry) Class() Class {
-	if e.Role == "app" {
-		return Apps
+	if e.Role == "operator" || e.Role == "admin" {
+		return People
 	}
-	return People
+	return Apps
 }
 
 // Bounds of one entry.

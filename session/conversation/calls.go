@@ -20,6 +20,16 @@ func (v *Conversation) output(callID string) bool {
 	return slices.ContainsFunc(v.Items, func(it *Entry) bool { return it.Type == "function_call_output" && it.CallID == callID })
 }
 
+// Pending is how many function calls wait for their result: of those that no message has followed.
+func (v *Conversation) Pending() (n int) {
+	for i := len(v.Items) - 1; i >= 0 && v.Items[i].Type != "message"; i-- {
+		if it := v.Items[i]; it.Type == "function_call" && it.Complete() && !v.output(it.CallID) {
+			n++
+		}
+	}
+	return n
+}
+
 // Follow reports, once, that all calls of a response have their output: answers that
 // come at the same time make one next response due, not one each.
 func (v *Conversation) Follow(response string) bool {

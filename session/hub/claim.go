@@ -153,6 +153,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	h := c.lock() // nobody else knows of it yet
 	defer h.unlock()
 	c.created, c.usage, c.cost, c.status, c.state = r.CreatedAt, r.Usage, r.Cost, r.Status, stateOpen
+	c.errors, c.latency = r.Errors, r.Latency
 	c.joined, c.dropped = r.Status == session.StatusActive, r.Dropped
 	c.overlay = overlay{r.Overlay}
 	c.logID.follow(s.LogID)

@@ -56,6 +56,8 @@ type Controller struct {
 	usage      session.Usage
 	dropped    session.Dropped
 	cost       session.Cost
+	errors     int64 // of the upstream, normal races left out
+	latency    session.Latency
 	unmetered  []expense // that are not in the node's sums
 	metered    metered
 	history    buffer.History
@@ -277,6 +279,7 @@ func (c *held) record() session.Record {
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
 		Usage: c.usage, Dropped: c.dropped, Cost: c.costNow(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.Overlay,
+		Errors: c.errors, Latency: c.latency, Condition: c.condition(),
 	}
 	if c.status == session.StatusEnded {
 		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, reasonText(c.reason), endedBy(c.reason), c.ended

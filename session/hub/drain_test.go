@@ -45,7 +45,16 @@ func TestDrainedNodeGoesOn(t *testing.T) {
 			t.Fatalf("another session: %v", err)
 		}
 		end()
-		a.openNamed("other", time.Hour)
+		opened := make(chan error, 1)
+		go func() {
+			_, err := a.hub.Create(t.Context(), session.Spec{ID: "other"})
+			opened <- err
+		}()
+		for up := <-a.ends; up.Send(createdFor("sess_1", time.Hour)) != nil; up = <-a.ends { // of the session that moved
+		}
+		if err := <-opened; err != nil {
+			t.Fatalf("when it takes sessions again: %v", err)
+		}
 	})
 }
 

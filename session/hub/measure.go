@@ -3,6 +3,7 @@ package hub
 import (
 	"time"
 
+	"switchboard/session"
 	"switchboard/session/conversation"
 	"switchboard/session/realtime"
 	"switchboard/session/series"
@@ -55,10 +56,27 @@ func (c *held) hearFirst(e event, s *conversation.Spoken) {
 		took := time.Since(c.turn.awaited)
 		if e.means == meansAudio {
 			c.node.stats.FirstAudio.Observe(took)
+			c.latency.Add(took)
 		}
 		s.LatencyMS = took.Milliseconds()
 		c.turn.awaited = time.Time{}
 	}
+}
+
+// countError counts an error of the upstream.
+func (c *held) countError(class session.Class) {
+	c.node.stats.Errors[class].Add(1)
+	if class > session.Benign {
+		c.errors++
+	}
+}
+
+// condition is what operators should know of the session.
+func (c *held) condition() session.Condition {
+	if c.status == session.StatusEnded {
+		return session.Condition{}
+	}
+	return session.Condition{Lost: c.up.gone(), Failing: c.up.wish.failed, Pending: c.conv.Pending()}
 }
 
 // gap is how long a session whose leg another replaces now has been without one.

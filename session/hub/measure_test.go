@@ -2,9 +2,12 @@ package hub_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"switchboard/session"
 	"switchboard/session/hub"
 	"switchboard/session/series"
 	"switchboard/session/sessiontest"
@@ -74,5 +77,42 @@ func TestGapOfARecoveryIsMeasured(t *testing.T) {
 		send(t, next, `{"type":"session.updated","event_id":"e","session":{"type":"realtime"}}`)
 		want(t, cl, "switchboard.session.renewed")
 		measured(t, "gap", fx.hub.Stats().Gap, 2*time.Second)
+	})
+}
+
+// What an operator should know of a session is in its record, and on the next node too.
+func TestConditionIsInTheRecord(t *testing.T) {
+	talking(t, time.Hour, func(t *testing.T, fx *fixture, c *hub.Controller, up, cl *sessiontest.Conn) {
+		states := func(want ...session.State) {
+			t.Helper()
+			synctest.Wait()
+			r := c.Record()
+			if got := r.States(time.Now()); !slices.Equal(got, want) {
+				t.Errorf("states %v, want %v", got, want)
+			}
+			if err := fx.hub.Flush(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if stored, err := fx.mem.Record(t.Context(), "s"); err != nil || stored.Condition != r.Condition {
+				t.Errorf("stored %+v, %v; want %+v", stored.Condition, err, r.Condition)
+			}
+		}
+		say := func(event string) {
+			t.Helper()
+			send(t, up, event)
+			want(t, cl)
+		}
+		states()
+		say(`{"type":"conversation.item.done","event_id":"e","previous_item_id":null,"item":{"id":"f1","type":"function_call","call_id":"call_1","name":"look","arguments":"{}","status":"completed"}}`)
+		states(session.StateWaiting)
+		say(`{"type":"conversation.item.added","event_id":"e","previous_item_id":"f1","item":{"id":"o1","type":"function_call_output","call_id":"call_1","output":"1"}}`)
+		states()
+		say(`{"type":"response.done","event_id":"e","response":{"id":"r1","status":"failed","status_details":{"type":"failed","error":{"type":"server_error","code":"x"}}}}`)
+		states(session.StateFailing)
+		if r := c.Record(); r.Errors != 1 {
+			t.Errorf("%d errors", r.Errors)
+		}
+		up.Close(1011, "gone")
+		states(session.StateReconnecting, session.StateFailing)
 	})
 }

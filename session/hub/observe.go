@@ -72,7 +72,7 @@ func (c *held) observe(e event, raw []byte, asked *pending) {
 // no client.
 func (c *held) observeError(raw []byte) (hidden bool) {
 	e := realtime.ErrorOf(raw)
-	c.node.stats.Errors[e.Class()].Add(1)
+	c.countError(e.Class())
 	k := c.up.ledger.failed(e)
 	c.stir()
 	if k == nil || !k.own() {
@@ -110,6 +110,9 @@ func (c *held) observeItem(m meaning, raw []byte, first bool) {
 	if m == meansItemDone && it.Type == "function_call" && it.Complete() && !it.Noticed {
 		it.Noticed = true
 		c.notice(Notice{Type: NoticeToolCall, Call: &Call{ID: it.CallID, Name: it.Name, Arguments: it.Arguments, Item: it.ID}})
+	}
+	if it.Type == "function_call" || it.Type == "function_call_output" {
+		c.save() // it waits for a result, or does no more
 	}
 }
 
@@ -173,7 +176,7 @@ func (c *held) observeDone(h realtime.Head, raw []byte) {
 		c.trim(time.Now(), min(interruptedGrace, c.node.ResumeGrace))
 	}
 	if r.Failure != nil {
-		c.node.stats.Errors[r.Failure.Class()].Add(1)
+		c.countError(r.Failure.Class())
 	}
 	if c.turn.endsWith(r) {
 		c.endResponse(raw)

@@ -180,6 +180,7 @@ func (c *held) lost(l *leg, why error) {
 		return
 	}
 	c.up.medium.lost(c)
+	c.save()
 	c.own().start(c.own().recover)
 }
 

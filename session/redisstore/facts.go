@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -101,7 +102,7 @@ func (s *Store) survey(ctx context.Context, q session.Query, limit int) (page se
 		return page, fmt.Errorf("survey sessions: %w", err)
 	}
 	survey := session.NewSurvey(q, s.now())
-	if err := s.lookAtAll(ctx, q.Key, survey); err != nil {
+	if err := s.lookAtAll(ctx, q, survey); err != nil {
 		return page, fmt.Errorf("survey sessions: %w", err)
 	}
 	members, next, total, facets, err := survey.Page(q.After, limit)
@@ -132,20 +133,14 @@ func (s *Store) survey(ctx context.Context, q session.Query, limit int) (page se
 type fact struct{ member, facts string }
 
 // lookAtAll adds all sessions of an index to a survey. While one step is looked at, the next is read.
-func (s *Store) lookAtAll(ctx context.Context, key string, survey *session.Survey) error {
+func (s *Store) lookAtAll(ctx context.Context, q session.Query, survey *session.Survey) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var reading sync.WaitGroup
 	defer func() { cancel(); reading.Wait() }()
 	steps, failed := make(chan []fact, 1), make(chan error, 1)
 	reading.Go(func() {
 		defer close(steps)
-		whole, err := s.factsOfAll(ctx, key)
-		if whole && err == nil {
-			err = s.scanFacts(ctx, steps)
-		} else if err == nil {
-			err = s.walkFacts(ctx, key, steps)
-		}
-		failed <- err
+		failed <- s.readFacts(ctx, q, steps)
 	})
 	for step := range steps {
 		var unknown []string
@@ -161,6 +156,26 @@ func (s *Store) lookAtAll(ctx context.Context, key string, survey *session.Surve
 		}
 	}
 	return <-failed
+}
+
+// readFacts sends the facts of all sessions that a query may select or count.
+func (s *Store) readFacts(ctx context.Context, q session.Query, steps chan<- []fact) error {
+	switch {
+	case q.Status == session.StatusLive: // few beside those that have ended
+		return errors.Join(
+			s.walkFacts(ctx, q.Key, []string{statusTerm(session.StatusActive)}, steps),
+			s.walkFacts(ctx, q.Key, []string{statusTerm(session.StatusCreated)}, steps))
+	case !q.Facets && (q.Status != "" || len(q.Labels) > 0):
+		return s.walkFacts(ctx, q.Key, wantedTerms(q), steps)
+	}
+	whole, err := s.factsOfAll(ctx, q.Key)
+	switch {
+	case err != nil:
+		return err
+	case whole:
+		return s.scanFacts(ctx, steps)
+	}
+	return s.walkFacts(ctx, q.Key, nil, steps)
 }
 
 // factsOfAll reports whether all sessions are wanted, and have facts: not those that nodes of an
@@ -199,12 +214,18 @@ func (s *Store) scanFacts(ctx context.Context, steps chan<- []fact) error {
 	}
 }
 
-// walkFacts sends the facts of an index's sessions, newest first.
-func (s *Store) walkFacts(ctx context.Context, key string, steps chan<- []fact) error {
+// walkFacts sends the facts of an index's sessions that have all terms, newest first.
+func (s *Store) walkFacts(ctx context.Context, key string, terms []string, steps chan<- []fact) error {
 	for after := ""; ; {
-		last, _, members, err := s.walk(ctx, key, nil, after, surveyStep)
-		if err != nil || len(members) == 0 {
+		last, _, members, err := s.walk(ctx, key, terms, after, surveyStep)
+		if err != nil {
 			return err
+		}
+		if len(members) == 0 {
+			if after = last; after == "" {
+				return nil
+			}
+			continue
 		}
 		facts, err := s.client.HMGet(ctx, indexKey("", "facts"), members...).Result()
 		if err != nil {

@@ -47,6 +47,8 @@ func testSurvey(t *testing.T, s session.Store) {
 		"label":      {session.Query{Text: "team:SALES"}, id(5, 4, 3, 2, 1, 0)},
 		"key":        {session.Query{Text: "esk", Labels: map[string]string{"team": "support é"}}, id(11, 9, 7)},
 		"node":       {session.Query{Node: "http://b", Status: session.StatusActive}, id(7, 5, 3, 1)},
+		"live":       {session.Query{Status: session.StatusLive, Model: "gpt-a", Facets: true}, id(6, 3, 0)},
+		"ended":      {session.Query{Status: session.StatusEnded, Text: "9"}, id(9)},
 		"nothing":    {session.Query{Text: "nobody"}, nil},
 		"from to":    {session.Query{From: created.Add(2 * time.Second), To: created.Add(4 * time.Second)}, id(3, 2)},
 		"unattended": {session.Query{State: session.StateUnattended, Key: "desk"}, id(7, 5, 3, 1)},
