@@ -112,6 +112,13 @@ var matrix = []struct{ call, body, want string }{
 	{"POST /webhooks/subscriptions/{id}/test", "", "401 403 403 403 403 403 404"},
 	{"DELETE /webhooks/subscriptions/{id}", "", "401 403 403 403 403 403 404"},
 
+	{"GET /api/overview", "", "401 403 403 403 403 200 200"},
+	{"GET /nodes", "", "401 403 403 403 403 200 200"},
+	{"POST /nodes/{node}/drain", "", "401 403 403 403 403 404 404"},
+	{"DELETE /nodes/{node}/drain", "", "401 403 403 403 403 404 404"},
+	{"GET /settings", "", "401 403 403 403 403 200 200"},
+	{"GET /audit", "", "401 403 403 403 403 200 200"},
+
 	// A signature of OpenAI's or of a node opens these, and nothing else.
 	{"POST /webhooks/openai", `{}`, "401 401 401 401 401 401 401"},
 	{"POST /webhooks/openai/batch", `{}`, "401 401 401 401 401 401 401"},

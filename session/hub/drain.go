@@ -20,7 +20,7 @@ func (h *Hub) Drain(ctx context.Context) {
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
 	for {
-		if h.Stats().Sessions > 0 && len(h.others(ctx)) > 0 {
+		if h.node.HandOver != nil && h.node.Fleet != nil && h.Stats().Sessions > 0 && len(h.others(ctx)) > 0 {
 			_ = contain.Do(h.node.Logger, "drain", func() { h.drainOnce(ctx) })
 		}
 		select {
