@@ -114,6 +114,10 @@ func (g *Gateway) broadcastRoutes() []openapi.Route {
 			Do: openapi.Plain(openapi.Shape{
 				Params:  []*huma.Param{openapi.Param("path", "id", "The broadcast's ID", huma.TypeString)},
 				Answers: map[int]openapi.Answer{200: {Text: "text/event-stream", Type: "text/event-stream", Body: openapi.Text("")}},
+				Events: []openapi.Event{{Type: "progress", Text: "The broadcast as GET shows it.", Example: map[string]any{
+					"id": "1796040000000-0", "mode": "append", "instructions": "Mention the delay.", "by": "ops", "matched": 40,
+					"outcomes": map[string]any{"applied": 38, "deferred": 2},
+				}}},
 			}, g.progress)},
 	}
 }

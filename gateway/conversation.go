@@ -37,6 +37,7 @@ func (g *Gateway) conversationRoutes() []openapi.Route {
 					200: {Text: "text/event-stream", Type: "text/event-stream", Body: openapi.Text("")},
 					204: {Text: "The session has ended and there is nothing more"},
 				},
+				Events: sessionEvents(),
 			}, g.events)},
 		{Method: "GET", Path: sessions + "/{id}/relay", ID: "attach", Tag: tagConversation, Role: role.App,
 			Errors:  []int{400, 401, 403, 404, 410, 426, 503},

@@ -91,6 +91,7 @@ func (g *Gateway) keyRoutes() []openapi.Route {
 		{Method: "POST", Path: apiKeys, ID: "create-key", Tag: tagKeys, Role: role.Admin, Status: 201, Errors: []int{409},
 			Summary: "Make an API key",
 			Text:    "The secret is shown once, and only a hash of it is stored. Every node knows the key within a second.",
+			Example: map[string]any{"name": "support", "role": "app", "limits": map[string]any{"sessions": 100}},
 			Do:      openapi.JSON(g.createKey)},
 		{Method: "GET", Path: apiKeys, ID: "list-keys", Tag: tagKeys, Role: role.Admin,
 			Summary: "List the API keys",

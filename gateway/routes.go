@@ -32,7 +32,10 @@ var (
 
 // table is the routes of the API. Each is a row beside its handler.
 func (g *Gateway) table() openapi.Table {
-	t := openapi.Table{Problem: func(err error, route string) huma.StatusError { return g.problem(err, route) }}
+	t := openapi.Table{
+		Problem:  func(err error, route string) huma.StatusError { return g.problem(err, route) },
+		Webhooks: published(),
+	}
 	t.Routes = append(t.Routes, g.sessionRoutes()...)
 	t.Routes = append(t.Routes, g.usageRoutes()...)
 	t.Routes = append(t.Routes, g.controlRoutes()...)

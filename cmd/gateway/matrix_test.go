@@ -132,6 +132,7 @@ var matrix = []struct{ call, body, want string }{
 	{"GET /openapi.json", "", "200 200 200 200 200 200 200"},
 	{"GET /docs", "", "200 200 200 200 200 200 200"},
 	{"GET /docs/style.css", "", "200 200 200 200 200 200 200"},
+	{"GET /docs/page.js", "", "200 200 200 200 200 200 200"},
 	{"GET /nothing/here", "", "404 404 404 404 404 404 404"},
 	{"PUT /realtime/sessions", "", "405 405 405 405 405 405 405"},
 }

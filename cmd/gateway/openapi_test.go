@@ -20,6 +20,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
+
+	"switchboard/gateway/problem"
 )
 
 // Every operation of the OpenAPI document, as the program serves it, answers what is valid, what is nearly so and what is
@@ -42,6 +44,55 @@ func TestOperationsAnswerAsDescribed(t *testing.T) {
 			})
 			t.Run("drawn", rapid.MakeCheck(func(t *rapid.T) { o.try(t, o.draw(t)) }))
 		})
+	}
+}
+
+// Every operation has an example of each JSON body that it takes or answers with, and webhooks have one of theirs, and
+// each is what its schema says.
+func TestExamplesAreAsDescribed(t *testing.T) {
+	m := newMatrix(t)
+	d := newDescription(t, m.url)
+	hold := func(name, at string, media any) {
+		of, _ := media.(map[string]any)
+		if of["example"] == nil {
+			t.Errorf("%s has no example", name)
+			return
+		}
+		schema, err := d.compiler.Compile("openapi.json" + at + "/schema")
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if err := schema.Validate(of["example"]); err != nil {
+			t.Errorf("%s: the example is not as described: %v", name, err)
+		}
+	}
+	json := func(name, at string, node any) {
+		of, _ := node.(map[string]any)
+		content, _ := of["content"].(map[string]any)
+		if media, ok := content["application/json"]; ok {
+			hold(name, at+"/content/application~1json", media)
+		}
+	}
+	for _, op := range d.operations() {
+		json(op.name+" is sent", op.at+"/requestBody", op.node["requestBody"])
+		for status, answer := range op.node["responses"].(map[string]any) {
+			if status < "3" {
+				json(op.name+" answers "+status, op.at+"/responses/"+status, answer)
+			}
+		}
+		if answer, _ := op.node["responses"].(map[string]any)["200"].(map[string]any); answer != nil {
+			if content, _ := answer["content"].(map[string]any); content["text/event-stream"] != nil && op.node["x-events"] == nil {
+				t.Errorf("%s does not say which events come", op.name)
+			}
+		}
+	}
+	hooks := d.root["webhooks"].(map[string]any)
+	for name, item := range hooks {
+		post := item.(map[string]any)["post"].(map[string]any)
+		json(name, "#/webhooks/"+url.PathEscape(name)+"/post/requestBody", post["requestBody"])
+	}
+	if len(hooks) < 5 {
+		t.Errorf("webhooks %v", hooks)
 	}
 }
 
@@ -322,5 +373,19 @@ func (o opened) hold(t reporter, res *http.Response, said string) {
 	}
 	if err := schema.Validate(value); err != nil {
 		t.Errorf("%s %.500s: the body is not as described: %v", said, text, err)
+	}
+	if kind == "application/problem+json" {
+		holdKind(t, value, res.StatusCode, said)
+	}
+}
+
+// holdKind looks a problem's type up among those that the page explains.
+func holdKind(t reporter, value any, status int, said string) {
+	kind, _ := value.(map[string]any)["type"].(string)
+	known := slices.ContainsFunc(problem.Kinds, func(k problem.Kind) bool {
+		return problem.Prefix+k.Name == kind && slices.Contains(k.Statuses, status)
+	})
+	if !known {
+		t.Errorf("%s: the type %s is not among the kinds with this status", said, kind)
 	}
 }

@@ -1,10 +1,12 @@
 package openapi
 
 import (
+	"maps"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -31,6 +33,7 @@ type Shape struct {
 	Bodies  map[string]Model // by media type; nil: none is sent
 	Needed  bool             // a body is required
 	Answers map[int]Answer
+	Events  []Event // of a stream
 }
 
 // Answer is what an answer says and what its body is.
@@ -48,6 +51,10 @@ func Param(in, name, text, kind string) *huma.Param {
 // describe writes into an operation what the shape of a route's handler is.
 func (s Shape) describe(registry huma.Registry, r Route, op *huma.Operation) {
 	op.Parameters = s.Params
+	if s.Events != nil {
+		op.Extensions = maps.Clone(op.Extensions)
+		op.Extensions[extensionEvents] = s.Events
+	}
 	if s.Bodies != nil {
 		op.RequestBody = &huma.RequestBody{Required: s.Needed, Content: map[string]*huma.MediaType{}}
 		for kind, model := range s.Bodies {
@@ -78,9 +85,40 @@ func (r Route) complete(registry huma.Registry, op *huma.Operation, refusals []i
 		now := op.Responses[strconv.Itoa(r.status())]
 		op.Responses[strconv.Itoa(r.Later)] = &huma.Response{Description: "Accepted, and still under way", Content: now.Content}
 	}
-	if r.Example != nil {
-		op.RequestBody.Content["application/json"].Example = r.Example
+	exemplify(registry, op, r.Example, r.Shown)
+}
+
+// extensionEvents has the events of a stream.
+const extensionEvents = "x-events"
+
+// addWebhook describes what subscribers are sent.
+func addWebhook(doc *huma.OpenAPI, w Webhook) {
+	body := w.Body(doc.Components.Schemas)
+	header := func(name, text string) *huma.Param {
+		p := Param("header", name, text, huma.TypeString)
+		p.Required = true
+		return p
 	}
+	op := &huma.Operation{
+		OperationID: "webhook-" + strings.NewReplacer(".", "-", "*", "any").Replace(w.Type), Method: http.MethodPost,
+		Summary: w.Type, Description: w.Text, Security: []map[string][]string{{}},
+		Parameters: []*huma.Param{
+			header("webhook-id", "Of the delivery; the same when it is tried again"),
+			header("webhook-timestamp", "Unix seconds"),
+			header("webhook-signature", "v1, and a signature as Standard Webhooks has it"),
+		},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
+			"application/json": {Schema: body, Example: exampleOf(doc.Components.Schemas, body, w.Example, false)},
+		}},
+		Responses: map[string]*huma.Response{
+			"204": {Description: "Taken; any 2xx will do"},
+			"410": {Description: "Not wanted any more: the subscription is disabled"},
+		},
+	}
+	if doc.Webhooks == nil {
+		doc.Webhooks = map[string]*huma.PathItem{}
+	}
+	doc.Webhooks[w.Type] = &huma.PathItem{Post: op}
 }
 
 // refusals are the statuses of a route's refusals: its own, and those of what runs before its handler.

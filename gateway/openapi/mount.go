@@ -51,6 +51,9 @@ func Mount(o Options, tables ...Table) (*huma.OpenAPI, error) {
 			m.tag(r.Tag)
 			r.Do.add(m, r, t.Problem)
 		}
+		for _, w := range t.Webhooks {
+			addWebhook(m.doc, w)
+		}
 	}
 	return m.doc, texts.write(o.Engine, m.doc)
 }
@@ -166,12 +169,20 @@ func (t *texts) write(e *gin.Engine, doc *huma.OpenAPI) error {
 	for _, also := range []struct {
 		path, kind string
 		body       []byte
-	}{{"/openapi.json", "application/json", asJSON}, {"/docs/style.css", "text/css", pageStyle}} {
+	}{
+		{"/openapi.json", "application/json", asJSON},
+		{"/docs/style.css", "text/css", pageStyle},
+		{"/docs/page.js", "text/javascript", pageScript},
+	} {
 		d := document.Compress(also.body)
 		e.Match([]string{"GET", "HEAD"}, also.path, func(c *gin.Context) { serveText(c, also.kind, d) })
 	}
 	return nil
 }
+
+// contentSecurityPolicy lets the page load and reach nothing but this gateway.
+const contentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; font-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 
 func serveText(c *gin.Context, kind string, d *document.Document) {
 	if kind != "application/json" { // which has no other
@@ -179,6 +190,6 @@ func serveText(c *gin.Context, kind string, d *document.Document) {
 	}
 	c.Header("Cache-Control", "no-cache")
 	c.Header("Content-Type", kind)
-	c.Header("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'")
+	c.Header("Content-Security-Policy", contentSecurityPolicy)
 	d.ServeHTTP(c.Writer, c.Request)
 }

@@ -3,6 +3,7 @@ package openapi
 import (
 	"bytes"
 	_ "embed"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"maps"
@@ -20,23 +21,33 @@ var pageTemplate string
 //go:embed page.css
 var pageStyle []byte
 
+// pageScript adds to the page what it can do without: search, copying, and to try an operation.
+//
+//go:embed page.js
+var pageScript []byte
+
 type (
 	pageModel struct {
 		Title, Text string
 		Groups      []pageGroup
+		Webhooks    []pageOperation
 		Problem     []pageField
+		Errors      []pageErrors
 	}
 	pageGroup struct {
-		Name string
-		Ops  []pageOperation
+		Name, Text string
+		Ops        []pageOperation
 	}
 	pageOperation struct {
 		ID, Method, Path, Summary, Text string
 		Params, Body                    []pageField
-		Example                         string
+		Example                         string // a line for the shell
+		Sent                            string // JSON
 		Answers                         []pageAnswer
+		Events                          []pageEvent
 		Errors                          []string // statuses
 		Open                            bool     // no key needed
+		Try                             string   // what the script needs to try it, as JSON; "": it cannot be tried
 	}
 	pageField struct {
 		Name, Type, Text string
@@ -48,28 +59,51 @@ type (
 		Fields       []pageField
 		Example      string // JSON
 	}
+	pageEvent struct{ Type, Text, Example string }
+	// pageErrors are the types of problems with a status.
+	pageErrors struct {
+		Status int
+		Kinds  []problem.Kind
+	}
 )
 
-// page renders the OpenAPI document: one page, no script, nothing from elsewhere.
+// page renders the OpenAPI document: one page that needs no script, and nothing from elsewhere.
 func page(doc *huma.OpenAPI) ([]byte, error) {
 	t, err := template.New("page").Parse(pageTemplate)
 	if err != nil {
 		return nil, err
 	}
-	m := pageModel{Title: doc.Info.Title, Text: doc.Info.Description}
-	m.Problem = fieldsOf(doc.Components.Schemas, Of[problem.Problem]()(doc.Components.Schemas), 0)
+	registry := doc.Components.Schemas
+	m := pageModel{Title: doc.Info.Title, Text: doc.Info.Description, Errors: errorsByStatus()}
+	m.Problem = fieldsOf(registry, Of[problem.Problem]()(registry), 0)
 	groups := map[string][]pageOperation{}
 	for op := range operations(doc) {
-		groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(doc.Components.Schemas, op))
+		groups[op.Tags[0]] = append(groups[op.Tags[0]], describeOp(registry, op))
 	}
 	for _, tag := range doc.Tags {
 		if len(groups[tag.Name]) > 0 {
-			m.Groups = append(m.Groups, pageGroup{Name: tag.Name, Ops: groups[tag.Name]})
+			m.Groups = append(m.Groups, pageGroup{Name: tag.Name, Text: tag.Description, Ops: groups[tag.Name]})
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(doc.Webhooks)) {
+		m.Webhooks = append(m.Webhooks, describeOp(registry, doc.Webhooks[name].Post))
 	}
 	var out bytes.Buffer
 	err = t.Execute(&out, m)
 	return out.Bytes(), err
+}
+
+func errorsByStatus() (all []pageErrors) {
+	by := map[int][]problem.Kind{}
+	for _, k := range problem.Kinds {
+		for _, status := range k.Statuses {
+			by[status] = append(by[status], k)
+		}
+	}
+	for _, status := range slices.Sorted(maps.Keys(by)) {
+		all = append(all, pageErrors{status, by[status]})
+	}
+	return all
 }
 
 // isOpen reports whether an operation asks for no key.
@@ -77,13 +111,14 @@ func isOpen(op *huma.Operation) bool { return len(op.Security) == 1 && len(op.Se
 
 func describeOp(r huma.Registry, op *huma.Operation) pageOperation {
 	d := pageOperation{ID: op.OperationID, Method: op.Method, Path: op.Path, Summary: op.Summary, Text: op.Description,
-		Open: isOpen(op), Example: command(r, op)}
+		Open: isOpen(op), Example: command(op), Try: tryOf(r, op)}
 	for _, p := range op.Parameters {
 		d.Params = append(d.Params, pageField{Name: p.Name, Type: p.In + " " + typeName(r, p.Schema), Text: p.Description, Required: p.Required})
 	}
 	if op.RequestBody != nil {
-		schema := op.RequestBody.Content["application/json"].Schema
-		d.Body = fieldsOf(r, schema, 0)
+		if body := op.RequestBody.Content["application/json"]; body != nil {
+			d.Body, d.Sent = fieldsOf(r, body.Schema, 0), pretty(body.Example)
+		}
 	}
 	for _, status := range slices.Sorted(maps.Keys(op.Responses)) {
 		if status >= "4" && op.Responses[status].Content["application/problem+json"] != nil {
@@ -92,11 +127,47 @@ func describeOp(r huma.Registry, op *huma.Operation) pageOperation {
 		}
 		a := pageAnswer{Status: status, Text: op.Responses[status].Description}
 		if c := op.Responses[status].Content["application/json"]; c != nil {
-			a.Fields, a.Example = fieldsOf(r, c.Schema, 0), answerOf(r, c.Schema)
+			a.Fields, a.Example = fieldsOf(r, c.Schema, 0), pretty(c.Example)
 		}
 		d.Answers = append(d.Answers, a)
 	}
+	events, _ := op.Extensions[extensionEvents].([]Event)
+	for _, e := range events {
+		d.Events = append(d.Events, pageEvent{e.Type, e.Text, pretty(e.Example)})
+	}
 	return d
+}
+
+// tryOf is what it takes to send an operation from the page. A WebSocket and a delivery are sent by others.
+func tryOf(r huma.Registry, op *huma.Operation) string {
+	if op.Path == "" || op.Responses["101"] != nil || isOpen(op) && op.Method == "POST" {
+		return ""
+	}
+	type parameter struct {
+		Name     string `json:"name"`
+		In       string `json:"in"`
+		Type     string `json:"type"`
+		Required bool   `json:"required"`
+	}
+	try := struct {
+		Method     string      `json:"method"`
+		Path       string      `json:"path"`
+		Parameters []parameter `json:"parameters"`
+		Body       string      `json:"body,omitempty"`
+		HasBody    bool        `json:"has_body"`
+		Open       bool        `json:"open"`
+	}{Method: op.Method, Path: op.Path, Parameters: []parameter{}, Open: isOpen(op)}
+	for _, p := range op.Parameters {
+		try.Parameters = append(try.Parameters, parameter{p.Name, p.In, typeName(r, p.Schema), p.Required})
+	}
+	if op.RequestBody != nil && op.RequestBody.Content["application/json"] != nil {
+		try.HasBody, try.Body = true, pretty(op.RequestBody.Content["application/json"].Example)
+	}
+	raw, err := json.Marshal(try)
+	if err != nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // fieldsOf lists a schema's fields, each followed by its own, down to three levels.
@@ -128,14 +199,22 @@ func resolve(r huma.Registry, s *huma.Schema) *huma.Schema {
 	return s
 }
 
+// optionsOf are the schemas of which one has to match.
+func optionsOf(s *huma.Schema) []*huma.Schema {
+	if all, ok := s.Extensions["anyOf"].([]*huma.Schema); ok {
+		return all
+	}
+	return s.OneOf
+}
+
 func typeName(r huma.Registry, s *huma.Schema) string {
 	s = resolve(r, s)
 	switch {
-	case s == nil || s.Type == "" && len(s.OneOf) == 0:
+	case s == nil || s.Type == "" && len(optionsOf(s)) == 0:
 		return "any"
-	case len(s.OneOf) > 0:
-		names := make([]string, len(s.OneOf))
-		for i, one := range s.OneOf {
+	case len(optionsOf(s)) > 0:
+		names := make([]string, len(optionsOf(s)))
+		for i, one := range optionsOf(s) {
 			names[i] = typeName(r, one)
 		}
 		return strings.Join(names, " or ")

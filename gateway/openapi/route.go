@@ -28,6 +28,7 @@ type Route struct {
 	Errors []int // statuses of its own refusals; what is refused before Do is added
 
 	Example any // a body that shows more than what is required; nil: one is made of the schema
+	Shown   any // an answer; nil: one is made of the schema
 
 	// Before is called with the API key known and the body read, and may answer in the place of Do.
 	Before gin.HandlerFunc
@@ -45,6 +46,24 @@ type Table struct {
 	Routes []Route
 	// Problem is what a caller is told of an error of a JSON handler; route is its ID.
 	Problem func(err error, route string) huma.StatusError
+	// Webhooks are what is sent to subscribers.
+	Webhooks []Webhook
+}
+
+// Webhook is one type of events that subscribers are sent.
+type Webhook struct {
+	Type string // as batch.completed, or audit.* for a category
+	Text string
+	Body Model
+
+	Example any // a body; nil: one is made of the schema
+}
+
+// Event is one kind of server-sent events of a stream.
+type Event struct {
+	Type    string `json:"type"`
+	Text    string `json:"description"`
+	Example any    `json:"example"` // its data
 }
 
 // Handler answers the requests of a route and says what they look like. [JSON], [Plain], [Upload] and [Socket] make one.

@@ -55,13 +55,30 @@ func (s *API) dashboardRoutes() []openapi.Route {
 			Summary: "Everything that the jobs page shows first", Do: openapi.JSON(s.dashboard)},
 		{Method: "GET", Path: "/api/events", ID: "follow-changes", Tag: tagJobs, Role: role.App,
 			Summary: "Follow changes",
-			Text: "Server-sent events: batch.updated, fine_tuning.updated, fine_tuning.metrics, inbox.updated, file.updated, call.incoming; " +
-				"resync when the last event is no longer kept. Resumes after Last-Event-ID or ?last_event_id=.",
+			Text:    "Server-sent events. Resumes after Last-Event-ID or ?last_event_id=.",
 			Do: openapi.Plain(openapi.Shape{
 				Params: []*huma.Param{openapi.Param("header", "Last-Event-ID", "ID of the last event seen", huma.TypeString),
 					openapi.Param("query", "last_event_id", "The same, for clients that cannot set the header", huma.TypeString)},
 				Answers: map[int]openapi.Answer{200: {Text: "Changes", Type: "text/event-stream", Body: openapi.Text("")}},
+				Events:  changeEvents(),
 			}, s.follow)},
+	}
+}
+
+// changeEvents are what is told of batches, jobs and the inbox.
+func changeEvents() []openapi.Event {
+	return []openapi.Event{
+		{Type: "batch.updated", Text: "A batch, as GET /api/batches/{id} shows it.",
+			Example: map[string]any{"id": "batch_…", "status": "in_progress"}},
+		{Type: "fine_tuning.updated", Text: "A fine-tuning job, as GET /api/fine-tuning/jobs/{id} shows it.",
+			Example: map[string]any{"id": "ftjob-…", "status": "running"}},
+		{Type: "fine_tuning.metrics", Text: "More points of a job's curves.",
+			Example: map[string]any{"id": "ftjob-…", "points": []any{map[string]any{"step": 10, "train_loss": 1.25}}}},
+		{Type: "inbox.updated", Text: "An event of the inbox was received, handled, given up, replayed or discarded.",
+			Example: map[string]any{"id": "wh_…", "type": "batch.completed", "origin": "openai", "state": "done", "received_at": "2026-11-30T12:00:00Z"}},
+		{Type: "file.updated", Text: "A file of OpenAI's was created or deleted.", Example: map[string]any{"id": "file-…", "deleted": true}},
+		{Type: "call.incoming", Text: "A call comes in by SIP.", Example: map[string]any{"call_id": "rtc_…"}},
+		{Type: "resync", Text: "The last event that the client saw is no longer stored: read everything again.", Example: map[string]any{}},
 	}
 }
 
