@@ -251,7 +251,7 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when ses
 	c.touched = time.Now()
 	a := c.up.words.asked(h.Typ)
 	audio := a == asksToHear
-	if (audio || realtime.IsInputBuffer(h.Typ)) && !c.speaks(cl) {
+	if a.ofInput() && !c.speaks(cl) {
 		return &realtime.Refusal{Code: "not_the_speaker", Message: "Another client of this session is speaking; this one may listen and type.", Param: "type", EventID: h.EventID}
 	}
 	if !audio {

@@ -85,6 +85,9 @@ const (
 // before it has done what was asked. A cancelled response ends with its upstream.
 func (a ask) repeatable() bool { return a >= asksUpdate && a < asksCancel }
 
+// ofInput reports whether it is about the input audio, which one client at a time speaks into.
+func (a ask) ofInput() bool { return a == asksToHear || a == asksCommit || a == asksClear }
+
 // answers is which ask an event of the upstream's answers; asksNothing if none.
 func (m meaning) answers() ask {
 	switch m {

@@ -27,14 +27,14 @@ const TypAppend = "input_audio_buffer.append"
 // gateway's own, allowed by every policy and never sent upstream.
 const TypAck = "switchboard.ack"
 
-// IsInputBuffer reports whether an event of a type is about the input audio buffer.
-func IsInputBuffer(typ []byte) bool {
+// isInputBuffer reports whether an event of a type is about the input audio buffer.
+func isInputBuffer(typ []byte) bool {
 	return bytes.HasPrefix(typ, []byte("input_audio_buffer."))
 }
 
 // isBuffer reports whether an event is about one of the two audio buffers, and so carries nothing but audio.
 func isBuffer(typ []byte) bool {
-	return IsInputBuffer(typ) || bytes.HasPrefix(typ, []byte("output_audio_buffer."))
+	return isInputBuffer(typ) || bytes.HasPrefix(typ, []byte("output_audio_buffer."))
 }
 
 // Judge says why an event may not go on; nil lets it pass.
