@@ -1,8 +1,11 @@
 import { apiKey } from "../shared/key";
 import { Shell } from "../shared/shell";
+import { Audit } from "./audit";
 import { BroadcastView } from "./broadcast";
 import { Broadcasts, OperatorsOnly } from "./broadcasts";
 import { NewBroadcast } from "./new-broadcast";
+import { Nodes } from "./nodes";
+import { OverviewView } from "./overview";
 import { place, route } from "./route";
 import { SessionView } from "./session";
 import { SessionFilter, Sessions } from "./sessions";
@@ -34,9 +37,18 @@ function fold(): string {
 function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter key={apiKey.value} store={store} />;
+  if (section !== "broadcasts") return null;
   if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
   return store.operator.value && <NewBroadcast store={store} />;
 }
+
+/** What is said to a key that is no operator's. */
+const forOperators = {
+  broadcasts: { title: "Broadcasts", lead: "To tell something to the whole fleet" },
+  overview: { title: "Figures of the fleet", lead: "To see what all sessions do" },
+  nodes: { title: "Nodes", lead: "To see how they are, and to drain one" },
+  audit: { title: "Audit logs", lead: "To see who changed what" },
+};
 
 function Content({ store }: { store: Store }) {
   const { section, id } = place.value;
@@ -50,6 +62,9 @@ function Content({ store }: { store: Store }) {
     );
   }
   if (store.operator.value === undefined) return null;
-  if (!store.operator.value) return <OperatorsOnly />;
+  if (!store.operator.value) return <OperatorsOnly {...forOperators[section]} />;
+  if (section === "overview") return <OverviewView store={store} />;
+  if (section === "nodes") return <Nodes store={store} />;
+  if (section === "audit") return <Audit store={store} />;
   return id ? <BroadcastView key={id} store={store} id={id} /> : <Broadcasts store={store} />;
 }

@@ -67,12 +67,12 @@ function Row({ broadcast: b }: { broadcast: Broadcast }) {
 }
 
 /** Shown to a key that may not. */
-export function OperatorsOnly() {
+export function OperatorsOnly({ title, lead }: { title: string; lead: string }) {
   return (
     <>
-      <h1 class="visually-hidden">Broadcasts</h1>
-      <Empty title="Broadcasts need an operator.">
-        <p class="lead">This key sees and steers the sessions that it opened itself. To tell something to the whole fleet, use a key with the role operator.</p>
+      <h1 class="visually-hidden">{title}</h1>
+      <Empty title={`${title} need an operator.`}>
+        <p class="lead">This key sees and steers the sessions that it opened itself. {lead}, use a key with the role operator.</p>
         <p>
           <button class="button" type="button" onClick={() => setApiKey("")}>
             Use another key

@@ -3,6 +3,9 @@ import { createRoute } from "../shared/route";
 export const route = createRoute([
   { id: "sessions", name: "Sessions" },
   { id: "broadcasts", name: "Broadcasts" },
+  { id: "overview", name: "Overview" },
+  { id: "nodes", name: "Nodes" },
+  { id: "audit", name: "Audit log" },
 ]);
 
 export const { place, addressOf, queryOf, filter, fromHere } = route;

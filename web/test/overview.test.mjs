@@ -1,0 +1,45 @@
+// Overview, nodes and audit log of the fleet page, as an operator and as an application's key sees them.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { violations } from "./axe.mjs";
+import { useRig } from "./rig.mjs";
+
+const rig = useRig({ env: { SWITCHBOARD_API_KEYS: "shop:app:sk-shop" } });
+
+const hostile = `<img src=x onerror="throw 1">`;
+
+test("an operator sees what the fleet does, what needs attention and who changed what", async (t) => {
+  await rig.session(t, "watched", { labels: { team: hostile } });
+  const page = await rig.deskPage(t, { at: "#/overview" });
+  await page.getByTestId("overview-totals").getByText("Live sessions").waitFor();
+  await page.getByTestId("attention").getByText("1 live sessions have no client attached").waitFor();
+  assert.equal(await page.locator(".chart svg").count(), 6);
+  await page.getByRole("button", { name: "24h" }).click();
+  assert.equal(new URL(page.url()).hash, "#/overview?window=24h");
+  assert.deepEqual(await violations(page), []);
+
+  await page.getByRole("link", { name: "Audit log" }).click();
+  await page.getByTestId("audit").getByText("create-session").first().waitFor();
+  await page.getByTestId("audit").getByRole("link", { name: "watched" }).waitFor();
+  assert.deepEqual(await violations(page), []);
+});
+
+test("an operator drains a node and takes that back", async (t) => {
+  const page = await rig.deskPage(t, { at: "#/nodes" });
+  const node = page.getByTestId("node");
+  await node.getByText("Redis").waitFor();
+  await node.getByRole("button", { name: "Drain" }).click();
+  assert.deepEqual(await violations(page), []);
+  await node.getByRole("button", { name: "Drain" }).click();
+  await node.getByRole("button", { name: "Take sessions again" }).click();
+  await node.getByRole("button", { name: "Drain" }).waitFor();
+});
+
+test("a key that is no operator's is told what is needed", async (t) => {
+  const page = await rig.deskPage(t, { key: "sk-shop", at: "#/overview" });
+  await page.getByText("Figures of the fleet need an operator.").waitFor();
+  await page.evaluate(() => (location.hash = "#/audit"));
+  await page.getByText("Audit logs need an operator.").waitFor();
+  assert.deepEqual(await violations(page), []);
+});
