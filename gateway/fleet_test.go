@@ -87,11 +87,8 @@ func (f *fleet) join(mem *sessiontest.Memory, dialer session.Dialer) *member {
 	}
 	m.hub = hub.New(hub.Options{
 		Node: m.url, Dialer: dialer, Store: mem, Directory: mem, Meter: mem, Fleet: mem, Broadcasts: mem, Grants: mem,
-		HandOver: handOver, Logger: log,
+		HandOver: handOver, Logger: log, Peers: gateway.Peers(gateway.NodeTransport(nil), secret),
 	})
-	if err := mem.Announce(t.Context(), session.Node{URL: m.url}, time.Hour); err != nil { // its first word is due later
-		t.Fatal(err)
-	}
 	keys, err := gateway.ParseKeys(strings.NewReader(keyList))
 	if err != nil {
 		t.Fatal(err)
@@ -224,7 +221,7 @@ func TestNodeLostInARequest(t *testing.T) {
 // acquire gives a node that is not of the fleet the lease of a session, for as long as a test lasts.
 func (f *fleet) acquire(id session.ID, node string) session.Lease {
 	f.t.Helper()
-	lease, err := f.mem.Acquire(f.t.Context(), id, node, time.Hour)
+	lease, err := f.mem.Acquire(f.t.Context(), id, session.Holder{Node: node, Incarnation: node})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -81,9 +81,9 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 	}
 	lease, err := g.options.Directory.Owner(ctx, id)
 	switch {
-	case err == nil:
+	case err == nil && !g.claimable(lease):
 		return lease.Node, nil
-	case !errors.Is(err, session.ErrNotFound):
+	case err != nil && !errors.Is(err, session.ErrNotFound):
 		return "", storeError{err}
 	}
 	_, err = g.options.Hub.Claim(ctx, id)
@@ -97,6 +97,12 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 		return g.options.Node, nil
 	}
 	return "", err
+}
+
+// claimable reports whether a session may run here although it has a lease: its holder is dead,
+// or this node, which does not run it because the answer to an earlier claim was lost.
+func (g *Gateway) claimable(l session.Lease) bool {
+	return g.options.Hub.Dead(l) || l.Incarnation != "" && l.Incarnation == g.options.Hub.Incarnation()
 }
 
 // forward sends a request to the node that runs its session and passes the answer on.
@@ -154,13 +160,10 @@ func (g *Gateway) forwarding(c *gin.Context, owner string) (*forwarding, error) 
 	return &forwarding{g: g, c: c, owner: owner, to: to, body: body, secret: secret}, nil
 }
 
-// watched gives up waiting for an owner that is lost. One that was asked for no more than a
-// look is given up on sooner, and what it answers without an end has a vigil of its own.
+// watched gives up waiting for an owner that is lost. What it answers without an end has a vigil
+// of its own.
 func (f *forwarding) watched(owner string) (*http.Request, func()) {
 	r := f.c.Request
-	if f.g.transportFor(r) == f.g.looks {
-		return r, func() {}
-	}
 	ctx, lose := context.WithCancelCause(r.Context())
 	v := f.g.keepVigil(session.ID(f.c.Param("id")), owner, func() { lose(errLost) })
 	return r.WithContext(ctx), func() { v.end(); lose(nil) }
@@ -196,6 +199,7 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if !errors.Is(err, errMoved) {
+		f.g.options.Hub.Suspect(f.owner)
 		f.g.options.Logger.Info("not forwarded", "to", f.to.String(), "err", err)
 	}
 	if r.Method == http.MethodPost && mayHaveArrived(err) {

@@ -123,6 +123,7 @@ type Gateway struct {
 	recorder  *audit.Recorder // nil: there is no audit log
 
 	draining atomic.Bool
+	vigils   vigils         // over nodes that something was forwarded to
 	here     presences      // callers whose connections last
 	large    wire.Quota     // of their large messages
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
@@ -151,6 +152,7 @@ func New(o Options) (*Gateway, error) {
 	if err := g.route(); err != nil {
 		return nil, err
 	}
+	o.Hub.OnDeath(g.nodeDied)
 	return g, nil
 }
 

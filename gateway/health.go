@@ -23,7 +23,7 @@ type Health struct {
 	StoreAway      float64 `json:"store_away_seconds" doc:"Since when the store has refused writes"`
 	JournalPending int     `json:"journal_pending" doc:"Changes not yet written to the store"`
 	JournalDropped int64   `json:"journal_dropped" doc:"Log events let go while the store was away"`
-	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases were last renewed"`
+	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the newest heartbeat that succeeded; it keeps all leases of this node"`
 
 	Models []modelShutdown `json:"models,omitempty" doc:"Models in use that OpenAI is going to shut down; absent when there are none"`
 }
@@ -66,7 +66,7 @@ func (g *Gateway) readyz(c *gin.Context) {
 	s := g.options.Hub.Stats()
 	h := Health{
 		Status: "ready", Sessions: s.Sessions, Store: "ok", StoreAway: s.StoreAway.Seconds(),
-		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, LeaseAge: s.LeaseAge.Seconds(),
+		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, LeaseAge: s.HeartbeatAge.Seconds(),
 		Models: g.shutdowns.list(),
 	}
 	status := http.StatusOK

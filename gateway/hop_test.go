@@ -170,7 +170,7 @@ func TestNodeLostWithoutAWord(t *testing.T) {
 		if strings.HasSuffix(r.URL.Path, "/events") {
 			w.Header().Set("Content-Type", "text/event-stream")
 			_ = http.NewResponseController(w).Flush()
-			if _, err := f.mem.Transfer(r.Context(), lease, "http://elsewhere", time.Hour); err != nil {
+			if _, err := f.mem.Transfer(r.Context(), lease, session.Holder{Node: "http://elsewhere", Incarnation: "elsewhere"}); err != nil {
 				t.Error(err)
 			}
 		} else if c, err := websocket.Accept(w, r, nil); err == nil {
@@ -199,7 +199,7 @@ func TestNodeLostWithAPostInHand(t *testing.T) {
 	thaw := make(chan struct{})
 	var lease session.Lease
 	frozen := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if _, err := f.mem.Transfer(r.Context(), lease, "http://elsewhere", time.Hour); err != nil {
+		if _, err := f.mem.Transfer(r.Context(), lease, session.Holder{Node: "http://elsewhere", Incarnation: "elsewhere"}); err != nil {
 			t.Error(err)
 		}
 		<-thaw

@@ -76,7 +76,8 @@ func newStats(h *hub.Hub) *stats {
 	one("journal_dropped_total", "Log events let go while the store was away.", counter, func(v hub.Stats) float64 { return float64(v.JournalDropped) })
 	one("store_away_seconds", "Since when the store has refused writes; 0 when it works.", gauge, func(v hub.Stats) float64 { return v.StoreAway.Seconds() })
 	one("cost_unknown_total", "Responses and transcriptions of models without a price.", counter, func(v hub.Stats) float64 { return float64(v.Costs.Unknown) })
-	one("lease_age_seconds", "Since the leases were last renewed.", gauge, func(v hub.Stats) float64 { return v.LeaseAge.Seconds() })
+	one("lease_age_seconds", "Since the newest heartbeat that succeeded; it keeps all leases of this node.", gauge, func(v hub.Stats) float64 { return v.HeartbeatAge.Seconds() })
+	one("nodes_declared_dead_total", "Other nodes that this node declared dead.", counter, func(v hub.Stats) float64 { return float64(v.Declared) })
 	return s
 }
 

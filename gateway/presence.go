@@ -119,6 +119,9 @@ func (g *Gateway) WatchKeys(ctx context.Context) {
 
 // refreshKeys reads the API keys of the store, and ends the presences that they do not allow.
 func (g *Gateway) refreshKeys(ctx context.Context) error {
+	if g.options.Secret != nil {
+		_, _ = g.options.Secret(ctx) // kept: without Redis, nodes need it most
+	}
 	if g.options.KeyRing == nil {
 		return nil
 	}

@@ -62,6 +62,8 @@ func (g *Gateway) route() error {
 	g.engine = e
 
 	e.POST(internalSessions+"/:id", g.forNodes, g.adopt)
+	e.GET(internalHeartbeat, g.forNodes, g.whoami)
+	e.POST(internalHeartbeat, g.forNodes, g.vouch)
 	if g.options.Web != nil {
 		for _, path := range []string{"/", "/fleet", "/jobs", "/assets/*name"} {
 			e.Match(look, path, gin.WrapH(g.options.Web))

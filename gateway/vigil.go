@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"math"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 // that is frozen, or whose machine is cut off, keeps its connections and says nothing on
 // them; by then the session may run elsewhere. The nil pointer watches over nothing.
 type vigil struct {
+	g     *Gateway
+	owner string // URL of the node
+	lost  func()
 	timer *time.Timer
 	last  atomic.Int64 // when the node was heard, by time.Since(began)
 	over  atomic.Bool
@@ -25,8 +29,9 @@ var began = time.Now()
 // keepVigil calls lost once owner is silent and another node has the session. That there is
 // no lease proves nothing: Redis may have forgotten it.
 func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
-	v := &vigil{}
+	v := &vigil{g: g, owner: owner, lost: lost}
 	v.heard()
+	g.vigils.add(v)
 	look := func() {
 		switch quiet := time.Since(began) - time.Duration(v.last.Load()); {
 		case v.over.Load():
@@ -43,12 +48,52 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 	return v
 }
 
+// vigils are those of this node.
+type vigils struct {
+	mu  sync.Mutex
+	all map[*vigil]struct{}
+}
+
+func (s *vigils) add(v *vigil) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.all == nil {
+		s.all = map[*vigil]struct{}{}
+	}
+	s.all[v] = struct{}{}
+}
+
+func (s *vigils) remove(v *vigil) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, v)
+}
+
+// nodeDied tells those at once that hang on a node which was declared dead. One
+// that was heard a moment ago is another incarnation at the same address.
+func (g *Gateway) nodeDied(url string) {
+	g.vigils.mu.Lock()
+	var over []*vigil
+	for v := range g.vigils.all {
+		if v.owner == url && time.Since(began)-time.Duration(v.last.Load()) >= deadSilence {
+			over = append(over, v)
+		}
+	}
+	g.vigils.mu.Unlock()
+	for _, v := range over {
+		_ = contain.Do(g.options.Logger, "vigil", v.lost)
+	}
+}
+
+// deadSilence is less than for how long a node is silent before it is declared dead.
+const deadSilence = 300 * time.Millisecond
+
 // elsewhere reports whether another node than owner has the session.
 func (g *Gateway) elsewhere(id session.ID, owner string) bool {
 	ctx, cancel := context.WithTimeout(context.Background(), dialWait)
 	defer cancel()
 	lease, err := g.options.Directory.Owner(ctx, id)
-	if err != nil || lease.Node == owner {
+	if err != nil || lease.Node == owner && !g.options.Hub.Dead(lease) {
 		return false
 	}
 	g.options.Logger.Info("forwarded to a node that is lost", "session", id, "node", owner, "now", lease.Node)
@@ -66,6 +111,7 @@ func (v *vigil) heard() {
 func (v *vigil) end() {
 	if v != nil {
 		v.over.Store(true)
+		v.g.vigils.remove(v)
 		v.timer.Stop()
 	}
 }

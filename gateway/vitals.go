@@ -135,7 +135,7 @@ func (m *meter) vitals() series.Vitals {
 	o, s := m.g.options, m.g.options.Hub.Stats()
 	v := series.Vitals{
 		Node: o.Node, Started: m.g.started, Version: o.Version, Sessions: s.Sessions, Clients: int(s.Clients), Draining: m.g.leaving(),
-		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, StoreAway: s.StoreAway, StoreTrip: m.trip, LeaseAge: s.LeaseAge,
+		JournalPending: s.JournalPending, JournalDropped: s.JournalDropped, StoreAway: s.StoreAway, StoreTrip: m.trip, LeaseAge: s.HeartbeatAge,
 		UpstreamErrors: m.lately(s.Errors),
 	}
 	v.CPU, v.Cores = m.cpu.of(), m.cpu.cores()

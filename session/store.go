@@ -111,17 +111,17 @@ func (q Query) Selects(r Record) bool {
 
 // Directory knows which node runs which session. Safe for many callers at once.
 type Directory interface {
-	// Acquire takes the lease of a session for ttl with an epoch greater than any
-	// before. It returns *HeldError while another node's lease lasts.
-	Acquire(ctx context.Context, id ID, node string, ttl time.Duration) (Lease, error)
+	// Acquire takes the lease of a session with an epoch greater than any before. It returns
+	// *HeldError while another incarnation holds it, dead or alive.
+	Acquire(ctx context.Context, id ID, h Holder) (Lease, error)
 
-	// Transfer is Acquire for the node that a session is handed over to: the lease from,
-	// of the node that hands it over, is no obstacle. Nobody else can come between.
-	Transfer(ctx context.Context, from Lease, node string, ttl time.Duration) (Lease, error)
+	// Transfer is Acquire where the lease from is no obstacle: its holder hands the session
+	// over, or is dead. Nobody else can come between.
+	Transfer(ctx context.Context, from Lease, h Holder) (Lease, error)
 
-	// Renew prolongs leases by ttl from now. A lease that expired is taken up again with
-	// its epoch if nobody acquired it meanwhile; those that are lost come back.
-	Renew(ctx context.Context, leases []Lease, ttl time.Duration) (lost []ID, err error)
+	// Restore writes leases that their holder has, in case the directory lost them. Those
+	// that another has acquired meanwhile come back.
+	Restore(ctx context.Context, leases []Lease) (lost []ID, err error)
 
 	// Release ends a lease if it is still held by the same epoch. Not an error if not.
 	Release(ctx context.Context, l Lease) error
@@ -130,24 +130,32 @@ type Directory interface {
 	Owner(ctx context.Context, id ID) (Lease, error)
 }
 
-// Lease is the right to run one session until it expires.
+// Holder is who holds a lease: one incarnation of a node. Its heartbeat keeps the lease.
+type Holder struct {
+	Node        string // base URL, as other nodes reach it
+	Incarnation string // "" of a version without heartbeats, whose lease expires unless it is renewed
+}
+
+// Lease is the right to run one session, as long as its holder is alive.
 type Lease struct {
-	ID    ID
-	Node  string // base URL of the owner, as other nodes reach it
-	Epoch int64  // grows at each acquisition; every write carries it
+	ID ID
+	Holder
+	Epoch int64 // grows at each acquisition; every write carries it
 }
 
 // Fleet is what nodes know of each other. Safe for many callers at once.
 type Fleet interface {
-	// Announce tells the others about a node; they see it until ttl has passed, or at
-	// once no more with a ttl of 0.
-	Announce(ctx context.Context, n Node, ttl time.Duration) error
+	Heartbeats
 
-	// Nodes lists those that are announced.
+	// Offer gives up all leases of an incarnation that is dead, so that Orphans lists its
+	// sessions, and returns how many they were.
+	Offer(ctx context.Context, incarnation string) (int, error)
+
+	// Nodes lists those that are alive, or were until a moment ago.
 	Nodes(ctx context.Context) ([]Node, error)
 
-	// Orphans lists at most limit sessions that have not ended and whose lease has
-	// expired or was released: somebody should claim them.
+	// Orphans lists at most limit sessions that have not ended and whose lease was given up,
+	// or is that of an incarnation which is not known to be alive: somebody should claim them.
 	Orphans(ctx context.Context, limit int) ([]ID, error)
 }
 

@@ -52,7 +52,8 @@ type config struct {
 	AuditKeep  time.Duration `group:"State" env:"SWITCHBOARD_AUDIT_KEEP" default:"720h" help:"How long entries of the audit log are kept."`
 	AuditBytes int           `group:"State" env:"SWITCHBOARD_AUDIT_BYTES" default:"33554432" help:"Maximum bytes of the audit log, at least 65536: half for requests of app keys, half for those of operators and admins. The oldest entries are removed first."`
 
-	Lease time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"Lease duration, at least 5s: failover of a killed node's sessions takes about this long. If Redis is unreachable for 7/8 of it, the node gives up its sessions."`
+	Heartbeat time.Duration `group:"State" env:"SWITCHBOARD_HEARTBEAT" default:"200ms" help:"Time between two heartbeats, 50ms to 2s, the same on all nodes. A killed node's sessions fail over after 3 to 4 heartbeats, those of a node that hangs or is partitioned after about 15."`
+	Lease     time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"For 7/8 of this time, which is at least 5s, sessions continue without Redis; then the node gives them up. Failover of a dead node's sessions does not wait for it."`
 
 	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model for REST sessions whose config names none."`
 	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Model that transcribes the user's speech in REST sessions whose config does not mention transcription; empty turns it off."`
@@ -128,6 +129,8 @@ func (c *config) checkNumbers() error {
 		return errors.New("--token-ttl: must be from 10s to 2h")
 	case c.Lease < 5*time.Second:
 		return errors.New("--lease: must be at least 5s")
+	case c.Heartbeat < 50*time.Millisecond || c.Heartbeat > 2*time.Second:
+		return errors.New("--heartbeat: must be from 50ms to 2s")
 	case c.ResumeTTL <= 0 || c.Keep <= 0 || c.StopTimeout <= 0 || c.Drain <= 0:
 		return errors.New("--resume-ttl, --keep, --drain and --stop-timeout: must be more than 0")
 	case c.AuditKeep < time.Minute || c.AuditBytes < 64<<10:

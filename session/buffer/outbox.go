@@ -23,7 +23,8 @@ type Outbox struct {
 	Lock  sync.Locker
 	Limit int           // bytes that may wait
 	Stall time.Duration // how long the socket may refuse
-	Doubt func() bool   // says, under the lock, that nothing may be written any more
+	Doubt func() bool   // says that nothing may be written now
+	Await func() bool   // waits until something may; false: nothing ever will
 	Guard func(func())  // runs the flusher, and contains its panics
 
 	Queue   []Queued
@@ -143,9 +144,19 @@ func (o *Outbox) Waits() bool { return o.state == stalled || o.state == held }
 // Closed reports whether what is sent is dropped.
 func (o *Outbox) Closed() bool { return o.state == closed }
 
+// errOver ends the flusher of an outbox that may write nothing any more.
+var errOver = errors.New("nothing may be written any more")
+
 // flush empties the queue at the socket's pace and ends when all is written.
 func (o *Outbox) flush() {
-	for o.flushed(o.Conn.Flush()) {
+	for {
+		err := o.Conn.Flush()
+		if err == nil && !o.Await() {
+			err = errOver
+		}
+		if !o.flushed(err) {
+			return
+		}
 	}
 }
 
@@ -154,7 +165,7 @@ func (o *Outbox) flushed(err error) bool {
 	o.Lock.Lock()
 	defer o.Lock.Unlock()
 	// Of an error the reader of this connection will see why.
-	more := err == nil && o.state == stalled && !o.Doubt() && !o.next()
+	more := err == nil && o.state == stalled && !o.next()
 	if !more {
 		o.idle = nil
 	}
@@ -267,10 +278,10 @@ func (o *Outbox) Release() {
 		return
 	}
 	o.state = stalled
-	if o.idle != nil || o.Doubt() {
+	if o.idle != nil {
 		return
 	}
-	if done := o.next(); !done {
+	if o.Doubt() || !o.next() {
 		o.startFlush()
 	}
 }

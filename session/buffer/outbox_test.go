@@ -15,7 +15,7 @@ import (
 func TestHoldLetsFramesGo(t *testing.T) {
 	ours, theirs := sessiontest.Pipe()
 	o := Outbox{Conn: ours, Lock: &sync.Mutex{}, Limit: 1 << 10, Stall: time.Second,
-		Doubt: func() bool { return false }, Guard: func(f func()) { f() }, Dropped: new(atomic.Int64)}
+		Doubt: func() bool { return false }, Await: func() bool { return true }, Guard: func(f func()) { f() }, Dropped: new(atomic.Int64)}
 	first := session.NewFrame([]byte("first"))
 	if err := o.SendEvent(first, session.WithNext); err != nil {
 		t.Fatal(err)

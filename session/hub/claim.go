@@ -44,8 +44,7 @@ func (h *Hub) Claim(ctx context.Context, id session.ID) (*Controller, error) {
 	if r.Status == session.StatusEnded {
 		return nil, ErrEnded
 	}
-	taken := sinceStart()
-	lease, err := h.node.Directory.Acquire(ctx, id, h.node.Node, h.node.Lease)
+	lease, err := h.acquire(ctx, id)
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
@@ -59,7 +58,7 @@ func (h *Hub) Claim(ctx context.Context, id session.ID) (*Controller, error) {
 		}
 		h.node.stats.Claimed.Add(1)
 		h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
-		return h.resume(ctx, s, lease, taken)
+		return h.resume(ctx, s, lease)
 	})
 }
 
@@ -124,20 +123,25 @@ func (h *Hub) Adopt(ctx context.Context, s session.Snapshot) error {
 		return err
 	}
 	defer h.unreserve(id)
-	taken := sinceStart()
-	lease, err := h.node.Directory.Transfer(ctx, session.Lease{ID: id, Node: s.Record.Node, Epoch: s.Record.Epoch}, h.node.Node, h.node.Lease)
+	holder, err := h.join(ctx)
 	if err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	_, err = h.orBury(ctx, s.Record, lease, func() (*Controller, error) { return h.resume(ctx, s, lease, taken) })
+	lease, err := h.node.Directory.Transfer(ctx, session.Lease{ID: id, Holder: session.Holder{Node: s.Record.Node}, Epoch: s.Record.Epoch}, holder)
+	if err != nil {
+		if _, held := asHeld(err); !held {
+			h.doubtful(id)
+		}
+		return fmt.Errorf("adopt: %w", err)
+	}
+	_, err = h.orBury(ctx, s.Record, lease, func() (*Controller, error) { return h.resume(ctx, s, lease) })
 	return err
 }
 
 // resume runs a session from what is known of it, or gives its lease back.
-func (h *Hub) resume(ctx context.Context, s session.Snapshot, lease session.Lease, taken int64) (*Controller, error) {
+func (h *Hub) resume(ctx context.Context, s session.Snapshot, lease session.Lease) (*Controller, error) {
 	c := restore(h.node, s, lease)
-	c.leased = taken
-	if err := h.run(ctx, c); err != nil {
+	if err := h.run(c); err != nil {
 		return nil, errors.Join(err, h.node.Directory.Release(ctx, lease))
 	}
 	return c, nil

@@ -42,7 +42,7 @@ type client struct {
 func (c *Controller) Attach(conn session.Conn, a Attachment) error {
 	cl := &client{c: c, conn: conn, policy: a.Policy, token: a.Token}
 	err := errCrashed
-	c.contain(func() { err = cl.join(a) })
+	c.contain(func() { c.await(); err = cl.join(a) })
 	if err != nil {
 		code, text := closeCode(err)
 		conn.Close(code, text)
@@ -125,6 +125,9 @@ func (cl *client) join(a Attachment) error {
 // read takes the client's events until its connection ends.
 func (cl *client) read() error {
 	return cl.conn.Each(func(f session.Frame, err error) error {
+		if !cl.c.await() {
+			return ErrLeaseLost
+		}
 		no := cl.admit(f.Payload(), err)
 		switch {
 		case no != nil && err == nil && !no.Silent:
@@ -242,7 +245,7 @@ func eventID(event []byte) []byte {
 
 // fromClient notes what a client's event changes and sends it on.
 func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when session.Timing) *realtime.Refusal {
-	if c.refuses() != nil || cl.out.Closed() {
+	if c.unable() != nil || cl.out.Closed() {
 		return &realtime.Refusal{Code: "session_ended", Message: "The session is over.", EventID: h.EventID}
 	}
 	if c.whispers[string(realtime.Unescape(h.ItemID))] {

@@ -170,12 +170,13 @@ func TestPanicInAClaim(t *testing.T) {
 		defer fx.stop()
 		mined.events.Store(true)
 		for _, id := range []session.ID{"bad", "good"} {
-			lease, err := fx.mem.Acquire(t.Context(), id, "http://lost", time.Second)
+			lease, err := fx.mem.Acquire(t.Context(), id, session.Holder{Node: "http://lost", Incarnation: "lost"})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := session.Record{ID: id, Status: session.StatusActive, Node: "http://lost", Epoch: lease.Epoch, CreatedAt: time.Now(), Session: []byte("{}")}
-			if _, err := fx.mem.Apply(t.Context(), []session.Change{{ID: id, Epoch: lease.Epoch, Record: &r}}); err != nil {
+			_, err = fx.mem.Apply(t.Context(), []session.Change{{ID: id, Epoch: lease.Epoch, Record: &r}})
+			if err := errors.Join(err, fx.mem.Release(t.Context(), lease)); err != nil {
 				t.Fatal(err)
 			}
 		}

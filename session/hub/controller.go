@@ -27,7 +27,6 @@ type Controller struct {
 	node     *node
 	created  time.Time
 	admitted bool            // the meter was told that it runs; the starter's, before run
-	leased   int64           // when the lease was last known to be its own, by sinceStart; the starter's, before run
 	life     context.Context // done when reason is set
 	over     context.CancelFunc
 	hungUp   chan struct{} // closed when run has closed all connections
@@ -219,21 +218,26 @@ func (c *Controller) leaveNode() {
 	c.end(ErrMoved)
 }
 
-// doubt ends the session if its lease may have expired, and reports it.
-func (c *held) doubt() bool {
-	if !c.node.inDoubt() {
-		return false
-	}
-	c.end(ErrLeaseLost)
-	return true
+// await waits until this node may relay; false: the session is over before.
+func (c *Controller) await() bool {
+	return c.node.pulse.permitted() || c.node.pulse.await(c.life.Done())
 }
 
-// refuses says why nothing can be done in the session here; nil: it can.
+// refuses says why nothing can be done in the session here now; nil: it can.
 func (c *held) refuses() error {
+	if err := c.unable(); err != nil || c.node.pulse.permitted() {
+		return err
+	}
+	return ErrLeaseLost
+}
+
+// unable says why nothing can be done in the session here any more; nil: it can, once this node
+// may relay.
+func (c *held) unable() error {
 	switch {
 	case c.frozen:
 		return ErrMoved
-	case c.doubt() || c.state != stateOpen:
+	case c.state != stateOpen:
 		return c.afterEnd()
 	}
 	return nil

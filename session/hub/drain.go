@@ -16,7 +16,6 @@ const drainEvery = time.Second
 func (h *Hub) Drain(ctx context.Context) {
 	h.clear(true)
 	defer h.clear(false)
-	h.announce(ctx)
 	tick := time.NewTicker(drainEvery)
 	defer tick.Stop()
 	for {

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -9,21 +10,23 @@ import (
 	"switchboard/session/contain"
 )
 
-// announceTTL is how long a node is known that says nothing more.
-func (h *Hub) announceTTL() time.Duration { return h.node.Lease }
-
-// announce tells the fleet how this node is.
-func (h *Hub) announce(ctx context.Context) {
-	if h.node.Fleet == nil {
-		return
-	}
+// self is this node as others see it.
+func (h *Hub) self() session.Node {
 	h.mu.Lock()
-	n := session.Node{URL: h.node.Node, Sessions: len(h.running), Draining: h.draining || h.cleared, Started: h.started}
-	h.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, h.node.Lease/12)
-	defer cancel()
-	if err := h.node.Fleet.Announce(ctx, n, h.announceTTL()); err != nil {
-		h.node.Logger.Warn("node not announced", "err", err)
+	defer h.mu.Unlock()
+	return session.Node{URL: h.node.Node, Sessions: len(h.running), Draining: h.draining, Started: h.started}
+}
+
+// missed and found log when heartbeats begin to fail, and when they succeed again.
+func (h *Hub) missed(ctx context.Context, err error) {
+	if ctx.Err() == nil && !h.missing.Swap(true) {
+		h.node.Logger.Warn("heartbeats fail", "err", err)
+	}
+}
+
+func (h *Hub) found() {
+	if h.missing.Swap(false) {
+		h.node.Logger.Info("heartbeats succeed again")
 	}
 }
 
@@ -34,20 +37,7 @@ func (h *Hub) stops() bool {
 	return h.draining
 }
 
-// leave tells the fleet that this node is gone.
-func (h *Hub) leave(ctx context.Context) {
-	if h.node.Fleet == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, h.node.Lease/12)
-	defer cancel()
-	if err := h.node.Fleet.Announce(ctx, session.Node{URL: h.node.Node}, 0); err != nil {
-		h.node.Logger.Warn("node not taken off the fleet; its entry expires", "err", err)
-	}
-}
-
-// sweepEvery is how often orphans are looked for at least: the last of a lost node's sessions
-// are back within a second of the end of their leases.
+// sweepEvery is how often orphans are looked for at least; at once when a node has died.
 const sweepEvery = 500 * time.Millisecond
 
 // sweepAtOnce bounds what one node claims in one round, so that the others get some.
@@ -71,8 +61,20 @@ func (h *Hub) sweep(ctx context.Context) {
 	}
 }
 
+// sweepSoon has orphans looked for at once.
+func (h *Hub) sweepSoon() {
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+// asHeld is the error of a lease that another incarnation holds.
+func asHeld(err error) (*session.HeldError, bool) { return errors.AsType[*session.HeldError](err) }
+
 func (h *Hub) claimOrphan(ctx context.Context, id session.ID) {
-	if _, err := h.Claim(ctx, id); err != nil && ctx.Err() == nil {
+	_, err := h.Claim(ctx, id)
+	if _, held := asHeld(err); err != nil && !held && !errors.Is(err, ErrEnded) && ctx.Err() == nil {
 		h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
 	}
 }

@@ -25,7 +25,6 @@ func (h *Hub) handOverAll(ctx context.Context) {
 	h.mu.Lock()
 	h.draining = true
 	h.mu.Unlock()
-	h.announce(ctx)
 	h.evacuate(ctx)
 }
 

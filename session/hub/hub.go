@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchboard/session"
@@ -25,6 +26,7 @@ type Options struct {
 	Directory session.Directory
 	Meter     access.Meter  // nil: API keys are not metered
 	Fleet     session.Fleet // nil: this node is alone
+	Peers     Peers         // nil: the nodes of the fleet reach each other through Redis only
 
 	Grants access.Grants // nil: the end of a session does not end its tokens
 
@@ -51,7 +53,8 @@ type Options struct {
 	Prices     price.Table // what models cost
 	CostLabels []string    // names of the labels by whose values usage is summed
 
-	Lease       time.Duration // how long a lease lasts without renewal; 60 s: longer than a Redis that restarts
+	Heartbeat   time.Duration // between two heartbeats of this node, the same on all nodes; 200 ms
+	Lease       time.Duration // for 7/8 of it sessions go on without Redis; 60 s: longer than a Redis that restarts
 	OpenTimeout time.Duration // until a new session must be ready; 15 s
 	AckTimeout  time.Duration // until the upstream must have answered a command; 10 s
 	StallLimit  time.Duration // how long a peer may refuse to take what waits; 15 s
@@ -84,6 +87,7 @@ func (o *Options) setDefaults() {
 			*n = v
 		}
 	}
+	duration(&o.Heartbeat, 200*time.Millisecond)
 	duration(&o.Lease, time.Minute)
 	duration(&o.OpenTimeout, 15*time.Second)
 	duration(&o.AckTimeout, 10*time.Second)
@@ -117,7 +121,7 @@ type node struct {
 	Options
 	journal *journal.Journal
 	stats   counters
-	renewed renewal
+	pulse   *pulse
 	notices chan Notice
 	spent   chan struct{}     // holds one: something was used
 	left    func(*Controller) // called once by each controller at its very end
@@ -129,12 +133,16 @@ type Hub struct {
 	sessions sync.WaitGroup
 
 	started time.Time
+	wake    chan struct{} // holds one: there are orphans
+	missing atomic.Bool   // the newest heartbeat has failed
 	packs   chan struct{} // one for each session that is being packed
 
 	mu sync.Mutex
 	// Guarded by mu.
 	running  map[session.ID]*Controller
 	reserved map[session.ID]bool // being opened or claimed
+	deaths   []func(url string)
+	unsure   map[session.ID]bool // leases that may be this node's, because a call failed
 	draining bool                // for good: the node stops
 	cleared  bool                // an operator wants it without sessions
 	closed   bool
@@ -146,14 +154,13 @@ type Hub struct {
 // New returns a hub whose Run has to be called before sessions are created.
 func New(o Options) *Hub {
 	o.setDefaults()
-	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), started: time.Now(), packs: make(chan struct{}, packsAtOnce), costs: newCosts()}
-	h.node = &node{Options: o, left: h.remove, notices: make(chan Notice, noticesWaiting), spent: make(chan struct{}, 1)}
+	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), unsure: make(map[session.ID]bool), wake: make(chan struct{}, 1), started: time.Now(), packs: make(chan struct{}, packsAtOnce), costs: newCosts()}
+	h.node = &node{Options: o, left: h.remove, notices: make(chan Notice, noticesWaiting), spent: make(chan struct{}, 1), pulse: newPulse(o)}
 	h.node.journal = journal.New(o.Store, o.Logger, o.JournalBytes, h.lose)
-	h.node.renewed.at.Store(sinceStart())
 	return h
 }
 
-// Run writes the journal, renews the leases and claims orphans until ctx is done; then
+// Run writes the journal and heartbeats, and claims orphans until ctx is done; then
 // it hands all sessions over, leaves those that no node took to be claimed, and writes
 // what is left.
 func (h *Hub) Run(ctx context.Context) error {
@@ -164,8 +171,8 @@ func (h *Hub) Run(ctx context.Context) error {
 		own.Go(func() { contain.Keep(ctx, h.node.Logger, what, func() { f(ctx) }) })
 	}
 	keep(background, "journal", h.node.journal.Run)
-	keep(renewing, "lease renewal", h.renew)
-	keep(renewing, "lease watch", h.watchLeases)
+	var beating sync.WaitGroup
+	beating.Go(func() { contain.Keep(renewing, h.node.Logger, "heartbeat", func() { h.beat(renewing) }) })
 	keep(renewing, "metering", h.meter)
 	keep(ctx, "broadcasts", h.follow)
 	keep(background, "notices", h.node.notify)
@@ -176,8 +183,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	cancel()
 	h.leaveAll()
 	h.sessions.Wait()
-	h.leave(background)
 	stopRenewal()
+	beating.Wait() // or the node would be seen again
+	h.leave(background)
 	stop()
 	own.Wait()
 	return context.Cause(ctx)
@@ -212,13 +220,11 @@ func (h *Hub) Create(ctx context.Context, spec session.Spec) (*Controller, error
 	} else if !errors.Is(err, session.ErrNotFound) {
 		return nil, fmt.Errorf("look up session: %w", err)
 	}
-	taken := sinceStart()
-	lease, err := h.node.Directory.Acquire(ctx, spec.ID, h.node.Node, h.node.Lease)
+	lease, err := h.acquire(ctx, spec.ID)
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease: %w", err)
 	}
 	c := newController(h.node, spec, lease)
-	c.leased = taken
 	if err := h.start(ctx, c); err != nil {
 		h.release(c)
 		return nil, err
@@ -241,7 +247,7 @@ func (h *Hub) start(ctx context.Context, c *Controller) error {
 		return err
 	}
 	err = errCrashed
-	c.contain(func() { err = h.run(ctx, c) })
+	c.contain(func() { err = h.run(c) })
 	if err != nil {
 		c.abandon(err)
 		return err
@@ -249,17 +255,14 @@ func (h *Hub) start(ctx context.Context, c *Controller) error {
 	return nil
 }
 
-// run puts a controller among the running ones, whose leases are renewed, and starts it.
-func (h *Hub) run(ctx context.Context, c *Controller) error {
-	if err := h.holdOn(ctx, c); err != nil {
-		return err
-	}
+// run puts a controller among the running ones and starts it.
+func (h *Hub) run(c *Controller) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	switch {
 	case h.closed:
 		return ErrDraining
-	case h.node.aged(c): // the process was stopped meanwhile
+	case c.lease.Holder != h.node.pulse.holder(): // this node was declared dead meanwhile
 		return ErrLeaseLost
 	}
 	h.running[c.id] = c
@@ -347,7 +350,8 @@ func (h *Hub) release(c *Controller) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	if err := h.node.Directory.Release(ctx, c.lease); err != nil {
-		h.node.Logger.Warn("lease not released; it expires by itself", "session", c.id, "err", err)
+		h.node.Logger.Warn("lease not released yet", "session", c.id, "err", err)
+		h.doubtful(c.id)
 	}
 	if !c.Leaving() {
 		h.endGrants(ctx, c.id)

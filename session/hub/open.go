@@ -46,7 +46,8 @@ func (c *held) use(l *leg) {
 	}
 }
 
-// outbox makes one for a connection. It calls Doubt while the lock is held.
+// outbox makes one for a connection. It calls Doubt while the lock is held, and Await while it is not.
 func (c *Controller) outbox(conn session.Conn, limit int, dropped *atomic.Int64) buffer.Outbox {
-	return buffer.Outbox{Conn: conn, Lock: &c.mu, Limit: limit, Stall: c.node.StallLimit, Doubt: (*held)(c).doubt, Guard: c.contain, Dropped: dropped}
+	return buffer.Outbox{Conn: conn, Lock: &c.mu, Limit: limit, Stall: c.node.StallLimit, Guard: c.contain, Dropped: dropped,
+		Doubt: func() bool { return !c.node.pulse.permitted() }, Await: c.await}
 }

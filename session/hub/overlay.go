@@ -102,11 +102,12 @@ func (h *Hub) catchUpLocked(c *Controller) {
 // overlayNow lets a session consider an entry and reports whether it was concerned;
 // settle is told once what became of it.
 func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error)) bool {
+	c.await()
 	s := c.lock()
 	defer s.unlock()
 	b := &e.Broadcast
 	switch {
-	case s.refuses() != nil, !selects(b, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
+	case s.unable() != nil, !selects(b, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
 		return false
 	case !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt):
 		c.overlay.pass(e.ID) // nor is it for this session on the node that runs it next

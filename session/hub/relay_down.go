@@ -27,9 +27,12 @@ func (c *Controller) readUpstream(l *leg) {
 	var watch stopwatch
 	err := l.conn.Each(func(f session.Frame, err error) error {
 		watch.read()
+		if !c.await() {
+			return errReplaced
+		}
 		s := c.lock()
 		defer s.unlock()
-		if !c.up.present(l) || s.doubt() {
+		if !c.up.present(l) {
 			return errReplaced
 		}
 		when := timing(l.conn)

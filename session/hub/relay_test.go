@@ -26,7 +26,8 @@ func relaying() (c *Controller, cl *client, up, down *sink) {
 	o := Options{}
 	o.setDefaults()
 	n := &node{Options: o}
-	n.renewed.at.Store(sinceStart())
+	n.pulse = newPulse(o)
+	n.pulse.alone()
 	n.journal = journal.New(nil, o.Logger, o.JournalBytes, nil)
 	c = newController(n, session.Spec{ID: "s"}, session.Lease{})
 	up, down = &sink{}, &sink{}

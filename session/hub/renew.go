@@ -127,7 +127,7 @@ func (c *Controller) endSwap(old, l *leg, version int64, err error) {
 		s.failRenewal(err)
 		return
 	}
-	if s.doubt() || c.state != stateOpen || !c.up.present(old) || c.conv.Version != version || !s.quiet(time.Now()) {
+	if s.refuses() != nil || !c.up.present(old) || c.conv.Version != version || !s.quiet(time.Now()) {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}
@@ -216,8 +216,12 @@ func (c *held) cutItems() {
 func (c *Controller) recover() {
 	began := time.Now()
 	for attempt := c.firstAttempt(); attempt == 0 || c.backOff(attempt-1); attempt++ {
+		if !c.await() {
+			return
+		}
 		l, err := c.nextLeg()
 		if err == nil {
+			c.await()
 			c.recovered(l)
 			return
 		}
@@ -269,7 +273,7 @@ func (c *Controller) backOff(attempt int) bool {
 func (c *Controller) recovered(l *leg) {
 	s := c.lock()
 	defer s.unlock()
-	if s.refuses() != nil || !c.up.gone() {
+	if s.unable() != nil || !c.up.gone() {
 		l.conn.Close(session.CloseNormal, "")
 		return
 	}

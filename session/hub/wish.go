@@ -111,7 +111,7 @@ func (c *Controller) force() {
 	switch {
 	case err != nil:
 		s.failRenewal(err)
-	case s.refuses() != nil || !c.up.present(old):
+	case s.unable() != nil || !c.up.present(old):
 		l.conn.Close(session.CloseNormal, "")
 	default:
 		c.up.wish.spare = l
@@ -138,7 +138,7 @@ func (w *wish) settle(r Renewal, err error) {
 // failRenewal gives a renewal up: the present upstream goes on until its time has come.
 func (c *held) failRenewal(err error) {
 	c.node.count(err)
-	if over := c.refuses(); over != nil {
+	if over := c.unable(); over != nil {
 		err = over
 	}
 	if c.up.wish.why != "" {

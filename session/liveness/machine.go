@@ -1,6 +1,8 @@
 package liveness
 
 import (
+	"maps"
+	"math"
 	"time"
 
 	"switchboard/session"
@@ -21,6 +23,8 @@ type Machine struct {
 	others   map[string]*member       // the living ones, by incarnation
 	dead     map[string]time.Duration // when their death was learned
 	promises map[string]promise       // that this process gave
+	buried   []session.Heartbeat      // whose death was learned since the last Tick
+	alone    bool                     // there is no fleet
 }
 
 // member is another incarnation that counts as alive.
@@ -67,7 +71,7 @@ func New(t Times, incarnation, url string) *Machine {
 func (m *Machine) Incarnation() string { return m.self.Incarnation }
 
 // Joined reports whether the fleet knows this incarnation, and has not declared it dead.
-func (m *Machine) Joined() bool { return m.self.Joined > 0 && !m.over }
+func (m *Machine) Joined() bool { return m.alone || m.self.Joined > 0 && !m.over }
 
 // Age is since when no heartbeat has succeeded.
 func (m *Machine) Age(now time.Duration) time.Duration { return now - m.proof }
@@ -116,7 +120,7 @@ func (m *Machine) learn(now time.Duration, members []session.Member) {
 		switch {
 		case name == m.self.Incarnation:
 		case c.Dead:
-			m.bury(name, now)
+			m.bury(c.Heartbeat, now)
 		default:
 			listed[name] = true
 			m.hear(now, c.Heartbeat)
@@ -144,18 +148,30 @@ func (m *Machine) hear(now time.Duration, b session.Heartbeat) {
 	}
 }
 
+// deadKept is for how long a death is remembered: longer than the fleet tells of it.
+const deadKept = 15 * time.Minute
+
 // bury notes a death.
-func (m *Machine) bury(name string, now time.Duration) {
-	delete(m.others, name)
-	delete(m.promises, name)
-	if _, known := m.dead[name]; !known {
-		m.dead[name] = now
+func (m *Machine) bury(b session.Heartbeat, now time.Duration) {
+	delete(m.others, b.Incarnation)
+	delete(m.promises, b.Incarnation)
+	if _, known := m.dead[b.Incarnation]; known {
+		return
 	}
+	maps.DeleteFunc(m.dead, func(_ string, at time.Duration) bool { return now-at > deadKept })
+	m.dead[b.Incarnation] = now
+	m.buried = append(m.buried, b)
 }
+
+// Alone lets the process relay for ever: it is in no fleet.
+func (m *Machine) Alone() { m.alone = true }
 
 // RelayUntil is until when this process may relay, unless it is told otherwise before.
 func (m *Machine) RelayUntil() time.Duration {
-	if !m.Joined() {
+	switch {
+	case m.alone:
+		return math.MaxInt64
+	case !m.Joined():
 		return 0
 	}
 	last := m.contact + m.times.last()

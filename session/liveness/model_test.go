@@ -264,7 +264,7 @@ func (p *process) work(w liveness.Work, now time.Duration) {
 			}
 			return func() {
 				if done {
-					p.m.Declared(o.Incarnation, p.clock())
+					p.m.Declared(o, p.clock())
 				}
 			}
 		})

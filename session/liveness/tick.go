@@ -13,10 +13,12 @@ type Work struct {
 	Ask     []session.Heartbeat // members to pass a heartbeat on, or to promise
 	Probe   []session.Heartbeat // members whose address is to be asked which incarnation answers
 	Declare []session.Heartbeat // members to declare dead
+	Buried  []session.Heartbeat // members that are known to be dead since the last Tick
 }
 
 // Tick says what to do. It is called at least once per Beat, and after each event.
 func (m *Machine) Tick(now time.Duration) (w Work) {
+	w.Buried, m.buried = m.buried, nil
 	if w.GiveUp = m.GivesUp(now); w.GiveUp || m.self.Joined == 0 {
 		return w
 	}
@@ -93,7 +95,7 @@ func (m *Machine) Probed(incarnation string, began time.Duration, e Evidence) {
 }
 
 // Declared takes that a member was declared dead by this process.
-func (m *Machine) Declared(incarnation string, now time.Duration) { m.bury(incarnation, now) }
+func (m *Machine) Declared(b session.Heartbeat, now time.Duration) { m.bury(b, now) }
 
 // Promise answers a member that has lost Redis, as this process has: for how long this process
 // will not declare it dead. 0: it promises nothing, and the other had better stop.

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"switchboard/session"
 	"switchboard/session/hub"
@@ -99,7 +98,7 @@ func testSentinelFailover(t *testing.T) {
 		t.Errorf("owner %+v, %v; was %+v", owner, err, lease)
 	}
 	var held *session.HeldError
-	if _, err := s.Acquire(t.Context(), "s-1", "http://b", time.Minute); !errors.As(err, &held) {
+	if _, err := s.Acquire(t.Context(), "s-1", nodeB); !errors.As(err, &held) {
 		t.Errorf("another node got it: %v", err)
 	}
 	if r, err := s.Record(t.Context(), "s-1"); err != nil || r.Epoch != lease.Epoch || r.Status != session.StatusActive {
@@ -114,7 +113,7 @@ func testClusterFailover(t *testing.T) {
 	master := redistest.StartCluster(t)
 	replica := redistest.StartClusterReplica(t, master)
 	s := redisstore.New(connect(t, master.URL), redisstore.Options{})
-	lease, err := s.Acquire(t.Context(), "s-1", "http://a", time.Minute)
+	lease, err := s.Acquire(t.Context(), "s-1", nodeA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +121,7 @@ func testClusterFailover(t *testing.T) {
 	master.Kill()
 	replica.TakeOver()
 	sessiontest.Eventually(t, "the new master is asked", func() bool {
-		lost, err := s.Renew(t.Context(), []session.Lease{lease}, time.Minute)
+		lost, err := s.Restore(t.Context(), []session.Lease{lease})
 		return err == nil && len(lost) == 0
 	})
 }

@@ -6,29 +6,95 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"switchboard/session"
 )
 
-// Announce implements [session.Fleet]. The node's clock does not matter.
-func (s *Store) Announce(ctx context.Context, n session.Node, ttl time.Duration) error {
-	if n.URL == "" {
-		return &session.InvalidError{Field: "url", Detail: "is empty"}
+// How long heartbeats are known.
+const (
+	nodeTTL   = time.Minute      // a node is listed that says nothing more, and is not declared dead
+	tombstone = 10 * time.Minute // an incarnation is known to be dead
+)
+
+// Beat implements [session.Heartbeats]. No node's clock matters.
+func (s *Store) Beat(ctx context.Context, b session.Heartbeat) (census session.Census, err error) {
+	switch {
+	case b.Incarnation == "":
+		return census, &session.InvalidError{Field: "incarnation", Detail: "is empty"}
+	case b.Node.URL == "":
+		return census, &session.InvalidError{Field: "url", Detail: "is empty"}
 	}
-	body, err := json.Marshal(n)
+	body, err := json.Marshal(b.Node)
+	if err != nil {
+		return census, fmt.Errorf("write heartbeat: %w", err)
+	}
+	c := &call{
+		script: beatScript,
+		keys:   []string{beatsKey, generationKey, nodesKey, untilKey},
+		args: []any{b.Incarnation, b.Counter, b.Acked, b.Seen, b.Joined, b.Node.URL, body,
+			nodeTTL.Milliseconds(), s.forget.Milliseconds(), tombstone.Milliseconds()},
+	}
+	if err := s.run(ctx, []*call{c}); err != nil {
+		return census, fmt.Errorf("write heartbeat: %w", err)
+	}
+	answer, err := c.answer.StringSlice()
 	if err == nil {
-		err = s.run(ctx, []*call{{
-			script: announceScript,
-			keys:   []string{nodesKey, untilKey},
-			args:   []any{n.URL, body, max(ttl, 0).Milliseconds()},
-		}})
+		census, err = parseCensus(answer)
 	}
 	if err != nil {
-		return fmt.Errorf("announce node: %w", err)
+		return census, fmt.Errorf("read heartbeats: %w", err)
 	}
-	return nil
+	return census, nil
+}
+
+func parseCensus(answer []string) (c session.Census, err error) {
+	if len(answer) < 4 || len(answer)%2 != 0 {
+		return c, fmt.Errorf("unexpected answer of %d parts", len(answer))
+	}
+	c.Dead = answer[0] == "1"
+	for i, n := range []*int64{&c.Joined, &c.Previous, &c.Generation} {
+		if *n, err = strconv.ParseInt(answer[i+1], 10, 64); err != nil {
+			return c, err
+		}
+	}
+	for pair := range slices.Chunk(answer[4:], 2) {
+		m, err := parseBeat(pair[0], pair[1])
+		if err != nil {
+			return c, err
+		}
+		c.Members = append(c.Members, m)
+	}
+	slices.SortFunc(c.Members, func(a, b session.Member) int { return strings.Compare(a.Incarnation, b.Incarnation) })
+	return c, nil
+}
+
+// parseBeat reads what lua/beat.lua writes.
+func parseBeat(incarnation, text string) (m session.Member, err error) {
+	m.Incarnation = incarnation
+	fields := strings.SplitN(text, " ", 6)
+	if len(fields) != 6 {
+		return m, fmt.Errorf("heartbeat of %s is %q", incarnation, text)
+	}
+	var died int64
+	for i, n := range []*int64{&m.Counter, &m.Acked, &m.Seen, &m.Joined, &died} {
+		if *n, err = strconv.ParseInt(fields[i], 10, 64); err != nil {
+			return m, fmt.Errorf("heartbeat of %s: %w", incarnation, err)
+		}
+	}
+	m.Node.URL, m.Dead = fields[5], died > 0
+	return m, nil
+}
+
+// Declare implements [session.Heartbeats].
+func (s *Store) Declare(ctx context.Context, by string, d session.Heartbeat) (bool, error) {
+	c := &call{script: declareScript, keys: []string{beatsKey, nodesKey, untilKey}, args: []any{by, d.Incarnation, d.Counter}}
+	if err := s.run(ctx, []*call{c}); err != nil {
+		return false, fmt.Errorf("declare %s dead: %w", d.Incarnation, err)
+	}
+	return c.answer.Bool()
 }
 
 // Nodes implements [session.Fleet]. They come sorted by URL.

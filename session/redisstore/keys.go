@@ -25,6 +25,9 @@ func indexKey(key, part string) string {
 	return "gw:{i:" + url.QueryEscape(key) + "}:" + part
 }
 
+// heldKey names the set of sessions that an incarnation of a node holds.
+func heldKey(incarnation string) string { return "gw:{h:" + url.QueryEscape(incarnation) + "}:held" }
+
 // tokenHash is what is stored of a token: what is read out of Redis opens nothing.
 func tokenHash(token string) string {
 	sum := sha256.Sum256([]byte(token))
@@ -39,12 +42,14 @@ func meterKey(key, part string) string { return "gw:{k:" + url.QueryEscape(key) 
 // metersKey names the set of API keys that used something in a day.
 func metersKey(day string) string { return "gw:{u}:" + day }
 
-// Keys of the fleet: nodes and until are of one script, due is on its own.
+// Keys of the fleet: those of {n} are of one script, due is on its own.
 const (
-	nodesKey  = "gw:{n}:nodes"
-	untilKey  = "gw:{n}:until"
-	dueKey    = "gw:{o}:due"
-	secretKey = "gw:{c}:secret"
+	nodesKey      = "gw:{n}:nodes"
+	untilKey      = "gw:{n}:until"
+	beatsKey      = "gw:{n}:beats"
+	generationKey = "gw:{n}:generation"
+	dueKey        = "gw:{o}:due"
+	secretKey     = "gw:{c}:secret"
 )
 
 // Keys of the API keys that were made at run time.

@@ -117,3 +117,9 @@ func suitesOn(t *testing.T, s *redistest.Server) {
 	s.Hurry() // what is lost with a server is not what they are about
 	suites(t, s.URL)
 }
+
+// Holders of leases.
+var (
+	nodeA = session.Holder{Node: "http://a", Incarnation: "a1"}
+	nodeB = session.Holder{Node: "http://b", Incarnation: "b1"}
+)

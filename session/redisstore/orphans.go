@@ -6,49 +6,73 @@ import (
 	"slices"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"switchboard/session"
 )
 
-// The due key holds for each session when to look whether it is an orphan: never later
-// than its lease lasts. Renewals do not move that time, so that they cost next to nothing:
-// once a lease has had its time, Orphans looks at it and notes how long it lasts now.
+// The due key holds the sessions whose lease was given up or whose node is dead, by the time at
+// which to look again whether somebody runs them. A session that is held is not there: the set
+// of its holder's incarnation has it.
 const (
 	orphanPause = time.Second // an orphan that was listed is not listed again for so long
 	orphanStep  = 500         // sessions looked at in one round
 	orphanSteps = 40          // rounds in one call of Orphans
-	noteStep    = 1000        // sessions noted in one script call
-	noteTimeout = time.Second // for Renew to note those that are not
+	enlistStep  = 1000        // sessions enlisted in one script call
 )
 
-// Who is noted: those that are not yet, or all.
-const (
-	onlyNew = "new"
-	all     = "all"
-)
-
-// note makes the call that has sessions looked at after a while.
-func (s *Store) note(ids []session.ID, after time.Duration, which string) *call {
-	args := []any{after.Milliseconds(), s.forget.Milliseconds(), which}
+// note makes the call that has sessions looked at now.
+func (s *Store) note(ids []session.ID) *call {
+	args := []any{s.forget.Milliseconds()}
 	for _, id := range ids {
 		args = append(args, string(id))
 	}
 	return &call{script: noteScript, keys: []string{dueKey}, args: args}
 }
 
-// noteAgain notes held sessions that a Redis which lost data does not know of. Leases must
-// not depend on it: it is not given long, and what it could not do the next renewal does.
-func (s *Store) noteAgain(ctx context.Context, leases []session.Lease, ttl time.Duration) {
-	ctx, cancel := context.WithTimeout(ctx, noteTimeout)
-	defer cancel()
-	var calls []*call
-	for chunk := range slices.Chunk(leases, noteStep) {
-		ids := make([]session.ID, len(chunk))
-		for i, l := range chunk {
-			ids[i] = l.ID
+// enlist makes the calls that note which sessions an incarnation holds.
+func (s *Store) enlist(incarnation string, ids []session.ID) (calls []*call) {
+	for chunk := range slices.Chunk(ids, enlistStep) {
+		args := []any{s.forget.Milliseconds()}
+		for _, id := range chunk {
+			args = append(args, string(id))
 		}
-		calls = append(calls, s.note(ids, ttl, onlyNew))
+		calls = append(calls, &call{script: enlistScript, keys: []string{heldKey(incarnation)}, args: args})
 	}
-	_ = s.run(ctx, calls)
+	return calls
+}
+
+// Offer implements [session.Fleet]. Several nodes may do it at once, and one that stops half way
+// leaves the rest to the next.
+func (s *Store) Offer(ctx context.Context, incarnation string) (n int, err error) {
+	key := heldKey(incarnation)
+	for {
+		names, err := s.client.SRandMemberN(ctx, key, orphanStep).Result()
+		if err != nil || len(names) == 0 {
+			return n, err
+		}
+		ids, calls := make([]session.ID, len(names)), make([]*call, len(names))
+		for i, name := range names {
+			ids[i] = session.ID(name)
+			calls[i] = s.release(ids[i], "", incarnation)
+		}
+		if err := s.run(ctx, append(calls, s.note(ids))); err != nil {
+			return n, fmt.Errorf("offer sessions of %s: %w", incarnation, err)
+		}
+		gone, err := s.client.SRem(ctx, key, anySlice(names)...).Result()
+		if err != nil {
+			return n, fmt.Errorf("offer sessions of %s: %w", incarnation, err)
+		}
+		n += int(gone)
+	}
+}
+
+func anySlice(names []string) []any {
+	all := make([]any, len(names))
+	for i, name := range names {
+		all[i] = name
+	}
+	return all
 }
 
 // Orphans implements [session.Fleet]. Those it lists it does not list again for a second,
@@ -94,18 +118,18 @@ func (s *Store) look(ctx context.Context, score string, ids []string, limit int)
 	calls := make([]*call, len(ids))
 	for i, id := range ids {
 		sid := session.ID(id)
-		calls[i] = &call{script: orphanScript, keys: []string{sessionKey(sid, "lease"), sessionKey(sid, "record")}}
+		calls[i] = &call{script: orphanScript, keys: []string{sessionKey(sid, "lease"), sessionKey(sid, "record"), sessionKey(sid, "holder")}}
 	}
 	if err := s.run(ctx, calls); err != nil {
 		return nil, err
 	}
+	waits, err := s.waits(ctx, calls)
+	if err != nil {
+		return nil, err
+	}
 	args := []any{score}
-	for i, c := range calls {
-		wait, err := c.answer.Int64()
-		if err != nil {
-			return nil, err
-		}
-		if wait == 0 && len(orphans) < limit {
+	for i, wait := range waits {
+		if wait == "0" && len(orphans) < limit {
 			orphans = append(orphans, session.ID(ids[i]))
 			continue
 		}
@@ -115,4 +139,37 @@ func (s *Store) look(ctx context.Context, score string, ids []string, limit int)
 		return orphans, nil
 	}
 	return orphans, s.run(ctx, []*call{{script: settleScript, keys: []string{dueKey}, args: args}})
+}
+
+// waits is in how many milliseconds to look at each session again; 0: it is an orphan, or its
+// holder is not known to be alive; -1: never.
+func (s *Store) waits(ctx context.Context, calls []*call) ([]string, error) {
+	waits, holders := make([]string, len(calls)), make([]string, len(calls))
+	for i, c := range calls {
+		answer, err := c.answer.StringSlice()
+		if err != nil || len(answer) != 2 {
+			return nil, fmt.Errorf("unexpected answer %v: %w", answer, err)
+		}
+		waits[i], holders[i] = answer[0], answer[1]
+	}
+	known := slices.Compact(slices.Sorted(slices.Values(holders)))
+	if len(known) == 0 || len(known) == 1 && known[0] == "" {
+		return waits, nil
+	}
+	beats, err := s.client.HMGet(ctx, beatsKey, known...).Result()
+	if err != nil && err != redis.Nil {
+		return nil, err
+	}
+	alive := map[string]bool{"": true}
+	for i, b := range beats {
+		text, _ := b.(string)
+		m, err := parseBeat(known[i], text)
+		alive[known[i]] = known[i] == "" || err == nil && !m.Dead
+	}
+	for i, holder := range holders {
+		if !alive[holder] {
+			waits[i] = "0"
+		}
+	}
+	return waits, nil
 }

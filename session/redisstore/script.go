@@ -21,8 +21,8 @@ var (
 	selectSource string
 	//go:embed lua/acquire.lua
 	acquireSource string
-	//go:embed lua/renew.lua
-	renewSource string
+	//go:embed lua/restore.lua
+	restoreSource string
 	//go:embed lua/release.lua
 	releaseSource string
 	//go:embed lua/open.lua
@@ -37,8 +37,12 @@ var (
 	settleSource string
 	//go:embed lua/orphan.lua
 	orphanSource string
-	//go:embed lua/announce.lua
-	announceSource string
+	//go:embed lua/enlist.lua
+	enlistSource string
+	//go:embed lua/beat.lua
+	beatSource string
+	//go:embed lua/declare.lua
+	declareSource string
 	//go:embed lua/nodes.lua
 	nodesSource string
 	//go:embed lua/broadcast.lua
@@ -60,7 +64,7 @@ var (
 	indexScript     = redis.NewScript(indexSource)
 	selectScript    = redis.NewScript(selectSource)
 	acquireScript   = redis.NewScript(acquireSource)
-	renewScript     = redis.NewScript(renewSource)
+	restoreScript   = redis.NewScript(restoreSource)
 	releaseScript   = redis.NewScript(releaseSource)
 	openScript      = redis.NewScript(openSource)
 	countScript     = redis.NewScript(countSource)
@@ -68,7 +72,9 @@ var (
 	takeScript      = redis.NewScript(takeSource)
 	settleScript    = redis.NewScript(settleSource)
 	orphanScript    = redis.NewScript(orphanSource)
-	announceScript  = redis.NewScript(announceSource)
+	enlistScript    = redis.NewScript(enlistSource)
+	beatScript      = redis.NewScript(beatSource)
+	declareScript   = redis.NewScript(declareSource)
 	nodesScript     = redis.NewScript(nodesSource)
 	broadcastScript = redis.NewScript(broadcastSource)
 	reportScript    = redis.NewScript(reportSource)

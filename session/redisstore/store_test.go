@@ -76,7 +76,7 @@ func TestEveryKeyExpires(t *testing.T) {
 	server := redistest.Start(t)
 	client := connect(t, server.URL)
 	s := redisstore.New(client, redisstore.Options{})
-	for i, call := range calls(s, session.Lease{ID: "s-1", Node: "http://a", Epoch: 1}) {
+	for i, call := range calls(s, session.Lease{ID: "s-1", Holder: nodeA, Epoch: 1}) {
 		if err := call(t.Context()); err != nil && !errors.Is(err, session.ErrNotFound) {
 			t.Fatalf("call %d: %v", i, err)
 		}
@@ -172,7 +172,7 @@ func TestUsageIsOfTheDay(t *testing.T) {
 func awayAndBack(t *testing.T, server *redistest.Server, leave func(*redistest.Server)) {
 	s := redisstore.New(connect(t, server.URL), redisstore.Options{})
 	const id = "s-1"
-	lease, err := s.Acquire(t.Context(), id, "http://a", time.Hour)
+	lease, err := s.Acquire(t.Context(), id, nodeA)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func awayAndBack(t *testing.T, server *redistest.Server, leave func(*redistest.S
 			t.Errorf("call %d after Redis came back: %v", i, err)
 		}
 	}
-	if lost, err := s.Renew(t.Context(), []session.Lease{lease}, time.Hour); err != nil || len(lost) > 0 {
+	if lost, err := s.Restore(t.Context(), []session.Lease{lease}); err != nil || len(lost) > 0 {
 		t.Errorf("the lease was lost: %v, %v", lost, err)
 	}
 }
@@ -219,8 +219,8 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 		func(ctx context.Context) error { return s.Pack(ctx, l.ID) },
 		func(ctx context.Context) error { return s.AddNote(ctx, l.ID, session.Note{ID: "n"}) },
 		func(ctx context.Context) error { _, err := s.Notes(ctx, l.ID); return err },
-		func(ctx context.Context) error { _, err := s.Acquire(ctx, l.ID+"x", l.Node, time.Hour); return err },
-		func(ctx context.Context) error { _, err := s.Renew(ctx, []session.Lease{l}, time.Hour); return err },
+		func(ctx context.Context) error { _, err := s.Acquire(ctx, l.ID+"x", l.Holder); return err },
+		func(ctx context.Context) error { _, err := s.Restore(ctx, []session.Lease{l}); return err },
 		func(ctx context.Context) error { return s.Release(ctx, session.Lease{ID: "s-other", Epoch: 1}) },
 		func(ctx context.Context) error { _, err := s.Owner(ctx, l.ID); return err },
 		func(ctx context.Context) error { return s.PutGrant(ctx, "ek_1", access.Grant{}, time.Hour) },
@@ -255,7 +255,10 @@ func calls(s *redisstore.Store, l session.Lease) []func(context.Context) error {
 		func(ctx context.Context) error { _, err := s.Vitals(ctx); return err },
 		func(ctx context.Context) error { return s.Drain(ctx, series.Life("http://a", time.Time{}), "desk") },
 		func(ctx context.Context) error { return s.EndLife(ctx, series.Life("http://b", time.Time{})) },
-		func(ctx context.Context) error { return s.Announce(ctx, session.Node{URL: "http://a"}, time.Hour) },
+		func(ctx context.Context) error {
+			_, err := s.Beat(ctx, session.Heartbeat{Incarnation: "1", Node: session.Node{URL: "http://a"}})
+			return err
+		},
 		func(ctx context.Context) error { _, err := s.Nodes(ctx); return err },
 		func(ctx context.Context) error { _, err := s.Orphans(ctx, 10); return err },
 		func(ctx context.Context) error { _, err := s.ClusterSecret(ctx); return err },
@@ -290,17 +293,17 @@ func TestRedisHangs(t *testing.T) {
 func TestEpochGrowsThoughRedisForgets(t *testing.T) {
 	server := redistest.Start(t)
 	s := redisstore.New(connect(t, server.URL), redisstore.Options{})
-	old, err := s.Acquire(t.Context(), "s-1", "http://a", time.Hour)
+	old, err := s.Acquire(t.Context(), "s-1", nodeA)
 	if err != nil {
 		t.Fatal(err)
 	}
 	server.Flush()
 	var taken session.Lease
 	sessiontest.Eventually(t, "a greater epoch", func() bool {
-		taken, err = s.Acquire(t.Context(), "s-1", "http://b", time.Hour)
+		taken, err = s.Acquire(t.Context(), "s-1", nodeB)
 		return err == nil && taken.Epoch > old.Epoch
 	})
-	lost, err := s.Renew(t.Context(), []session.Lease{old, taken}, time.Hour)
+	lost, err := s.Restore(t.Context(), []session.Lease{old, taken})
 	if err != nil || !slices.Equal(lost, []session.ID{"s-1"}) {
 		t.Fatalf("lost %v, %v", lost, err)
 	}

@@ -8,16 +8,16 @@ import (
 )
 
 // Acquire implements [session.Directory].
-func (m *Memory) Acquire(_ context.Context, id session.ID, node string, ttl time.Duration) (session.Lease, error) {
-	return m.acquire(id, node, ttl, session.Lease{})
+func (m *Memory) Acquire(_ context.Context, id session.ID, h session.Holder) (session.Lease, error) {
+	return m.acquire(id, h, session.Lease{})
 }
 
 // Transfer implements [session.Directory].
-func (m *Memory) Transfer(_ context.Context, from session.Lease, node string, ttl time.Duration) (session.Lease, error) {
-	return m.acquire(from.ID, node, ttl, from)
+func (m *Memory) Transfer(_ context.Context, from session.Lease, h session.Holder) (session.Lease, error) {
+	return m.acquire(from.ID, h, from)
 }
 
-func (m *Memory) acquire(id session.ID, node string, ttl time.Duration, given session.Lease) (session.Lease, error) {
+func (m *Memory) acquire(id session.ID, h session.Holder, given session.Lease) (session.Lease, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	switch {
@@ -25,23 +25,25 @@ func (m *Memory) acquire(id session.ID, node string, ttl time.Duration, given se
 		return session.Lease{}, m.down
 	case !id.Valid():
 		return session.Lease{}, &session.InvalidError{Field: "id", Detail: "is not a session ID"}
-	case node == "":
+	case h.Node == "":
 		return session.Lease{}, &session.InvalidError{Field: "node", Detail: "is empty"}
+	case h.Incarnation == "":
+		return session.Lease{}, &session.InvalidError{Field: "incarnation", Detail: "is empty"}
 	}
 	s := m.sessionLocked(id)
-	if s.held() && s.lease.Node != node && s.lease != given {
+	same := s.lease.Node == given.Node && s.lease.Epoch == given.Epoch
+	if s.held() && s.lease.Holder != h && !same {
 		return session.Lease{}, &session.HeldError{Lease: s.lease}
 	}
 	s.epoch++
-	s.lease = session.Lease{ID: id, Node: node, Epoch: s.epoch}
-	s.leaseUntil = time.Now().Add(ttl)
+	s.lease = session.Lease{ID: id, Holder: h, Epoch: s.epoch}
 	return s.lease, nil
 }
 
-func (s *kept) held() bool { return s.lease.Node != "" && time.Now().Before(s.leaseUntil) }
+func (s *kept) held() bool { return s.lease.Node != "" }
 
-// Renew implements [session.Directory].
-func (m *Memory) Renew(_ context.Context, leases []session.Lease, ttl time.Duration) (lost []session.ID, err error) {
+// Restore implements [session.Directory].
+func (m *Memory) Restore(_ context.Context, leases []session.Lease) (lost []session.ID, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.down != nil {
@@ -54,7 +56,7 @@ func (m *Memory) Renew(_ context.Context, leases []session.Lease, ttl time.Durat
 			lost = append(lost, l.ID)
 			continue
 		}
-		s.epoch, s.lease, s.leaseUntil = l.Epoch, l, time.Now().Add(ttl)
+		s.epoch, s.lease = l.Epoch, l
 	}
 	return lost, nil
 }
@@ -67,7 +69,7 @@ func (m *Memory) Release(_ context.Context, l session.Lease) error {
 		return m.down
 	}
 	if s := m.sessions[l.ID]; s != nil && s.lease == l {
-		s.lease.Node, s.listed = "", time.Time{}
+		s.giveUp()
 	}
 	return nil
 }
@@ -83,4 +85,9 @@ func (m *Memory) Owner(_ context.Context, id session.ID) (session.Lease, error) 
 		return s.lease, nil
 	}
 	return session.Lease{}, session.ErrNotFound
+}
+
+// giveUp ends a lease; the session is an orphan at once.
+func (s *kept) giveUp() {
+	s.lease.Holder, s.released, s.listed = session.Holder{}, time.Now(), time.Time{}
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"switchboard/session"
 )
@@ -19,11 +18,12 @@ func TestDirectory(t *testing.T, open func(t *testing.T) session.Directory) {
 		"acquire takes valid names":  testAcquireInvalid,
 		"transfer":                   testTransfer,
 		"one of many gets the lease": testAcquireRace,
-		"expired lease":              testExpired,
-		"renew":                      testRenew,
-		"renew many":                 testRenewMany,
-		"given up is not renewed":    testGivenUp,
-		"renew unknown":              testRenewUnknown,
+		"incarnations of one node":   testIncarnations,
+		"seize":                      testSeize,
+		"restore":                    testRestore,
+		"restore many":               testRestoreMany,
+		"given up is not restored":   testGivenUp,
+		"restore unknown":            testRestoreUnknown,
 		"writes of the old owner":    testFence,
 		"owners that race":           testFenceRace,
 	} {
@@ -31,16 +31,20 @@ func TestDirectory(t *testing.T, open func(t *testing.T) session.Directory) {
 	}
 }
 
-const (
-	nodeA = "http://10.0.0.1:8080"
-	nodeB = "http://10.0.0.2:8080"
+var (
+	nodeA = holder("http://10.0.0.1:8080")
+	nodeB = holder("http://10.0.0.2:8080")
+	nodeC = holder("http://10.0.0.3:8080")
 )
 
-func acquire(t *testing.T, d session.Directory, id session.ID, node string, ttl time.Duration) session.Lease {
+// holder is the first incarnation of a node.
+func holder(url string) session.Holder { return session.Holder{Node: url, Incarnation: url + " }{ 1"} }
+
+func acquire(t *testing.T, d session.Directory, id session.ID, h session.Holder) session.Lease {
 	t.Helper()
-	l, err := d.Acquire(t.Context(), id, node, ttl)
+	l, err := d.Acquire(t.Context(), id, h)
 	must(t, err)
-	if l.ID != id || l.Node != node || l.Epoch <= 0 {
+	if l.ID != id || l.Holder != h || l.Epoch <= 0 {
 		t.Fatalf("acquired %+v", l)
 	}
 	return l
@@ -55,33 +59,25 @@ func wantOwner(t *testing.T, d session.Directory, want session.Lease) {
 	}
 }
 
-func wantRenewed(t *testing.T, d session.Directory, leases []session.Lease, lost ...session.ID) {
+func wantRestored(t *testing.T, d session.Directory, leases []session.Lease, lost ...session.ID) {
 	t.Helper()
-	got, err := d.Renew(t.Context(), leases, time.Hour)
+	got, err := d.Restore(t.Context(), leases)
 	must(t, err)
 	if !slices.Equal(got, lost) {
 		t.Fatalf("lost %v, want %v", got, lost)
 	}
 }
 
-func expire(t *testing.T, d session.Directory, id session.ID) {
-	t.Helper()
-	Eventually(t, "the lease expires", func() bool {
-		_, err := d.Owner(t.Context(), id)
-		return errors.Is(err, session.ErrNotFound)
-	})
-}
-
 func testAcquire(t *testing.T, d session.Directory) {
 	_, err := d.Owner(t.Context(), "s-1")
 	wantNotFound(t, err)
-	first := acquire(t, d, "s-1", nodeA, time.Hour)
+	first := acquire(t, d, "s-1", nodeA)
 	wantOwner(t, d, first)
-	_, err = d.Acquire(t.Context(), "s-1", nodeB, time.Hour)
+	_, err = d.Acquire(t.Context(), "s-1", nodeB)
 	if held, ok := errors.AsType[*session.HeldError](err); !ok || held.Lease != first {
 		t.Fatalf("acquired while held: %v", err)
 	}
-	again := acquire(t, d, "s-1", nodeA, time.Hour)
+	again := acquire(t, d, "s-1", nodeA)
 	if again.Epoch <= first.Epoch {
 		t.Fatalf("epoch went from %d to %d", first.Epoch, again.Epoch)
 	}
@@ -91,38 +87,40 @@ func testAcquire(t *testing.T, d session.Directory) {
 	must(t, d.Release(t.Context(), again))
 	_, err = d.Owner(t.Context(), "s-1")
 	wantNotFound(t, err)
-	if other := acquire(t, d, "s-1", nodeB, time.Hour); other.Epoch <= again.Epoch {
+	if other := acquire(t, d, "s-1", nodeB); other.Epoch <= again.Epoch {
 		t.Fatalf("epoch went from %d to %d", again.Epoch, other.Epoch)
 	}
 }
 
 func testTransfer(t *testing.T, d session.Directory) {
-	first := acquire(t, d, "s-1", nodeA, time.Hour)
-	second, err := d.Transfer(t.Context(), first, nodeB, time.Hour)
+	first := acquire(t, d, "s-1", nodeA)
+	second, err := d.Transfer(t.Context(), first, nodeB)
 	must(t, err)
-	if second.Node != nodeB || second.Epoch <= first.Epoch {
+	if second.Holder != nodeB || second.Epoch <= first.Epoch {
 		t.Fatalf("%+v became %+v", first, second)
 	}
 	wantOwner(t, d, second)
-	wantRenewed(t, d, []session.Lease{first, second}, "s-1")
+	wantRestored(t, d, []session.Lease{first, second}, "s-1")
 	must(t, d.Release(t.Context(), first)) // changes nothing
 	wantOwner(t, d, second)
-	_, err = d.Transfer(t.Context(), first, "http://10.0.0.3:8080", time.Hour) // it is not its any more
+	_, err = d.Transfer(t.Context(), first, nodeC) // it is not its any more
 	if held, ok := errors.AsType[*session.HeldError](err); !ok || held.Lease != second {
 		t.Fatalf("transferred twice: %v", err)
 	}
 	must(t, d.Release(t.Context(), second))
-	_, err = d.Transfer(t.Context(), second, nodeA, time.Hour) // nobody holds it
+	_, err = d.Transfer(t.Context(), second, nodeA) // nobody holds it
 	must(t, err)
-	_, err = d.Transfer(t.Context(), session.Lease{ID: "}{"}, nodeA, time.Hour)
+	_, err = d.Transfer(t.Context(), session.Lease{ID: "}{"}, nodeA)
 	wantInvalid(t, err, "id")
 }
 
 func testAcquireInvalid(t *testing.T, d session.Directory) {
-	_, err := d.Acquire(t.Context(), "}{", nodeA, time.Hour)
+	_, err := d.Acquire(t.Context(), "}{", nodeA)
 	wantInvalid(t, err, "id")
-	_, err = d.Acquire(t.Context(), "s-1", "", time.Hour)
+	_, err = d.Acquire(t.Context(), "s-1", session.Holder{Incarnation: "1"})
 	wantInvalid(t, err, "node")
+	_, err = d.Acquire(t.Context(), "s-1", session.Holder{Node: nodeA.Node})
+	wantInvalid(t, err, "incarnation")
 	_, err = d.Owner(t.Context(), "}{")
 	wantNotFound(t, err)
 }
@@ -132,7 +130,7 @@ func testAcquireRace(t *testing.T, d session.Directory) {
 	results := make(chan error, 16)
 	for i := range cap(results) {
 		wg.Go(func() {
-			_, err := d.Acquire(t.Context(), "s-1", fmt.Sprint("http://node-", i), time.Hour)
+			_, err := d.Acquire(t.Context(), "s-1", holder(fmt.Sprint("http://node-", i)))
 			results <- err
 		})
 	}
@@ -151,64 +149,86 @@ func testAcquireRace(t *testing.T, d session.Directory) {
 	}
 }
 
-func testExpired(t *testing.T, d session.Directory) {
-	old := acquire(t, d, "s-1", nodeA, 20*time.Millisecond)
-	expire(t, d, "s-1")
-	taken := acquire(t, d, "s-1", nodeB, time.Hour)
-	if taken.Epoch <= old.Epoch {
-		t.Fatalf("epoch went from %d to %d", old.Epoch, taken.Epoch)
+// Another life of a process does not have what the one before has, until it seizes it.
+func testIncarnations(t *testing.T, d session.Directory) {
+	old := acquire(t, d, "s-1", nodeA)
+	again := session.Holder{Node: nodeA.Node, Incarnation: "2"}
+	_, err := d.Acquire(t.Context(), "s-1", again)
+	if held, ok := errors.AsType[*session.HeldError](err); !ok || held.Lease != old {
+		t.Fatalf("acquired while held: %v", err)
 	}
-	wantRenewed(t, d, []session.Lease{old}, "s-1")
+	taken, err := d.Transfer(t.Context(), old, again)
+	must(t, err)
 	wantOwner(t, d, taken)
 	must(t, d.Release(t.Context(), old))
 	wantOwner(t, d, taken)
 }
 
-func testRenew(t *testing.T, d session.Directory) {
-	a := acquire(t, d, "s-a", nodeA, 20*time.Millisecond)
-	b := acquire(t, d, "s-b", nodeA, time.Hour)
-	expire(t, d, "s-a")
-	wantRenewed(t, d, []session.Lease{a, b})
+// One of many that seize a lease gets it.
+func testSeize(t *testing.T, d session.Directory) {
+	old := acquire(t, d, "s-1", nodeA)
+	var wg sync.WaitGroup
+	var won atomic.Int64
+	for i := range 8 {
+		wg.Go(func() {
+			_, err := d.Transfer(t.Context(), old, holder(fmt.Sprint("http://node-", i)))
+			if _, held := errors.AsType[*session.HeldError](err); err == nil {
+				won.Add(1)
+			} else if !held {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if won.Load() != 1 {
+		t.Errorf("%d nodes seized it", won.Load())
+	}
+	wantRestored(t, d, []session.Lease{old}, "s-1")
+}
+
+func testRestore(t *testing.T, d session.Directory) {
+	a, b := acquire(t, d, "s-a", nodeA), acquire(t, d, "s-b", nodeA)
+	wantRestored(t, d, []session.Lease{a, b})
 	wantOwner(t, d, a)
 	wantOwner(t, d, b)
 	must(t, d.Release(t.Context(), a))
-	taken := acquire(t, d, "s-a", nodeB, time.Hour)
-	wantRenewed(t, d, []session.Lease{b, a}, "s-a")
+	taken := acquire(t, d, "s-a", nodeB)
+	wantRestored(t, d, []session.Lease{b, a}, "s-a")
 	wantOwner(t, d, taken)
-	wantRenewed(t, d, nil)
+	wantRestored(t, d, nil)
 }
 
-func testRenewMany(t *testing.T, d session.Directory) {
+func testRestoreMany(t *testing.T, d session.Directory) {
 	var leases []session.Lease
 	var lost []session.ID
 	for i := range 300 {
 		id := session.ID(fmt.Sprint("s-", i))
-		l := acquire(t, d, id, nodeA, time.Hour)
+		l := acquire(t, d, id, nodeA)
 		if i%3 == 0 {
-			acquire(t, d, id, nodeA, time.Hour)
+			acquire(t, d, id, nodeA)
 			lost = append(lost, id)
 		}
 		leases = append(leases, l)
 	}
-	wantRenewed(t, d, leases, lost...)
+	wantRestored(t, d, leases, lost...)
 }
 
 func testGivenUp(t *testing.T, d session.Directory) {
-	l := acquire(t, d, "s-1", nodeA, time.Hour)
+	l := acquire(t, d, "s-1", nodeA)
 	must(t, d.Release(t.Context(), l))
-	wantRenewed(t, d, []session.Lease{l}, "s-1")
+	wantRestored(t, d, []session.Lease{l}, "s-1")
 	_, err := d.Owner(t.Context(), "s-1")
 	wantNotFound(t, err)
 }
 
 // A directory that lost what it knew learns it again from those who hold leases.
-func testRenewUnknown(t *testing.T, d session.Directory) {
-	l := session.Lease{ID: "s-1", Node: nodeA, Epoch: 5}
-	wantRenewed(t, d, []session.Lease{l})
+func testRestoreUnknown(t *testing.T, d session.Directory) {
+	l := session.Lease{ID: "s-1", Holder: nodeA, Epoch: 5}
+	wantRestored(t, d, []session.Lease{l})
 	wantOwner(t, d, l)
-	twin := session.Lease{ID: "s-1", Node: nodeB, Epoch: 5}
-	wantRenewed(t, d, []session.Lease{twin}, "s-1")
-	if next := acquire(t, d, "s-1", nodeA, time.Hour); next.Epoch <= 5 {
+	twin := session.Lease{ID: "s-1", Holder: nodeB, Epoch: 5}
+	wantRestored(t, d, []session.Lease{twin}, "s-1")
+	if next := acquire(t, d, "s-1", nodeA); next.Epoch <= 5 {
 		t.Fatalf("epoch went from 5 to %d", next.Epoch)
 	}
 }
@@ -233,7 +253,7 @@ func testFence(t *testing.T, d session.Directory) {
 		must(t, err)
 		return stale
 	}
-	old := acquire(t, d, "s-1", nodeA, time.Hour)
+	old := acquire(t, d, "s-1", nodeA)
 	if stale := write(old, "1-0"); len(stale) > 0 {
 		t.Fatal("the owner's write was refused")
 	}
@@ -241,7 +261,7 @@ func testFence(t *testing.T, d session.Directory) {
 	if stale := write(old, "2-0"); len(stale) > 0 {
 		t.Fatal("what was left to write was refused before there was another owner")
 	}
-	taken := acquire(t, d, "s-1", nodeB, time.Hour)
+	taken := acquire(t, d, "s-1", nodeB)
 	if stale := write(old, "3-0"); !slices.Equal(stale, []session.ID{"s-1"}) {
 		t.Fatal("the old owner wrote after the new one had the lease")
 	}
@@ -255,7 +275,7 @@ func testFence(t *testing.T, d session.Directory) {
 // write after that is refused, all of it.
 func testFenceRace(t *testing.T, d session.Directory) {
 	s := fenced(t, d)
-	old := acquire(t, d, "s-1", nodeA, time.Hour)
+	old := acquire(t, d, "s-1", nodeA)
 	apply(t, s, session.Change{ID: "s-1", Epoch: old.Epoch, Record: new(record("s-1"))})
 	must(t, d.Release(t.Context(), old))
 
@@ -280,7 +300,7 @@ func testFenceRace(t *testing.T, d session.Directory) {
 		}
 	})
 	<-writing
-	acquire(t, d, "s-1", nodeB, time.Hour)
+	acquire(t, d, "s-1", nodeB)
 	taken.Store(true)
 	wg.Wait()
 }

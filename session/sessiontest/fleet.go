@@ -21,18 +21,20 @@ type announced struct {
 	until time.Time
 }
 
-// Announce implements [session.Fleet].
-func (m *Memory) Announce(_ context.Context, n session.Node, ttl time.Duration) error {
+// Offer implements [session.Fleet].
+func (m *Memory) Offer(_ context.Context, incarnation string) (n int, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	switch {
-	case m.down != nil:
-		return m.down
-	case n.URL == "":
-		return &session.InvalidError{Field: "url", Detail: "is empty"}
+	if m.down != nil {
+		return 0, m.down
 	}
-	m.nodes[n.URL] = announced{copied(n), time.Now().Add(ttl)}
-	return nil
+	for _, s := range m.sessions {
+		if s.held() && s.lease.Incarnation == incarnation {
+			s.giveUp()
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Nodes implements [session.Fleet]. They come sorted by URL.
@@ -66,7 +68,7 @@ func (m *Memory) Orphans(_ context.Context, limit int) ([]session.ID, error) {
 			due = append(due, s)
 		}
 	}
-	slices.SortFunc(due, func(a, b *kept) int { return a.leaseUntil.Compare(b.leaseUntil) })
+	slices.SortFunc(due, func(a, b *kept) int { return a.released.Compare(b.released) })
 	var ids []session.ID
 	for _, s := range due[:min(len(due), max(limit, 0))] {
 		s.listed = now

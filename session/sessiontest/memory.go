@@ -63,9 +63,9 @@ type kept struct {
 	notes  []session.Note
 	drafts map[string]string // of events that are deltas, by event ID
 
-	lease      session.Lease // without a node: given up
-	leaseUntil time.Time
-	listed     time.Time // when Orphans last returned it
+	lease    session.Lease // without a holder: given up
+	released time.Time
+	listed   time.Time // when Orphans last returned it
 }
 
 // NewMemory returns an empty one.

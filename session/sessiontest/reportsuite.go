@@ -37,26 +37,26 @@ func wantTally(t *testing.T, l BroadcastLog, id string, want broadcast.Tally) {
 func testReport(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
 	wantTally(t, l, b.ID, broadcast.Tally{Nodes: map[string]int{}, Outcomes: map[string]int{}})
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 3})
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-4", broadcast.Applied)}})
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB})
-	some := broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Matched: 3})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB.Node, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-4", broadcast.Applied)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeB.Node})
+	some := broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Outcomes: []broadcast.Outcome{
 		outcome("s-1", broadcast.Applied), outcome("s-2", broadcast.Refused), outcome("s-3", broadcast.Silent),
 	}}
 	report(t, l, some)
 	report(t, l, some) // after an error nobody knows whether it was taken
 	want := broadcast.Tally{
-		Matched: 4, Nodes: map[string]int{nodeA: 3, nodeB: 1},
+		Matched: 4, Nodes: map[string]int{nodeA.Node: 3, nodeB.Node: 1},
 		Outcomes: map[string]int{broadcast.Applied: 2, broadcast.Refused: 1, broadcast.Silent: 1},
 	}
 	wantTally(t, l, b.ID, want)
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Outcomes: []broadcast.Outcome{
 		outcome("s-3", broadcast.Ended), outcome("s-3", broadcast.Applied),
 	}})
 	for range 2 { // one that came later; it was sent again because the answer was lost
-		report(t, l, broadcast.Report{ID: "report", Broadcast: b.ID, Node: nodeB, Matched: 1})
+		report(t, l, broadcast.Report{ID: "report", Broadcast: b.ID, Node: nodeB.Node, Matched: 1})
 	}
-	want.Matched, want.Nodes[nodeB] = 5, 2
+	want.Matched, want.Nodes[nodeB.Node] = 5, 2
 	want.Outcomes = map[string]int{broadcast.Applied: 3, broadcast.Refused: 1}
 	wantTally(t, l, b.ID, want)
 	page, next, err := l.BroadcastOutcomes(t.Context(), b.ID, false, "", "", 10)
@@ -70,7 +70,7 @@ func testReport(t *testing.T, l BroadcastLog) {
 
 func testReportWithdrawn(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Matched: 1, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
 	before, err := l.Broadcast(t.Context(), b.ID)
 	must(t, err)
 	if before.Withdrawal != nil {
@@ -78,12 +78,12 @@ func testReportWithdrawn(t *testing.T, l BroadcastLog) {
 	}
 	_, err = l.Withdraw(t.Context(), b.ID, "ops")
 	must(t, err)
-	report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Silent)}})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA.Node, Matched: 2, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Silent)}})
 	after, err := l.Broadcast(t.Context(), b.ID)
 	must(t, err)
 	wantSame(t, "the tally", after.Tally, before.Tally)
 	wantSame(t, "the withdrawal's", *after.Withdrawal, broadcast.Tally{
-		Matched: 2, Nodes: map[string]int{nodeA: 2}, Outcomes: map[string]int{broadcast.Silent: 1},
+		Matched: 2, Nodes: map[string]int{nodeA.Node: 2}, Outcomes: map[string]int{broadcast.Silent: 1},
 	})
 	for withdrawn, status := range map[bool]string{false: broadcast.Applied, true: broadcast.Silent} {
 		page, _, err := l.BroadcastOutcomes(t.Context(), b.ID, withdrawn, "", "", 10)
@@ -94,10 +94,10 @@ func testReportWithdrawn(t *testing.T, l BroadcastLog) {
 
 func testReportInvalid(t *testing.T, l BroadcastLog) {
 	b := publish(t, l, session.Broadcast{Instructions: "x"})
-	wantInvalid(t, l.Report(t.Context(), broadcast.Report{Broadcast: "}{", Node: nodeA, Matched: 1}), "broadcast")
+	wantInvalid(t, l.Report(t.Context(), broadcast.Report{Broadcast: "}{", Node: nodeA.Node, Matched: 1}), "broadcast")
 	for _, bad := range []broadcast.Outcome{outcome("}{", broadcast.Applied), outcome("s-1", "fine")} {
 		err := l.Report(t.Context(), broadcast.Report{
-			Broadcast: b.ID, Node: nodeA, Matched: 1,
+			Broadcast: b.ID, Node: nodeA.Node, Matched: 1,
 			Outcomes: []broadcast.Outcome{outcome("s-0", broadcast.Applied), bad},
 		})
 		wantInvalid(t, err, "outcomes[1]")
@@ -135,7 +135,7 @@ func testOutcomePages(t *testing.T, l BroadcastLog) {
 	}
 	shuffled := slices.Clone(all)
 	slices.Reverse(shuffled)
-	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: shuffled})
+	report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Outcomes: shuffled})
 	wantSame(t, "all outcomes", outcomePages(t, l, b.ID, "", 100), all)
 	refused := slices.DeleteFunc(slices.Clone(all), func(o broadcast.Outcome) bool { return o.Status != broadcast.Refused })
 	wantSame(t, "those refused", outcomePages(t, l, b.ID, broadcast.Refused, 60), refused)
