@@ -180,15 +180,15 @@ func testBroadcastChange(t *testing.T, l BroadcastLog) {
 	now, err := l.Broadcast(t.Context(), b.ID)
 	must(t, err)
 	for name, change := range []func(){
-		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Matched: 2}) },
+		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Matched: 2}) },
 		func() {
-			report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
+			report(t, l, broadcast.Report{Broadcast: b.ID, Node: nodeA.Node, Outcomes: []broadcast.Outcome{outcome("s-1", broadcast.Applied)}})
 		},
 		func() {
 			_, err := l.Withdraw(t.Context(), b.ID, "ops")
 			must(t, err)
 		},
-		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA, Matched: 2}) },
+		func() { report(t, l, broadcast.Report{Broadcast: b.ID, Withdrawn: true, Node: nodeA.Node, Matched: 2}) },
 	} {
 		was := now
 		seen := make(chan broadcast.BroadcastStatus, 1)
