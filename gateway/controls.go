@@ -29,7 +29,9 @@ func (g *Gateway) controlRoutes() []openapi.Route {
 	return []openapi.Route{
 		{Method: "POST", Path: sessions + "/{id}/message", ID: "send-message", Tag: tagControls, Role: role.App, Errors: steering,
 			Summary: "Say something and have it answered",
-			Text:    "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it.",
+			Text: "Adds the message and, unless respond is false, asks for a response; when one is being generated, for another after it. " +
+				"With private, the model is told in confidence: a system message without a response, which clients are never shown, " +
+				"and which stays over renewals and hand-overs.",
 			Example: map[string]any{"text": "Say hello."},
 			Before:  g.owned, Do: openapi.JSON(g.message)},
 		{Method: "POST", Path: sessions + "/{id}/function-result", ID: "send-function-result", Tag: tagControls, Role: role.App, Errors: steering,
@@ -79,6 +81,7 @@ type (
 			Text    string `json:"text" minLength:"1" doc:"What is said"`
 			Role    string `json:"role,omitempty" enum:"user,system,assistant" default:"user" doc:"Who says it"`
 			Respond *bool  `json:"respond,omitempty" default:"true" doc:"Ask for a response to it"`
+			Private bool   `json:"private,omitempty" doc:"Tell only the model: a system message without a response, whatever role and respond say"`
 		}
 	}
 	functionResultInput struct {
@@ -165,10 +168,22 @@ func (g *Gateway) message(ctx context.Context, in *messageInput) (*sentOutput, e
 	if err != nil {
 		return nil, err
 	}
+	if in.Body.Private {
+		return whisper(ctx, ctl, in)
+	}
 	item, err := ctl.Message(ctx, hub.Message{
 		Role: in.Body.Role, Text: in.Body.Text, Respond: in.Body.Respond == nil || *in.Body.Respond,
 	})
 	return done(ctx, ctl, "message", "sent", item, err)
+}
+
+// whisper tells only the model.
+func whisper(ctx context.Context, ctl *hub.Controller, in *messageInput) (*sentOutput, error) {
+	if in.Body.Role == "assistant" {
+		return nil, &session.InvalidError{Field: "role", Detail: "of a private message is system: leave it out"}
+	}
+	item, err := ctl.Whisper(ctx, in.Body.Text)
+	return done(ctx, ctl, "whisper", "sent", item, err)
 }
 
 func (g *Gateway) functionResult(ctx context.Context, in *functionResultInput) (*sentOutput, error) {

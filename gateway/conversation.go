@@ -39,6 +39,28 @@ func (g *Gateway) conversationRoutes() []openapi.Route {
 				},
 				Events: sessionEvents(),
 			}, g.events)},
+		{Method: "GET", Path: sessions + "/{id}/transcript", ID: "get-transcript", Tag: tagConversation, Role: role.App, Errors: []int{404, 422},
+			Summary: "Read what was said",
+			Text: "The conversation with the time and latency of each turn. format=text and format=vtt (WebVTT) are files for people: " +
+				"what users and the model said, without calls, system messages and private messages.",
+			Before: g.owned, Do: openapi.Plain(openapi.Shape{
+				Params:  []*huma.Param{id, openapi.Param("query", "format", "json (default), text or vtt", huma.TypeString)},
+				Answers: map[int]openapi.Answer{200: {Text: "The transcript; text/plain or text/vtt on request", Type: "application/json", Body: openapi.Of[Transcript]()}},
+			}, g.transcript)},
+		{Method: "GET", Path: sessions + "/{id}/timeline", ID: "get-timeline", Tag: tagConversation, Role: role.App, Errors: []int{404},
+			Summary: "See what happened when",
+			Text: "Speech, responses with their latency and tokens, function calls, renewals, resumes, hand-overs, clients that came and left, " +
+				"commands of operators and errors, out of the session's log. Also of a session that has ended.",
+			Before: g.owned, Do: openapi.JSON(g.timeline)},
+		{Method: "GET", Path: sessions + "/{id}/notes", ID: "list-notes", Tag: tagConversation, Role: role.App, Errors: []int{404},
+			Summary: "Read the notes of a session",
+			Text:    "What people wrote about it. Clients never see them. They are stored as long as the session.",
+			Before:  g.owned, Do: openapi.JSON(g.notes)},
+		{Method: "POST", Path: sessions + "/{id}/notes", ID: "add-note", Tag: tagConversation, Role: role.App, Status: 201, Errors: []int{404, 422, 429},
+			Summary: "Write a note about a session",
+			Text:    "Also about one that has ended. At most 200 notes of 4,000 bytes.",
+			Example: map[string]any{"text": "Customer asked for a call back."},
+			Before:  g.owned, Do: openapi.JSON(g.addNote)},
 		{Method: "GET", Path: sessions + "/{id}/relay", ID: "attach", Tag: tagConversation, Role: role.App,
 			Errors:  []int{400, 401, 403, 404, 410, 426, 503},
 			Summary: "Attach a client (WebSocket)",
@@ -54,18 +76,11 @@ func (g *Gateway) conversationRoutes() []openapi.Route {
 }
 
 func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {
-	f, err := g.find(ctx, callerOf(ctx), in.ID)
+	_, items, err := g.conversation(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	out := &itemsOutput{}
-	if f.ctl != nil {
-		out.Body.Items = f.ctl.Items()
-	} else if out.Body.Items, err = g.options.Store.Items(ctx, in.ID); err != nil {
-		return nil, storeError{err}
-	}
-	if out.Body.Items == nil {
-		out.Body.Items = []session.Item{}
-	}
+	out.Body.Items = append([]session.Item{}, items...)
 	return out, nil
 }

@@ -172,6 +172,7 @@ type Dropped struct {
 // Events of a session's log that its clients are not sent: they say who did what to it.
 const (
 	TypeCommand = "switchboard.session.command" // see Command
+	TypeClient  = "switchboard.session.client"  // a client was attached, has resumed or was reset, or left
 	TypeWhisper = "switchboard.session.whisper" // a private item: for no client
 	TypeEnded   = "switchboard.session.ended"   // the last event: why and by whom
 )

@@ -11,7 +11,11 @@ import (
 
 // logOnly reports whether an event is for the log and those who follow it, not for clients.
 func logOnly(typ string) bool {
-	return typ == session.TypeCommand || typ == session.TypeEnded || typ == session.TypeWhisper
+	switch typ {
+	case session.TypeCommand, session.TypeEnded, session.TypeWhisper, session.TypeClient:
+		return true
+	}
+	return false
 }
 
 // Who ended a session that no API key has ended.
@@ -93,4 +97,11 @@ func (c *held) noteEntry(e broadcast.Entry) {
 		cmd.Name, cmd.By = "withdraw", e.Broadcast.WithdrawnBy
 	}
 	c.note(cmd)
+}
+
+// noteClient writes into the log that a client came or left.
+func (c *held) noteClient(action string) {
+	c.logEvent(session.TypeClient, realtime.Marshal(realtime.Object{
+		"type": session.TypeClient, "event_id": session.NewID(realtime.OwnPrefix), "action": action, "clients": len(c.clients),
+	}))
 }

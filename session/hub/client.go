@@ -117,6 +117,14 @@ func (cl *client) join(a Attachment) error {
 	c.clients = append(c.clients, cl)
 	c.joined, c.status, c.touched = true, session.StatusActive, time.Now()
 	c.node.stats.Clients.Add(1)
+	switch {
+	case last == "":
+		s.noteClient("attached")
+	case known:
+		s.noteClient("resumed")
+	default:
+		s.noteClient("reset")
+	}
 	s.save()
 	c.readers.Add(1)
 	return nil
@@ -194,6 +202,7 @@ func (c *held) drop(cl *client, reason error) {
 	} else if reason != nil {
 		cl.conn.Close(session.CloseUpstream, "write failed")
 	}
+	c.noteClient("left")
 	c.left()
 	c.save()
 }

@@ -400,7 +400,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 			}
 		}
 		events, err := store.Events(context.Background(), "s", "", 100)
-		if err != nil || len(events) != 30 {
+		if err != nil || len(events) != 31 || events[0].Type != session.TypeClient {
 			t.Errorf("%d events, %v", len(events), err)
 		}
 	})
