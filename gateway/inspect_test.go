@@ -83,4 +83,3 @@ func read(t *testing.T, raw []byte, into any) {
 		t.Fatalf("%s: %v", raw, err)
 	}
 }
-

@@ -50,7 +50,6 @@ func (c *Controller) close() {
 func (c *Controller) sayLast() {
 	s := c.lock()
 	defer s.unlock()
-	defer s.closeFeeds()
 	c.up.ledger.end(s.afterEnd())
 	c.up.wish.settle(Renewal{}, s.afterEnd())
 	s.release()
@@ -78,6 +77,7 @@ func (c *Controller) connections() (code int, text string, clients []*client, up
 func (c *Controller) finish() {
 	s := c.lock()
 	defer s.unlock()
+	defer s.closeFeeds() // who sees the log end may look at the record
 	c.state = stateClosed
 	if !s.elsewhere() {
 		c.status = session.StatusEnded
