@@ -99,8 +99,12 @@ func (c *held) noteEntry(e broadcast.Entry) {
 	c.note(cmd)
 }
 
-// noteClient writes into the log that a client came or left.
+// noteClient writes into the log that a client came or left, unless the log is at its end or has
+// moved to another node.
 func (c *held) noteClient(action string) {
+	if c.state != stateOpen || c.frozen {
+		return
+	}
 	c.logEvent(session.TypeClient, realtime.Marshal(realtime.Object{
 		"type": session.TypeClient, "event_id": session.NewID(realtime.OwnPrefix), "action": action, "clients": len(c.clients),
 	}))

@@ -58,7 +58,7 @@ func (c *held) hearFirst(e event, s *conversation.Spoken) {
 			c.node.stats.FirstAudio.Observe(took)
 			c.latency.Add(took)
 		}
-		s.LatencyMS = took.Milliseconds()
+		s.LatencyMS = max(1, took.Milliseconds())
 		c.turn.awaited = time.Time{}
 	}
 }
