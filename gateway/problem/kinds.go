@@ -23,6 +23,7 @@ var Kinds = []Kind{
 	{"broadcast-not-found", []int{404}, "There is no such broadcast.", "Check the ID."},
 	{"key-not-found", []int{404}, "There is no such API key, or it is not yours.", "Check the ID."},
 	{"token-not-found", []int{404}, "There is no such client token, or it was revoked before.", "Nothing: it opens nothing any more."},
+	{"node-not-found", []int{404}, "No node with this ID is alive.", "Read GET /nodes again."},
 	{"not-found", []int{404}, "There is no such route, batch, job, event or file, or it belongs to another key.", "Check the path and the ID."},
 	{"method-not-allowed", []int{405}, "The route does not have this method.", "See Allow, and this page."},
 	{"request-timeout", []int{408}, "The body did not arrive in time.", "Retry on a faster connection."},
