@@ -26,7 +26,9 @@ var table = map[string][]string{
 	"session/buffer":        {"session", "session/realtime"},
 	"session/journal":       {"session", "session/contain"},
 	"session/hub": {"session", "session/access", "session/broadcast", "session/buffer", "session/configuration", "session/contain",
-		"session/conversation", "session/journal", "session/liveness", "session/price", "session/realtime", "session/series"},
+		"session/conversation", "session/journal", "session/liveness", "session/price", "session/realtime", "session/series", "session/trace"},
+	"session/trace":                {"session"},
+	"session/otlp":                 {"session", "session/trace"},
 	"session/contain":              {},
 	"session/liveness":             {"session"},
 	"session/price":                {},
@@ -62,7 +64,7 @@ var table = map[string][]string{
 	"webhooks/conformance":  {},
 	"web":                   {"gateway/document"},
 	"cmd":                   {},
-	"cmd/gateway":           {"cmd/simulator/standin", "gateway", "session", "session/access", "session/audit", "session/contain", "session/hub", "session/price", "session/redisstore", "session/redisstore/embedded", "session/upstream", "session/wire", "web", "webhooks", "webhooks/batch", "webhooks/seal"},
+	"cmd/gateway":           {"cmd/simulator/standin", "gateway", "session", "session/access", "session/audit", "session/contain", "session/hub", "session/otlp", "session/price", "session/redisstore", "session/redisstore/embedded", "session/trace", "session/upstream", "session/wire", "web", "webhooks", "webhooks/batch", "webhooks/seal"},
 	"cmd/simulator":         {"cmd/simulator/standin"},
 	"cmd/simulator/standin": {},
 	"cmd/loadgen":           {"cmd/loadgen/endpoint", "cmd/loadgen/lab", "cmd/loadgen/load", "cmd/loadgen/trial"},
@@ -88,6 +90,7 @@ var thirdParty = map[string][]string{
 	"session/buffer":        {},
 	"session/journal":       {},
 	"session/liveness":      {},
+	"session/trace":         {},
 	"session/hub":           {"github.com/tidwall/gjson"},
 }
 

@@ -17,6 +17,7 @@ type SessionView struct {
 	Status     session.Status    `json:"status" enum:"created,active,ended" doc:"Only moves forward"`
 	Reason     string            `json:"reason,omitempty" doc:"Why it ended"`
 	EndedBy    string            `json:"ended_by,omitempty" doc:"Who ended it: the name of an API key; client: the caller; limit: a limit was reached; server: the gateway or the upstream could not go on"`
+	TraceID    string            `json:"trace_id,omitempty" doc:"OpenTelemetry trace, if the session is traced"`
 	Key        string            `json:"key" doc:"Name of the API key that opened it"`
 	Node       string            `json:"node,omitempty" doc:"Node that runs it, or ran it last"`
 	Labels     map[string]string `json:"labels,omitempty"`
@@ -40,7 +41,7 @@ type SessionView struct {
 
 func view(r session.Record) SessionView {
 	return SessionView{
-		SessionID: r.ID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
+		SessionID: r.ID, TraceID: r.TraceID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
 		Usage: r.Usage, Dropped: r.Dropped, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
 		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,

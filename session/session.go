@@ -71,6 +71,7 @@ type Spec struct {
 // Record is what the store keeps of a session but for its items and events.
 type Record struct {
 	ID         ID                `json:"id"`
+	TraceID    string            `json:"trace_id,omitempty"` // "": it is not traced
 	Key        string            `json:"key"`
 	Status     Status            `json:"status"`
 	Reason     string            `json:"reason,omitempty"`   // why it ended

@@ -36,6 +36,9 @@ type config struct {
 	Version        kong.VersionFlag `group:"Server" help:"Print the version and exit."`
 	LogFormat      string           `group:"Server" env:"SWITCHBOARD_LOG_FORMAT" enum:"auto,text,json" default:"auto" help:"Log format: text, json, or auto (text on a terminal, else json)."`
 
+	OTLPEndpoint string  `group:"Server" name:"otlp-endpoint" env:"OTEL_EXPORTER_OTLP_ENDPOINT" placeholder:"URL" help:"OpenTelemetry collector that receives traces (OTLP over HTTP), as http://127.0.0.1:4318. Default: no traces."`
+	TraceRatio   float64 `group:"Server" name:"trace-ratio" env:"SWITCHBOARD_TRACE_RATIO" default:"1" help:"Share of the sessions that is traced, from 0 to 1."`
+
 	APIKeys     string `group:"Keys" name:"api-keys" secret:"true" env:"SWITCHBOARD_API_KEYS" placeholder:"LIST" help:"API keys as name:role:secret, comma-separated; roles are app, operator and admin. Set it in the environment: ps shows flags."`
 	APIKeysFile string `group:"Keys" name:"api-keys-file" env:"SWITCHBOARD_API_KEYS_FILE" placeholder:"FILE" help:"File with API keys in the same format, one per line; # begins a comment."`
 	KeySessions int    `group:"Keys" env:"SWITCHBOARD_KEY_SESSIONS" default:"0" help:"Maximum concurrent sessions per API key; 0 is unlimited."`
@@ -95,7 +98,7 @@ func (c *config) Validate() error {
 	if _, _, err := net.SplitHostPort(c.InternalListen); c.InternalListen != "" && err != nil {
 		return fmt.Errorf("--internal-listen: want host:port, got %.100q", c.InternalListen)
 	}
-	for _, flag := range [][2]string{{"--public-url", c.PublicURL}, {"--node-url", c.NodeURL}} {
+	for _, flag := range [][2]string{{"--public-url", c.PublicURL}, {"--node-url", c.NodeURL}, {"--otlp-endpoint", c.OTLPEndpoint}} {
 		if _, err := webURL(flag[1]); err != nil {
 			return fmt.Errorf("%s: %w", flag[0], err)
 		}
@@ -127,6 +130,8 @@ func (c *config) checkNumbers() error {
 	switch {
 	case c.TokenTTL < 10*time.Second || c.TokenTTL > 2*time.Hour:
 		return errors.New("--token-ttl: must be from 10s to 2h")
+	case !(c.TraceRatio >= 0 && c.TraceRatio <= 1): // NaN is neither
+		return errors.New("--trace-ratio: must be from 0 to 1")
 	case c.Lease < 5*time.Second:
 		return errors.New("--lease: must be at least 5s")
 	case c.Heartbeat < 50*time.Millisecond || c.Heartbeat > 2*time.Second:

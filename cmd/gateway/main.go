@@ -12,6 +12,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/redis/go-redis/v9"
+
+	"switchboard/session/otlp"
 )
 
 func main() {
@@ -22,6 +24,7 @@ func main() {
 	log := c.logger(os.Stderr)
 	slog.SetDefault(log)           // where a panic of a socket is logged
 	redis.SetLogger(redisLog{log}) // one for the whole program, as the line before, so not in run
+	otlp.LogErrors(log)
 	tuneMemory()
 	err := run(ctx, c, os.Stdout, log)
 	stop()

@@ -22,6 +22,7 @@ import (
 	"switchboard/session/contain"
 	"switchboard/session/hub"
 	"switchboard/session/redisstore"
+	"switchboard/session/trace"
 	"switchboard/session/upstream"
 	"switchboard/session/wire"
 	"switchboard/web"
@@ -57,7 +58,12 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
 		}
 		defer d.close()
 	}
-	n, err := newNode(c, log)
+	traces, log, err := c.traces(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer traces.close(c.StopTimeout, log)
+	n, err := newNode(c, traces.recorder(), log)
 	if err != nil {
 		return err
 	}
@@ -124,7 +130,7 @@ type node struct {
 	log     *slog.Logger
 }
 
-func newNode(c config, log *slog.Logger) (*node, error) {
+func newNode(c config, traces trace.Recorder, log *slog.Logger) (*node, error) {
 	dialer, err := upstream.New(upstream.Options{
 		BaseURL: c.OpenAIBaseURL, Key: c.OpenAIKey, Organization: c.OpenAIOrganization, Project: c.OpenAIProject,
 	})
@@ -157,7 +163,7 @@ func newNode(c config, log *slog.Logger) (*node, error) {
 	caps := session.Limits{MaxSeconds: c.CapMaxSeconds, IdleSeconds: c.CapIdleSeconds, MaxTokens: c.CapMaxTokens}
 	limits := access.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
 	hub := hub.New(hub.Options{
-		Node: name, Notify: tell(hooks, log), Dialer: dialer,
+		Node: name, Notify: tell(hooks, log), Dialer: dialer, Trace: traces,
 		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Peers:    gateway.Peers(gateway.NodeTransport(c.shown), secret),

@@ -257,8 +257,10 @@ func (c *Controller) inquire(ctx context.Context, k *pending, a ask, event realt
 	select {
 	case r := <-result:
 		c.node.stats.Command.Observe(time.Since(sent))
+		c.traceCommand(c.up.words.event[a], sent, r.err)
 		return r.raw, r.err
 	case <-ctx.Done():
+		c.traceCommand(c.up.words.event[a], sent, context.Cause(ctx))
 		return nil, c.unanswered(k, context.Cause(ctx))
 	}
 }

@@ -26,6 +26,7 @@ type Controller struct {
 	lease    session.Lease
 	node     *node
 	created  time.Time
+	traced   bool
 	admitted bool            // the meter was told that it runs; the starter's, before run
 	life     context.Context // done when reason is set
 	over     context.CancelFunc
@@ -49,6 +50,7 @@ type Controller struct {
 	controlled time.Time             // last event of a client that was no audio
 	conv       conversation.Conversation
 	turn       turn
+	tracing    tracing
 	stirred    chan struct{} // closed when a quiet moment may have come; nil: nobody waits for one
 	facts      facts
 	overlay    overlay
@@ -88,6 +90,7 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 		status: session.StatusCreated,
 	}
 	c.life, c.over = context.WithCancel(context.Background())
+	c.traced = n.Trace != nil && n.Trace.Traces(spec.ID)
 	c.history = buffer.History{Limit: n.ResumeBytes, Window: n.ResumeWindow}
 	c.up = newUplink(relayed{c}, speaksRealtime{}, n.UpstreamQueue, n.ResumeWindow)
 	c.conv.Max = conversation.Capacity{Items: n.ConversationItems, Bytes: n.ConversationBytes, Images: n.ConversationImages}
@@ -278,7 +281,7 @@ func (c *Controller) Record() session.Record {
 func (c *held) record() session.Record {
 	now := time.Now()
 	r := session.Record{
-		ID: c.id, Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
+		ID: c.id, TraceID: c.own().traceID(), Key: c.spec.Key, Status: c.status, Node: c.lease.Node, Epoch: c.lease.Epoch,
 		Labels: maps.Clone(c.spec.Labels), Limits: c.own().limits(), Policy: c.spec.Policy,
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
 		Usage: c.usage, Dropped: c.dropped, Cost: c.costNow(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,

@@ -82,6 +82,7 @@ func (c *Controller) finish() {
 	if !s.elsewhere() {
 		c.status = session.StatusEnded
 		s.noticeEnd()
+		s.traceEnd()
 		s.save()
 	}
 	c.history.Clear()

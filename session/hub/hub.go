@@ -15,6 +15,7 @@ import (
 	"switchboard/session/contain"
 	"switchboard/session/journal"
 	"switchboard/session/price"
+	"switchboard/session/trace"
 )
 
 // Options says what a node's sessions work with. Dialer, Store and Directory are
@@ -45,6 +46,9 @@ type Options struct {
 	// Notify is told what happens in sessions, one notice at a time and off the event
 	// path; nil: nobody wants to know. It should keep what it is told and return.
 	Notify func(ctx context.Context, n Notice)
+
+	// Trace is told what took how long in sessions; nil: nobody wants to know.
+	Trace trace.Recorder
 
 	Defaults  session.Limits                    // for sessions that set none
 	Caps      session.Limits                    // that no session may exceed; a zero field is none

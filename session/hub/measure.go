@@ -53,6 +53,7 @@ func (w *stopwatch) written(h *series.Histogram) {
 // hearFirst counts how long the active response took to be heard, once.
 func (c *held) hearFirst(e event, s *conversation.Spoken) {
 	if string(e.ResponseID) == c.turn.active || c.turn.active == realtime.Unnamed {
+		c.traceHeard()
 		took := time.Since(c.turn.awaited)
 		if e.means == meansAudio {
 			c.node.stats.FirstAudio.Observe(took)

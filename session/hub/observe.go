@@ -37,8 +37,10 @@ func (c *held) observe(e event, raw []byte, asked *pending) {
 		c.up.untranscribed(string(e.ItemID))
 	case meansSpeech:
 		c.turn.speaking = true
+		c.traceSpeech(true)
 	case meansCommitted:
 		c.turn.speaking = false
+		c.traceSpeech(false)
 		if c.up.answers {
 			c.turn.requested = time.Now() // the upstream answers by itself
 		}
@@ -46,6 +48,7 @@ func (c *held) observe(e event, raw []byte, asked *pending) {
 	case meansCleared:
 		c.up.cleared(c.up.endOf(asked))
 		c.turn.speaking = false
+		c.traceSpeech(false)
 	case meansWords, meansText:
 		c.turn.produced = true
 		spoken := c.speaking(e.Head)
@@ -105,6 +108,7 @@ func (c *held) observeItem(m meaning, raw []byte, first bool) {
 	if it == nil {
 		return
 	}
+	c.traceItem(it)
 	it.Private = it.Private || c.whispers[it.ID]
 	c.saveItem(it, after)
 	if m == meansItemDone && it.Type == "function_call" && it.Complete() && !it.Noticed {
@@ -145,6 +149,7 @@ func (c *held) observeCreated(raw []byte) {
 	if c.facts.has(factResponse, r.ID) {
 		return
 	}
+	c.traceCreated(r)
 	requested := c.turn.requested
 	c.turn.requested = time.Time{}
 	if rate := realtime.BytesPerSecond(r.Format); r.Format.Exists() && rate != c.up.rate {
@@ -163,6 +168,7 @@ func (c *held) observeDone(h realtime.Head, raw []byte) {
 	if !c.facts.first(factResponse, cmp.Or(r.ID, string(h.EventID))) {
 		return
 	}
+	c.traceDone(r)
 	before := c.usage.TotalTokens
 	use := realtime.AddResponse(&c.usage, r.Usage)
 	c.node.stats.Responses.Add(1)

@@ -3,12 +3,15 @@ package hub
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"switchboard/session"
 	"switchboard/session/journal"
+	"switchboard/session/realtime"
+	"switchboard/session/trace"
 )
 
 // sink takes everything.
@@ -49,7 +52,25 @@ func appendEvent() []byte {
 
 // The event path allocates nothing of its own: not for audio down, not for audio up.
 func TestRelayAllocatesNothing(t *testing.T) {
+	for _, traced := range []bool{false, true} {
+		t.Run(fmt.Sprintf("traced=%v", traced), func(t *testing.T) { relayAllocatesNothing(t, traced) })
+	}
+}
+
+// untraced takes spans and forgets them.
+type untraced struct{}
+
+func (untraced) Traces(session.ID) bool { return true }
+func (untraced) Record(trace.Span)      {}
+
+func relayAllocatesNothing(t *testing.T, traced bool) {
 	c, cl, up, down := relaying()
+	if c.traced = traced; traced {
+		c.node.Trace = untraced{}
+		s := c.lock()
+		s.traceCreated(realtime.Response{ID: "resp_1"})
+		s.unlock()
+	}
 	delta, appended := deltaFrame(), session.NewFrame(appendEvent())
 	var watch stopwatch
 	fromUpstream := func() {

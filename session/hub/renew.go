@@ -73,6 +73,7 @@ func (c *held) checkRenewal(now time.Time) time.Duration {
 // swapBy starts to make another leg ready, which ends with swapped.
 func (c *held) swapBy(how func(*Controller)) time.Duration {
 	c.up.swapping = true
+	c.traceReplacing()
 	c.own().start(func() { how(c.own()) })
 	return c.node.ResumeWindow
 }
@@ -146,6 +147,7 @@ func (c *held) swap(l *leg, reason string) {
 		c.detach()
 		old.conn.Close(session.CloseNormal, "")
 	}
+	c.traceReplaced(reason, nil)
 	c.node.stats.Renewals.Add(1)
 	c.node.stats.Gap.Observe(old.gap())
 	renewed := realtime.Object{"type": typeRenewed, "reason": reason, "session": c.up.session}
@@ -179,6 +181,7 @@ func (c *held) lost(l *leg, why error) {
 		c.end(why)
 		return
 	}
+	c.traceReplacing()
 	c.up.medium.lost(c)
 	c.save()
 	c.own().start(c.own().recover)
@@ -192,6 +195,7 @@ func (c *held) failResponse() {
 	if id == "" {
 		return
 	}
+	c.traceDone(realtime.Response{ID: id, Status: "failed", Failure: &session.UpstreamError{Code: reasonLost}})
 	c.turn.active, c.turn.answered = "", false
 	c.finishItems(id)
 	c.cutItems()

@@ -141,6 +141,7 @@ func (c *held) failRenewal(err error) {
 	if over := c.unable(); over != nil {
 		err = over
 	}
+	c.traceReplaced(c.up.wish.why, err)
 	if c.up.wish.why != "" {
 		c.up.wish.settle(Renewal{}, err)
 		c.up.setRenewal()

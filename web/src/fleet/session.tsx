@@ -1,4 +1,5 @@
 import { useEffect, useMemo } from "preact/hooks";
+import { Copy } from "../shared/copy";
 import { Fact } from "../shared/fact";
 import { apiKey } from "../shared/key";
 import { Dropped, Following, Line } from "../shared/line";
@@ -134,6 +135,11 @@ function Facts({ session: s }: { session: Session }) {
         </Fact>
       )}
       {s.model && <Fact name="Model">{s.model}</Fact>}
+      {s.trace_id && (
+        <Fact name="Trace">
+          <code class="id">{s.trace_id}</code> <Copy text={s.trace_id} what="the trace's ID" />
+        </Fact>
+      )}
       {s.session?.audio?.output?.voice && <Fact name="Voice">{s.session.audio.output.voice}</Fact>}
       <Fact name="Tokens">
         {count(s.usage.input_tokens)} in, {count(s.usage.output_tokens)} out
