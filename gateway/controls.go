@@ -95,7 +95,7 @@ type (
 		ID   session.ID     `path:"id" doc:"The session's ID"`
 		Body *clientOptions // may be left out
 	}
-	clientSecretOutput struct{ Body ClientSecret }
+	clientSecretOutput struct{ Body clientSecret }
 	sentOutput         struct{ Body Sent }
 	renewedOutput      struct {
 		Status int

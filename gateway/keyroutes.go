@@ -40,8 +40,8 @@ type keyLimits struct {
 	Seconds  int64 `json:"seconds,omitempty" minimum:"0" maximum:"1000000000000" doc:"Of sessions, a UTC day; 0 or left out: the gateway's default"`
 }
 
-// NewKey is an API key that was just made, with its secret.
-type NewKey struct {
+// newKey is an API key that was just made, with its secret.
+type newKey struct {
 	KeyView
 	Secret string `json:"secret" doc:"To be sent as Bearer; shown once" example:"sk-…"`
 }
@@ -57,7 +57,7 @@ type (
 	}
 	keyCreateOutput struct {
 		Location string `header:"Location"`
-		Body     NewKey
+		Body     newKey
 	}
 	keyIDInput struct {
 		ID string `path:"id" maxLength:"64" doc:"The key's ID, or its name"`
@@ -138,7 +138,7 @@ func (g *Gateway) createKey(ctx context.Context, in *keyCreateInput) (*keyCreate
 	g.options.Logger.Info("API key made", "key", e.ID, "name", e.Name, "role", e.Role, "by", by)
 	g.keysChanged(ctx)
 	out := &keyCreateOutput{Location: apiKeys + "/" + e.ID}
-	out.Body = NewKey{KeyView: g.keyView(&e), Secret: secret}
+	out.Body = newKey{KeyView: g.keyView(&e), Secret: secret}
 	return out, nil
 }
 

@@ -14,9 +14,9 @@ import (
 
 // sessionList is a page of sessions, and numbers of all that the caller may see.
 type sessionList struct {
-	Sessions []SessionView `json:"sessions" nullable:"false" doc:"In the order that was asked for, newest first. Empty only if no session matches"`
+	Sessions []sessionView `json:"sessions" nullable:"false" doc:"In the order that was asked for, newest first. Empty only if no session matches"`
 	Next     string        `json:"next,omitempty" doc:"Where the next page begins; absent on the last"`
-	Facets   []Facet       `json:"facets,omitempty" doc:"With facets=true: of status, state, key, model, node and labels, how many sessions that the other filters select have each value"`
+	Facets   []facet       `json:"facets,omitempty" doc:"With facets=true: of status, state, key, model, node and labels, how many sessions that the other filters select have each value"`
 	Total    int           `json:"total" doc:"Sessions that match, on all pages"`
 	Totals   Totals        `json:"totals" doc:"Of all sessions that the caller may see, whether they match or not"`
 }
@@ -45,7 +45,7 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		return nil, err
 	}
 	out := &listOutput{Body: sessionList{
-		Sessions: make([]SessionView, len(page.Records)), Next: page.Next, Total: page.Total,
+		Sessions: make([]sessionView, len(page.Records)), Next: page.Next, Total: page.Total,
 	}}
 	if in.Facets {
 		out.Body.Facets = facetViews(page.Facets)

@@ -54,8 +54,8 @@ func (g *Gateway) fleetRoutes() []openapi.Route {
 	return list
 }
 
-// NodeView is a node of the fleet as the API shows it.
-type NodeView struct {
+// nodeView is a node of the fleet as the API shows it.
+type nodeView struct {
 	ID        string    `json:"id" doc:"Of this life of the node: after a restart it has another" example:"node_…"`
 	URL       string    `json:"url" doc:"Where the other nodes reach it"`
 	Status    string    `json:"status" enum:"ready,draining,drained,silent" doc:"drained: it is to take no sessions, and has none; silent: it has said nothing for more than 10 s"`
@@ -81,7 +81,7 @@ type NodeView struct {
 	StoreTrip      float64 `json:"store_round_trip_ms" doc:"To Redis and back"`
 	LeaseAge       float64 `json:"lease_age_seconds" doc:"Since the leases of its sessions were last renewed"`
 
-	UpstreamErrors PointErrors     `json:"upstream_errors" doc:"Of the last 5 minutes"`
+	UpstreamErrors pointErrors     `json:"upstream_errors" doc:"Of the last 5 minutes"`
 	Upstream       string          `json:"upstream" enum:"ok,failing" doc:"failing: OpenAI refused its key or quota, or ended sessions, in the last 5 minutes"`
 	Models         []modelShutdown `json:"models,omitempty" doc:"Models in use there that OpenAI is going to shut down"`
 }
@@ -89,14 +89,14 @@ type NodeView struct {
 type (
 	nodesOutput struct {
 		Body struct {
-			Nodes []NodeView `json:"nodes" nullable:"false" doc:"By URL; one that stopped without a word is shown for 15 minutes"`
+			Nodes []nodeView `json:"nodes" nullable:"false" doc:"By URL; one that stopped without a word is shown for 15 minutes"`
 			Self  string     `json:"self" doc:"ID of the node that answers"`
 		}
 	}
 	nodeInput struct {
 		Node string `path:"node" maxLength:"64" doc:"The node's ID"`
 	}
-	nodeOutput struct{ Body NodeView }
+	nodeOutput struct{ Body nodeView }
 )
 
 var errNodeNotFound = problem.New(http.StatusNotFound, "node-not-found", "there is no such node; after a restart a node has another ID")
@@ -112,9 +112,9 @@ func (g *Gateway) listNodes(ctx context.Context, _ *struct{}) (*nodesOutput, err
 		return nil, storeError{err}
 	}
 	out := &nodesOutput{}
-	out.Body.Nodes = make([]NodeView, len(lives))
+	out.Body.Nodes = make([]nodeView, len(lives))
 	for i, v := range lives {
-		out.Body.Nodes[i] = nodeView(v, time.Now())
+		out.Body.Nodes[i] = viewNode(v, time.Now())
 	}
 	out.Body.Self = nodeID(series.Life(g.options.Node, g.started))
 	return out, nil
@@ -146,17 +146,17 @@ func (g *Gateway) orderDrain(ctx context.Context, id, by string) (*nodeOutput, e
 	}
 	g.options.Logger.Info("order to drain", "node", lives[i].Node, "drain", by != "", "by", callerOf(ctx).Key.Name)
 	lives[i].DrainBy = by
-	return &nodeOutput{Body: nodeView(lives[i], time.Now())}, nil
+	return &nodeOutput{Body: viewNode(lives[i], time.Now())}, nil
 }
 
-func nodeView(v series.Vitals, now time.Time) NodeView {
-	n := NodeView{
+func viewNode(v series.Vitals, now time.Time) nodeView {
+	n := nodeView{
 		ID: nodeID(v.Life()), URL: v.Node, Status: "ready", Version: v.Version, StartedAt: v.Started, Uptime: now.Sub(v.Started).Seconds(),
 		Silence: v.Silence.Seconds(), Sessions: v.Sessions, Clients: v.Clients, DrainedBy: v.DrainBy,
 		CPU: v.CPU, Cores: v.Cores, Memory: v.Memory, MemoryMost: v.MemoryMost, Goroutines: v.Goroutines,
 		JournalPending: v.JournalPending, JournalDropped: v.JournalDropped, AuditPending: v.AuditPending, AuditLost: v.AuditLost,
 		StoreAway: v.StoreAway.Seconds(), StoreTrip: float64(v.StoreTrip.Microseconds()) / 1000, LeaseAge: v.LeaseAge.Seconds(),
-		UpstreamErrors: PointErrors{v.UpstreamErrors[0], v.UpstreamErrors[1], v.UpstreamErrors[2], v.UpstreamErrors[3]}, Upstream: "ok",
+		UpstreamErrors: pointErrors{v.UpstreamErrors[0], v.UpstreamErrors[1], v.UpstreamErrors[2], v.UpstreamErrors[3]}, Upstream: "ok",
 	}
 	switch {
 	case v.Silence > silentAfter:

@@ -35,24 +35,24 @@ type (
 		Window string `query:"window" enum:"15m,24h,7d" default:"15m" doc:"How far back the points go"`
 		Step   string `query:"step" maxLength:"16" doc:"Length of a point, as 1m, 10m or 1h; left out: 1m, 10m or 1h for the three windows" example:"5m"`
 	}
-	overviewOutput struct{ Body Overview }
+	overviewOutput struct{ Body overview }
 )
 
-// Overview is how the fleet is now, and what it did in a window.
-type Overview struct {
+// overview is how the fleet is now, and what it did in a window.
+type overview struct {
 	At         time.Time           `json:"at" doc:"When this was put together"`
 	Window     string              `json:"window" enum:"15m,24h,7d"`
 	Step       int                 `json:"step_seconds"`
 	Totals     Totals              `json:"totals"`
-	Facets     []Facet             `json:"facets" nullable:"false" doc:"Live sessions by status, state, key, model, node and label"`
-	Points     []Point             `json:"points" nullable:"false" doc:"Oldest first; the last one is under way"`
-	Sum        Point               `json:"sum" doc:"Of all points; live and clients are those of the last"`
+	Facets     []facet             `json:"facets" nullable:"false" doc:"Live sessions by status, state, key, model, node and label"`
+	Points     []point             `json:"points" nullable:"false" doc:"Oldest first; the last one is under way"`
+	Sum        point               `json:"sum" doc:"Of all points; live and clients are those of the last"`
 	Broadcasts []session.Broadcast `json:"broadcasts" nullable:"false" doc:"Those that stand: sticky ones that nobody has withdrawn, and those of the last hour"`
 	Attention  []Attention         `json:"attention" nullable:"false" doc:"What an operator should look at, the worst first"`
 }
 
-// Point is what the fleet did in one interval.
-type Point struct {
+// point is what the fleet did in one interval.
+type point struct {
 	At         time.Time   `json:"at" doc:"When the interval began"`
 	Nodes      int         `json:"nodes" doc:"Lives of nodes that measured something"`
 	Live       int         `json:"live" doc:"Sessions at its end"`
@@ -63,7 +63,7 @@ type Point struct {
 	Turns      int64       `json:"turns" doc:"Responses that ended"`
 	PerMinute  float64     `json:"turns_per_minute"`
 	FirstAudio FirstAudio  `json:"first_audio"`
-	Errors     PointErrors `json:"errors" doc:"Errors of the upstream's by class"`
+	Errors     pointErrors `json:"errors" doc:"Errors of the upstream's by class"`
 	Tokens     int64       `json:"tokens" doc:"Of responses"`
 	CostUSD    float64     `json:"cost_usd" doc:"As far as it is known"`
 	Renewals   int64       `json:"renewals" doc:"Upstreams replaced while their sessions went on"`
@@ -78,8 +78,8 @@ type FirstAudio struct {
 	P95   float64 `json:"p95_ms"`
 }
 
-// PointErrors are errors by their class.
-type PointErrors struct {
+// pointErrors are errors by their class.
+type pointErrors struct {
 	Benign  int64 `json:"benign" doc:"Normal races"`
 	Turn    int64 `json:"turn" doc:"A response failed"`
 	Session int64 `json:"session" doc:"A session failed"`
@@ -92,7 +92,7 @@ func (g *Gateway) overview(ctx context.Context, in *overviewInput) (*overviewOut
 		return nil, err
 	}
 	now := time.Now().UTC()
-	out := &overviewOutput{Body: Overview{At: now, Window: in.Window, Step: int(step.Seconds())}}
+	out := &overviewOutput{Body: overview{At: now, Window: in.Window, Step: int(step.Seconds())}}
 	o := &out.Body
 	if o.Points, o.Sum, err = g.points(ctx, w, step, now); err != nil {
 		return nil, storeError{err}
@@ -131,13 +131,13 @@ func spanOf(in *overviewInput) (window, time.Duration, error) {
 }
 
 // points are those of a window that ends now, and their sum.
-func (g *Gateway) points(ctx context.Context, w window, step time.Duration, now time.Time) ([]Point, Point, error) {
+func (g *Gateway) points(ctx context.Context, w window, step time.Duration, now time.Time) ([]point, point, error) {
 	from := now.Add(-w.span).Truncate(step).Add(step)
 	intervals, err := g.options.Series.Samples(ctx, w.stored, from, now)
 	if err != nil {
-		return nil, Point{}, err
+		return nil, point{}, err
 	}
-	points := make([]Point, 0, min(mostPoints, int(w.span/step)))
+	points := make([]point, 0, min(mostPoints, int(w.span/step)))
 	var whole series.Sample
 	for begin := from; !begin.After(now) && len(points) < mostPoints; begin = begin.Add(step) {
 		var sum, last series.Sample
@@ -157,7 +157,7 @@ func (g *Gateway) points(ctx context.Context, w window, step time.Duration, now 
 		sum.Live, sum.Clients = last.Live, last.Clients
 		points = append(points, pointOf(begin, sum, len(lives), min(step, now.Sub(begin))))
 	}
-	end := Point{}
+	end := point{}
 	if len(points) > 0 {
 		end = points[len(points)-1]
 	}
@@ -165,10 +165,10 @@ func (g *Gateway) points(ctx context.Context, w window, step time.Duration, now 
 	return points, pointOf(from, whole, end.Nodes, now.Sub(from)), nil
 }
 
-func pointOf(at time.Time, s series.Sample, nodes int, span time.Duration) Point {
-	p := Point{
+func pointOf(at time.Time, s series.Sample, nodes int, span time.Duration) point {
+	p := point{
 		At: at, Nodes: nodes, Live: s.Live, Clients: s.Clients, Opened: s.Opened, Ended: s.Ended, Failed: s.Failed, Turns: s.Turns,
-		Errors: PointErrors{s.Errors[0], s.Errors[1], s.Errors[2], s.Errors[3]},
+		Errors: pointErrors{s.Errors[0], s.Errors[1], s.Errors[2], s.Errors[3]},
 		Tokens: s.Tokens, CostUSD: s.CostUSD, Renewals: s.Renewals, HandedOver: s.HandedOver, Claimed: s.Claimed,
 		FirstAudio: FirstAudio{s.FirstAudio.Total(), s.FirstAudio.Quantile(.5) * 1000, s.FirstAudio.Quantile(.95) * 1000},
 	}
@@ -280,15 +280,15 @@ func nodeAttention(v series.Vitals) (list []Attention) {
 	return list
 }
 
-// Facet is how many sessions have each value of something.
-type Facet struct {
+// facet is how many sessions have each value of something.
+type facet struct {
 	Name   string       `json:"name" doc:"status, state, key, model, node or label:<name>"`
-	Values []FacetValue `json:"values" nullable:"false" doc:"The most frequent first, at most 20"`
+	Values []facetValue `json:"values" nullable:"false" doc:"The most frequent first, at most 20"`
 	More   int          `json:"more,omitempty" doc:"Values that are left out"`
 }
 
-// FacetValue is how many sessions have one value.
-type FacetValue struct {
+// facetValue is how many sessions have one value.
+type facetValue struct {
 	Value string `json:"value"`
 	Count int    `json:"count"`
 }
@@ -300,30 +300,30 @@ const (
 )
 
 // facetViews shows facets by name, those of labels last.
-func facetViews(f session.Facets) []Facet {
-	list := []Facet{}
+func facetViews(f session.Facets) []facet {
+	list := []facet{}
 	for name, counts := range f {
-		v := Facet{Name: name, Values: make([]FacetValue, 0, len(counts))}
+		v := facet{Name: name, Values: make([]facetValue, 0, len(counts))}
 		for value, n := range counts {
-			v.Values = append(v.Values, FacetValue{value, n})
+			v.Values = append(v.Values, facetValue{value, n})
 		}
-		slices.SortFunc(v.Values, func(a, b FacetValue) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
+		slices.SortFunc(v.Values, func(a, b facetValue) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
 		v.More = max(0, len(v.Values)-mostFacetValues)
 		v.Values = v.Values[:len(v.Values)-v.More]
 		list = append(list, v)
 	}
-	label := func(f Facet) int {
+	label := func(f facet) int {
 		if strings.HasPrefix(f.Name, "label:") {
 			return 1
 		}
 		return 0
 	}
-	slices.SortFunc(list, func(a, b Facet) int { return cmp.Or(label(a)-label(b), strings.Compare(a.Name, b.Name)) })
+	slices.SortFunc(list, func(a, b facet) int { return cmp.Or(label(a)-label(b), strings.Compare(a.Name, b.Name)) })
 	return list[:min(len(list), mostFacets)]
 }
 
 // liveFacets counts the live sessions by all that they can be counted by.
-func (g *Gateway) liveFacets(ctx context.Context) ([]Facet, error) {
+func (g *Gateway) liveFacets(ctx context.Context) ([]facet, error) {
 	page, err := g.options.Store.Records(ctx, session.Query{Status: session.StatusLive, Facets: true, Limit: 1})
 	if err != nil {
 		return nil, storeError{err}

@@ -72,7 +72,7 @@ type (
 		Location string `header:"Location"`
 		Body     Created
 	}
-	sessionOutput struct{ Body SessionView }
+	sessionOutput struct{ Body sessionView }
 	listInput     struct {
 		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
 		Status session.Status `query:"status" enum:"created,active,ended,live" doc:"live: created or active"`
@@ -133,7 +133,7 @@ type limitsBody struct {
 type Created struct {
 	SessionID    session.ID      `json:"session_id"`
 	Status       session.Status  `json:"status" example:"created"`
-	ClientSecret ClientSecret    `json:"client_secret" doc:"For the browser: it can attach to this session and nothing else"`
+	ClientSecret clientSecret    `json:"client_secret" doc:"For the browser: it can attach to this session and nothing else"`
 	RelayURL     string          `json:"relay_url" doc:"Where the browser attaches (WebSocket)"`
 	Session      json.RawMessage `json:"session" doc:"Effective API session"`
 }
@@ -203,10 +203,10 @@ func checkLabels(field string, labels map[string]string) error {
 	return nil
 }
 
-func (g *Gateway) secret(ctx context.Context, rec session.Record, p session.Policy, ttl int) (ClientSecret, error) {
+func (g *Gateway) secret(ctx context.Context, rec session.Record, p session.Policy, ttl int) (clientSecret, error) {
 	grant := access.Grant{Session: rec.ID, Created: rec.CreatedAt, Key: rec.Key, Policy: p}
 	token, until, err := g.issue(ctx, callerOf(ctx).Key, grant, g.tokenTTL(ttl))
-	return ClientSecret{Value: token, ID: access.TokenID(token), ExpiresAt: until.Unix()}, err
+	return clientSecret{Value: token, ID: access.TokenID(token), ExpiresAt: until.Unix()}, err
 }
 
 // found is a session, wherever it is: ctl is set when it runs here, and rec is then of now.

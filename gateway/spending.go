@@ -22,14 +22,14 @@ type Spending interface {
 	Spending(ctx context.Context, day time.Time, key, label string) (map[string]access.Sums, error)
 }
 
-// CostUSD is a cost as the API shows it: a number, or "unknown".
-type CostUSD session.Cost
+// costUSD is a cost as the API shows it: a number, or "unknown".
+type costUSD session.Cost
 
 // MarshalJSON implements json.Marshaler.
-func (c CostUSD) MarshalJSON() ([]byte, error) { return json.Marshal(session.Cost(c).Shown()) }
+func (c costUSD) MarshalJSON() ([]byte, error) { return json.Marshal(session.Cost(c).Shown()) }
 
 // Schema implements huma.SchemaProvider.
-func (CostUSD) Schema(huma.Registry) *huma.Schema {
+func (costUSD) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{
 		{Type: huma.TypeNumber, Description: "US dollars"},
 		{Type: huma.TypeString, Enum: []any{"unknown"}},

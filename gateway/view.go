@@ -11,8 +11,8 @@ import (
 	"switchboard/session/realtime"
 )
 
-// SessionView is a session as the API shows it.
-type SessionView struct {
+// sessionView is a session as the API shows it.
+type sessionView struct {
 	SessionID  session.ID        `json:"session_id"`
 	Status     session.Status    `json:"status" enum:"created,active,ended" doc:"Only moves forward"`
 	Reason     string            `json:"reason,omitempty" doc:"Why it ended"`
@@ -26,7 +26,7 @@ type SessionView struct {
 	Model      string            `json:"model,omitempty"`
 	Session    json.RawMessage   `json:"session,omitempty" doc:"Effective API session as the upstream last reported it"`
 	Usage      session.Usage     `json:"usage"`
-	CostUSD    CostUSD           `json:"cost_usd" doc:"What its usage costs; unknown if a model that it uses has no price"`
+	CostUSD    costUSD           `json:"cost_usd" doc:"What its usage costs; unknown if a model that it uses has no price"`
 	Dropped    session.Dropped   `json:"dropped,omitzero" doc:"What was dropped from the conversation to keep it within its limits"`
 	Clients    int               `json:"clients" doc:"Clients attached now"`
 	Responding bool              `json:"responding" doc:"A response is being generated"`
@@ -39,11 +39,11 @@ type SessionView struct {
 	ExpiresAt  time.Time         `json:"expires_at,omitzero" doc:"When the present connection to the upstream must be renewed"`
 }
 
-func view(r session.Record) SessionView {
-	return SessionView{
+func view(r session.Record) sessionView {
+	return sessionView{
 		SessionID: r.ID, TraceID: r.TraceID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
-		Usage: r.Usage, Dropped: r.Dropped, CostUSD: CostUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
+		Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
 		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
@@ -59,13 +59,13 @@ func (c caller) reason(of string) string {
 }
 
 // summary leaves out what a list of many sessions does not show.
-func summary(v SessionView) SessionView {
+func summary(v sessionView) sessionView {
 	v.Session, v.Limits, v.Policy, v.ExpiresAt = nil, nil, "", time.Time{}
 	return v
 }
 
-// ClientSecret is a client token as OpenAI's contract has it.
-type ClientSecret struct {
+// clientSecret is a client token as OpenAI's contract has it.
+type clientSecret struct {
 	Value     string `json:"value" doc:"The token; shown once" example:"ek_…"`
 	ID        string `json:"id" doc:"Names the token, to revoke it" example:"tok_…"`
 	ExpiresAt int64  `json:"expires_at" doc:"Unix seconds until when it must have been used first"`

@@ -117,17 +117,21 @@ func (cl *client) join(a Attachment) error {
 	c.clients = append(c.clients, cl)
 	c.joined, c.status, c.touched = true, session.StatusActive, time.Now()
 	c.node.stats.Clients.Add(1)
-	switch {
-	case last == "":
-		s.noteClient("attached")
-	case known:
-		s.noteClient("resumed")
-	default:
-		s.noteClient("reset")
-	}
+	s.noteClient(joining(last, known))
 	s.save()
 	c.readers.Add(1)
 	return nil
+}
+
+// joining names how a client that has seen the event last came: known is whether it is still held.
+func joining(last string, known bool) string {
+	switch {
+	case last == "":
+		return "attached"
+	case known:
+		return "resumed"
+	}
+	return "reset"
 }
 
 // read takes the client's events until its connection ends.
