@@ -1,7 +1,6 @@
 package trial
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,18 +22,17 @@ type programs struct {
 	Gateway   string        `help:"Gateway program." default:"bin/switchboard" type:"path"`
 	Simulator string        `help:"Program of the stand-in." default:"bin/simulator" type:"path"`
 	Redis     string        `help:"Redis server." default:"redis-server"`
-	Lease     time.Duration `help:"Lease of the nodes." default:"5s"`
+	Lease     time.Duration `help:"Lease of the nodes: for how long Redis may be away." default:"1m"`
 	Logs      string        `help:"Keep what the programs wrote in this folder." type:"path"`
 }
 
 // layout is the fleet that a trial needs.
 type layout struct {
 	nodes     int
-	simulator []string      // more flags of the stand-in
-	redis     []string      // more flags of Redis
-	env       []string      // more environment of the nodes
-	lease     time.Duration // in the place of the one asked for, if not 0
-	lines     bool          // each node has a line to Redis of its own, that can be cut
+	simulator []string // more flags of the stand-in
+	redis     []string // more flags of Redis
+	env       []string // more environment of the nodes
+	lines     bool     // each node has a line to Redis of its own, that can be cut
 }
 
 // fleet is several gateway processes with one Redis, a stand-in and a balancer before them.
@@ -87,7 +85,6 @@ func (s *server) url() string { return "http://" + s.address }
 // startFleet starts everything; stop has to be called even after an error.
 func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, error) {
 	f := &fleet{programs: p, dir: dir}
-	f.Lease = cmp.Or(l.lease, p.Lease)
 	if err := f.startRedis(ctx, l.redis); err != nil {
 		return f, err
 	}

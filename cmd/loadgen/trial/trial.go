@@ -15,6 +15,8 @@ import (
 // Command puts a fleet under load and takes it apart: each trial is a subcommand.
 type Command struct {
 	Kill      KillTrial      `cmd:"" help:"Kill nodes under load: every session is to be back on another one."`
+	Freeze    freezeTrial    `cmd:"" help:"Freeze nodes under load: every session is to be back on another one."`
+	Away      awayTrial      `cmd:"" help:"Freeze Redis under load for most of a lease: no session is to end or to move."`
 	Rolling   rollingTrial   `cmd:"" help:"Restart all nodes in turn under load: nothing is to be lost."`
 	Renewal   renewalTrial   `cmd:"" help:"Talk on for many lives of an upstream session."`
 	Cut       cutTrial       `cmd:"" help:"Cut a client off at random moments: it is to have heard everything."`

@@ -49,7 +49,7 @@ func (t *abuseTrial) name() string { return "abuse" }
 
 // layout is one node with its defaults.
 func (t *abuseTrial) layout() layout {
-	return layout{nodes: 1, lease: time.Minute, env: append([]string{
+	return layout{nodes: 1, env: append([]string{
 		"SWITCHBOARD_API_KEYS=ops:operator:" + lab.OperatorKey + ",ordinary:app:" + ordinaryKey + ",abuser:app:" + abuserKey,
 	}, intakeNode...)}
 }

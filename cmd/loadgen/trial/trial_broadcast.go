@@ -22,9 +22,7 @@ type broadcastTrial struct {
 
 func (t *broadcastTrial) name() string { return "broadcast" }
 
-// The lease is the gateway's own default: nobody loses a node here, and one too short to
-// renew thousands of them on a busy machine would be what is tried.
-func (t *broadcastTrial) layout() layout { return layout{nodes: t.Nodes, lease: time.Minute} }
+func (t *broadcastTrial) layout() layout { return layout{nodes: t.Nodes} }
 
 // Run is called by the command line.
 func (t *broadcastTrial) Run(ctx context.Context) error { return t.report(ctx, t) }

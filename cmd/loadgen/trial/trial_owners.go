@@ -77,7 +77,7 @@ type disturbance struct {
 	name  string
 	redis bool // it happens to Redis, not to a node
 	how   func(*server, context.Context, time.Duration) error
-	most  float64 // leases that it lasts
+	most  float64 // spells that it lasts
 }
 
 var disturbances = []disturbance{
@@ -88,14 +88,17 @@ var disturbances = []disturbance{
 	{"Redis killed", true, (*server).fall, 1.5},
 }
 
+// spell is about how long the others wait for a node that does not answer.
+const spell = 4 * time.Second
+
 // disturb does one thing after the other until stop ends. It begins with a node that is
-// frozen, and one that is cut off, for longer than the leases last that they have.
+// frozen, and one that is cut off, for longer than the others wait for them.
 func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[string]int) (err error) {
 	for n := 0; stop.Err() == nil; n++ {
 		what, victim := disturbances[rand.IntN(len(disturbances))], f.nodes[rand.IntN(len(f.nodes))]
-		lasts := t.Lease/10 + rand.N(time.Duration(what.most*float64(t.Lease)))
+		lasts := spell/10 + rand.N(time.Duration(what.most*float64(spell)))
 		if n < 2 {
-			what, lasts = disturbances[n], t.Lease+t.Lease/2
+			what, lasts = disturbances[n], spell+spell/2
 			if victim, err = f.owner(ctx); err != nil {
 				return err
 			}
@@ -107,7 +110,7 @@ func (t *ownersTrial) disturb(stop, ctx context.Context, f *fleet, done map[stri
 		if err := what.how(victim, ctx, lasts); err != nil {
 			return fmt.Errorf("%s: %w", what.name, err)
 		}
-		if endpoint.Sleep(stop, rand.N(t.Lease)) != nil {
+		if endpoint.Sleep(stop, rand.N(spell)) != nil {
 			return nil
 		}
 	}

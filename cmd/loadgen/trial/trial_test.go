@@ -17,7 +17,9 @@ func TestTrials(t *testing.T) {
 		testIntake(t, p)
 	})
 	for _, one := range []trial{
-		&KillTrial{p, 6, 1, 2},
+		&KillTrial{p, 6, 1, 2, false},
+		&freezeTrial{KillTrial{p, 6, 1, 3, true}},
+		&awayTrial{p, 6, 2 * time.Second, 2},
 		&rollingTrial{p, 6, 2},
 		&renewalTrial{p, 2, 4 * time.Second, 8 * time.Second},
 		&cutTrial{p, 2, 8, 800 * time.Millisecond, 2},
@@ -54,7 +56,7 @@ func buildPrograms(t *testing.T) programs {
 		}
 	}
 	return programs{
-		Gateway: filepath.Join(dir, "switchboard"), Simulator: filepath.Join(dir, "simulator"), Redis: "redis-server", Lease: 5 * time.Second,
+		Gateway: filepath.Join(dir, "switchboard"), Simulator: filepath.Join(dir, "simulator"), Redis: "redis-server", Lease: time.Minute,
 	}
 }
 
