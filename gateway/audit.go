@@ -31,11 +31,19 @@ func (g *Gateway) auditRoutes() []openapi.Route {
 		return nil
 	}
 	text := func(name, says string) *huma.Param { return openapi.Param("query", name, says, huma.TypeString) }
-	limit := openapi.Param("query", "limit", "1 to 1000; 100 if left out", huma.TypeInteger)
+	limit := openapi.Param("query", "limit", "100 if left out", huma.TypeInteger)
+	limit.Schema.Minimum, limit.Schema.Maximum = new(1.0), new(float64(mostAudited))
+	class := text("class", "app: requests of app keys; operator: those of operators and admins")
+	class.Schema.Enum = []any{string(audit.Apps), string(audit.People)}
+	instant := func(name, says string) *huma.Param {
+		p := text(name, says)
+		p.Schema.Format = "date-time"
+		return p
+	}
 	failed := openapi.Param("query", "failed", "true: only requests that were refused; false: only the others", huma.TypeBoolean)
 	return []openapi.Route{{
 		Method: "GET", Path: auditPath, ID: "list-audit", Tag: tagFleet, Role: role.Operator,
-		Summary: "See who changed what",
+		Summary: "See who changed what", Errors: []int{422},
 		Text: "Every request that changes something is on record, with the API key, the operation, the session or object and the status of the answer; " +
 			"never the values that were sent. With Accept: text/event-stream, the entries that are added, as events audit.<action>, from Last-Event-ID on. " +
 			"With Accept: application/x-ndjson, all that match, a line each. Subscribers are delivered the same as audit.<action>.",
@@ -43,8 +51,7 @@ func (g *Gateway) auditRoutes() []openapi.Route {
 			Params: []*huma.Param{
 				text("by", "Name of an API key"), text("action", "An operationId, or the beginning of several with * behind it: create-*"),
 				text("session_id", "Of one session"), text("object_id", "Of one broadcast, key, batch, node, …"),
-				text("class", "app: requests of app keys; operator: those of operators and admins"), failed,
-				text("from", "RFC 3339; not before"), text("to", "RFC 3339; before"),
+				class, failed, instant("from", "Not before"), instant("to", "Before"),
 				text("before", "next of the page before"), limit,
 			},
 			Answers: map[int]openapi.Answer{200: {Text: "A page of the log", Type: "application/json", Body: openapi.Of[auditList]()}},
@@ -183,10 +190,13 @@ func auditQuery(r *http.Request) (q audit.Query, limit int, err error) {
 		}
 		q.Failed = &failed
 	}
-	for name, into := range map[string]*time.Time{"from": &q.From, "to": &q.To} {
-		if text := v.Get(name); text != "" {
-			if *into, err = time.Parse(time.RFC3339, text); err != nil {
-				return q, 0, problem.Field("query."+name, "want a time as 2026-11-30T09:00:00Z")
+	for _, bound := range []struct {
+		name string
+		into *time.Time
+	}{{"from", &q.From}, {"to", &q.To}} {
+		if text := v.Get(bound.name); text != "" {
+			if *bound.into, err = time.Parse(time.RFC3339, text); err != nil {
+				return q, 0, problem.Field("query."+bound.name, "want a time as 2026-11-30T09:00:00Z")
 			}
 		}
 	}

@@ -31,7 +31,7 @@ func TestParse(t *testing.T) {
 		t.Fatal(err)
 	}
 	bench := c.(*lab.Command)
-	if len(bench.Targets) != 2 || len(bench.Scenarios) != 4 || len(bench.GatewayEnv) != 2 || bench.GatewayEnv[0] != "A=1,2" {
+	if len(bench.Targets) != 2 || len(bench.Scenarios) != 5 || len(bench.GatewayEnv) != 2 || bench.GatewayEnv[0] != "A=1,2" {
 		t.Errorf("bench flags: %+v", bench)
 	}
 	c, err = parse([]string{"intake", "--clients", "8"})

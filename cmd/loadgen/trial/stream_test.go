@@ -44,8 +44,8 @@ func TestStream(t *testing.T) {
 	if !s.quiet(0) || s.quiet(time.Hour) {
 		t.Error("quiet is not what it should be")
 	}
-	if got := s.withoutAudio(); len(got) != 4 {
-		t.Errorf("without audio: %v", got)
+	if got := asLogged(s.all()); len(got) != 4 {
+		t.Errorf("as the log has it: %v", got)
 	}
 }
 

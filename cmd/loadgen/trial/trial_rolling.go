@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,15 +121,19 @@ func (f *fleet) complete(ctx context.Context, c *crowd, o *outcome) error {
 	return nil
 }
 
-// holeIn says where a client's stream without audio departs from the session's log.
+// holeIn says where a client's stream departs from the session's log.
 func (f *fleet) holeIn(ctx context.Context, cl *client) (string, error) {
-	events := cl.withoutAudio()
+	events := asLogged(cl.all())
 	if len(events) == 0 {
 		return "nothing was heard", nil
 	}
 	kept, err := f.log(ctx, cl.session.ID, events[len(events)-1].id)
 	if err != nil {
 		return "", err
+	}
+	kept = asLogged(kept)
+	if len(kept) == 0 {
+		return "nothing is in the log", nil
 	}
 	// The log may have forgotten the oldest, and began before the client came.
 	if oldest := indexOf(events, kept[0].id); oldest > 0 {
@@ -137,10 +142,11 @@ func (f *fleet) holeIn(ctx context.Context, cl *client) (string, error) {
 	return differs(kept, events), nil
 }
 
-// withoutAudio is what was heard, as the log has it: without bytes to compare.
-func (s *stream) withoutAudio() (events []heard) {
-	for _, h := range s.all() {
-		if h.kind != "response.output_audio.delta" {
+// asLogged is what both the log and every client have: without bytes to compare, without
+// deltas, which the log drops when a later event repeats them, and without what only the log has.
+func asLogged(all []heard) (events []heard) {
+	for _, h := range all {
+		if !strings.HasSuffix(h.kind, ".delta") && h.kind != "switchboard.session.client" {
 			events = append(events, heard{id: h.id, kind: h.kind})
 		}
 	}
