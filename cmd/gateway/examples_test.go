@@ -34,6 +34,7 @@ var elsewhere = map[string]string{
 	"README.md": "prose", "node/package.json": "names what node/hello.mjs imports",
 	"browser/index.html": "web/test/examples.test.mjs", "browser/server.mjs": "web/test/examples.test.mjs",
 	"nginx/nginx.conf": "TestNginxExample", "kubernetes/switchboard.yaml": ".ci/manifests",
+	"monitoring/dashboard.json": "TestMonitoringExamples", "monitoring/alerts.yaml": "TestMonitoringExamples",
 }
 
 // python is Debian's, whose packages a person can install; PYTHON names another.
