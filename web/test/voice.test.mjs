@@ -11,7 +11,7 @@ import { startGateway, startNetwork } from "./gateway.mjs";
 const plan = [2, 1.5, 3.5, 1.2, 120];
 
 /** The stand-in says it in 30 s of speech, and needs 8 s to generate it: the interruption comes before. */
-const longAnswer = "Let me tell you about the harbour, the lighthouse and the people who live between them. ".repeat(6).trim();
+const longAnswer = "Let me tell you about the harbour, the lighthouse and the people who live between them. ".repeat(12).trim();
 
 const patience = { timeout: 40_000 };
 
