@@ -208,8 +208,8 @@ func TestLargestEventsWaitForTheUpstream(t *testing.T) {
 	const after, other = `{"type":"response.create","event_id":"after"}`, `{"type":"response.create","event_id":"other"}`
 	for name, back := range map[string]func(fx *fixture, up *sessiontest.Conn) *sessiontest.Conn{
 		"stalled": func(_ *fixture, up *sessiontest.Conn) *sessiontest.Conn { up.Release(); return up },
-		"replaced": func(fx *fixture, up *sessiontest.Conn) *sessiontest.Conn {
-			up, _ = fx.next("sess_2", time.Hour, 0)
+		"replaced": func(fx *fixture, _ *sessiontest.Conn) *sessiontest.Conn {
+			up, _ := fx.next("sess_2", time.Hour, 0)
 			return up
 		},
 	} {

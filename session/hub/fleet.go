@@ -55,8 +55,10 @@ func (h *Hub) sweep(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for !h.Draining() && h.sweepOnce(ctx) == sweepAtOnce && ctx.Err() == nil {
-			}
+		case <-h.wake:
+		}
+		h.resolve(ctx)
+		for !h.Draining() && h.sweepOnce(ctx) == sweepAtOnce && ctx.Err() == nil {
 		}
 	}
 }

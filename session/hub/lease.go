@@ -161,6 +161,8 @@ func (h *Hub) resolve(ctx context.Context) {
 		h.unsure = map[session.ID]bool{}
 	}
 	h.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, h.node.OpenTimeout)
+	defer cancel()
 	for id := range unsure {
 		_ = contain.Do(h.node.Logger, "doubtful lease", func() { h.resolveOne(ctx, id) }, "session", id)
 	}

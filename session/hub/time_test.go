@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -426,6 +427,41 @@ func TestLeaseInDoubt(t *testing.T) {
 		}
 		<-left
 		store.set(false)
+	})
+}
+
+// lostAnswer is a directory whose answer to one Acquire is lost, when it has taken the lease.
+type lostAnswer struct {
+	session.Directory
+	lose atomic.Bool
+}
+
+func (d *lostAnswer) Acquire(ctx context.Context, id session.ID, h session.Holder) (session.Lease, error) {
+	l, err := d.Directory.Acquire(ctx, id, h)
+	if err == nil && d.lose.Swap(false) {
+		return session.Lease{}, errors.New("the answer is lost")
+	}
+	return l, err
+}
+
+// A lease of which the node does not know is not held for as long as the node lives.
+func TestLeaseWithoutSessionIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := sessiontest.NewMemory()
+		d := &lostAnswer{Directory: store}
+		fx := start(t, func(o *hub.Options) { o.Store, o.Directory, o.Fleet = store, d, store })
+		defer fx.stop()
+		d.lose.Store(true)
+		if _, err := fx.hub.Create(t.Context(), session.Spec{ID: "s"}); err == nil {
+			t.Fatal("created without a lease")
+		}
+		if _, err := store.Owner(t.Context(), "s"); err != nil {
+			t.Fatalf("the lease was not taken: %v", err)
+		}
+		time.Sleep(5 * time.Second)
+		if l, err := store.Owner(t.Context(), "s"); !errors.Is(err, session.ErrNotFound) {
+			t.Errorf("five seconds later it is held: %+v, %v", l, err)
+		}
 	})
 }
 

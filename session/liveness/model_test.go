@@ -1,6 +1,7 @@
 package liveness_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -80,13 +81,12 @@ type process struct {
 	rate   float64  // of its clock
 	began  time.Duration
 
-	m        *liveness.Machine
-	owned    map[string]int // epochs by session
-	ticked   time.Duration
-	beaten   time.Duration
-	looked   time.Duration
-	gaveUp   int
-	restored int
+	m      *liveness.Machine
+	owned  map[string]int // epochs by session
+	ticked time.Duration
+	beaten time.Duration
+	looked time.Duration
+	gaveUp int
 }
 
 func newWorld(seed uint64, nodes int) *world {
@@ -234,7 +234,7 @@ func (p *process) beat(began time.Duration) {
 
 // write is a heartbeat that reaches Redis.
 func (w *world) write(b session.Heartbeat) session.Census {
-	c, err := w.memory.Beat(nil, b) //nolint:staticcheck // it has no use for a context
+	c, err := w.memory.Beat(context.Background(), b)
 	if err != nil {
 		panic(err)
 	}
@@ -258,7 +258,7 @@ func (p *process) work(w liveness.Work, now time.Duration) {
 	for _, o := range w.Declare {
 		by := p.m.Incarnation()
 		p.ask(func() func() {
-			done, err := p.w.memory.Declare(nil, by, o) //nolint:staticcheck
+			done, err := p.w.memory.Declare(context.Background(), by, o)
 			if err != nil {
 				panic(err)
 			}

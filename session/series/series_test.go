@@ -47,6 +47,9 @@ func TestSamplesAddUp(t *testing.T) {
 		t.Errorf("difference %+v", since)
 	}
 	raw, err := json.Marshal(two)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var back series.Sample
 	if err = json.Unmarshal(raw, &back); err != nil || back != two || len(raw) > 300 {
 		t.Errorf("%s: %v", raw, err)
