@@ -19,7 +19,7 @@ func TestTrials(t *testing.T) {
 	for _, one := range []trial{
 		&KillTrial{p, 6, 1, 2, false},
 		&freezeTrial{KillTrial{p, 6, 1, 3, true}},
-		&awayTrial{p, 6, 2 * time.Second, 2},
+		&awayTrial{p, 6, 8 * time.Second, 2},
 		&rollingTrial{p, 6, 2},
 		&renewalTrial{p, 2, 4 * time.Second, 8 * time.Second},
 		&cutTrial{p, 2, 8, 800 * time.Millisecond, 2},
