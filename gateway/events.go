@@ -83,7 +83,7 @@ func (g *Gateway) missed(ctx context.Context, s *stream, id session.ID, newest f
 			return nil, err
 		}
 		unknown = newer(s.last, last)
-	} else if ms, _ := splitID(s.last); ms > 0 {
+	} else if timeOf(s.last) > 0 {
 		oldest, err := g.options.Store.Events(ctx, id, "", 1)
 		if err != nil {
 			return nil, storeError{err}
@@ -215,16 +215,12 @@ func (s *stream) follow(ctx context.Context, feed feed) {
 	}
 }
 
-// newer compares two IDs of the form "<unix ms>-<n>".
-func newer(a, b string) bool {
-	am, an := splitID(a)
-	bm, bn := splitID(b)
-	return b == "" || am > bm || am == bm && an > bn
-}
+// newer reports whether an event follows another one; "" is before all.
+func newer(a, b string) bool { return b == "" || session.CompareEventIDs(a, b) > 0 }
 
-func splitID(id string) (ms, n uint64) {
-	head, tail, _ := strings.Cut(id, "-")
+// timeOf is when an event was logged, in Unix milliseconds; 0 if its ID does not say.
+func timeOf(id string) (ms uint64) {
+	head, _, _ := strings.Cut(id, "-")
 	ms, _ = strconv.ParseUint(head, 10, 64)
-	n, _ = strconv.ParseUint(tail, 10, 64)
-	return ms, n
+	return ms
 }

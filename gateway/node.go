@@ -45,13 +45,9 @@ func (s Secret) Once() Secret {
 // adopt takes a session over from a node that hands it over. Who it comes from is known before
 // its body is read.
 func (g *Gateway) adopt(c *gin.Context) {
-	p, ok, err := g.proven(c.Request)
+	p, ok := g.fromNode(c)
 	switch {
-	case err != nil:
-		g.fail(c, storeError{err})
-		return
 	case !ok:
-		g.fail(c, problem.New(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
 		return
 	case p.length > snapshotBytes:
 		g.fail(c, problem.New(http.StatusRequestEntityTooLarge, "", "the body is over the limit"))

@@ -93,13 +93,8 @@ func (g *Gateway) whoami(c *gin.Context) {
 
 // vouch passes the heartbeat of a node that has lost Redis on, or promises not to declare it dead.
 func (g *Gateway) vouch(c *gin.Context) {
-	p, ok, err := g.proven(c.Request)
-	switch {
-	case err != nil:
-		g.fail(c, storeError{err})
-		return
-	case !ok:
-		g.fail(c, problem.New(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
+	p, ok := g.fromNode(c)
+	if !ok {
 		return
 	}
 	var b session.Heartbeat

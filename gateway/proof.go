@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/gin-gonic/gin"
+
+	"switchboard/gateway/problem"
 )
 
 // nodeHeader proves that a request comes from a node of this fleet: "<unix seconds>.<length of
@@ -78,6 +80,19 @@ func (g *Gateway) proven(r *http.Request) (p proof, ok bool, err error) {
 		return p, false, err
 	}
 	return p, hmac.Equal([]byte(value), []byte(p.sign(secret, r, g.options.Node))), nil
+}
+
+// fromNode is what a node of this fleet signed; a request of anybody else is refused.
+func (g *Gateway) fromNode(c *gin.Context) (p proof, ok bool) {
+	p, ok, err := g.proven(c.Request)
+	if err != nil {
+		g.fail(c, storeError{err})
+		return p, false
+	}
+	if !ok {
+		g.fail(c, problem.New(http.StatusUnauthorized, "", "this address is for the nodes of this fleet"))
+	}
+	return p, ok
 }
 
 // read reads the body that was signed, and no byte more. It is hashed as it comes.

@@ -88,7 +88,7 @@ func (t *timeline) close(i int, at time.Time) {
 
 // event adds what one event of the log says.
 func (t *timeline) event(e session.LoggedEvent) {
-	ms, _ := splitID(e.ID)
+	ms := timeOf(e.ID)
 	at := time.UnixMilli(int64(ms)).UTC()
 	get := func(path string) string { return gjson.GetBytes(e.Raw, path).Str }
 	switch e.Type {

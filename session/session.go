@@ -137,11 +137,18 @@ type LoggedEvent struct {
 	Raw  json.RawMessage `json:"event"`
 }
 
-// CompareEventIDs orders IDs of the form "<unix ms>-<n>"; "" comes before all.
+// CompareEventIDs orders IDs of the form "<unix ms>-<n>" by their numbers, of any length; what is
+// missing counts as 0.
 func CompareEventIDs(a, b string) int {
-	am, an, _ := strings.Cut(a, "-")
-	bm, bn, _ := strings.Cut(b, "-")
+	am, an := numbersOf(a)
+	bm, bn := numbersOf(b)
 	return cmp.Or(cmp.Compare(len(am), len(bm)), cmp.Compare(am, bm), cmp.Compare(len(an), len(bn)), cmp.Compare(an, bn))
+}
+
+// numbersOf cuts an ID into decimal numbers without leading zeros.
+func numbersOf(id string) (ms, n string) {
+	ms, n, _ = strings.Cut(id, "-")
+	return strings.TrimLeft(ms, "0"), strings.TrimLeft(n, "0")
 }
 
 // Check refuses, with *InvalidError, limits that exceed the caps l.

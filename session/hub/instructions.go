@@ -3,7 +3,6 @@ package hub
 import (
 	"encoding/json"
 	"slices"
-	"strings"
 
 	"switchboard/session"
 	"switchboard/session/broadcast"
@@ -64,7 +63,7 @@ func (o *overlay) take(e broadcast.Entry, base string) bool {
 
 // pass notes that an entry was considered, and reports false if it had been before.
 func (o *overlay) pass(id string) bool {
-	if !laterID(id, o.Seen) {
+	if session.CompareEventIDs(id, o.Seen) <= 0 {
 		return false
 	}
 	o.Seen = id
@@ -74,27 +73,6 @@ func (o *overlay) pass(id string) bool {
 // drop takes off a broadcast that the upstream refused.
 func (o *overlay) drop(id string) {
 	o.Standing = slices.DeleteFunc(slices.Clone(o.Standing), func(b session.Broadcast) bool { return b.ID == id })
-}
-
-// laterID compares IDs of the form "<ms>-<n>"; everything is later than "".
-func laterID(a, b string) bool {
-	if b == "" {
-		return true
-	}
-	am, an, _ := strings.Cut(a, "-")
-	bm, bn, _ := strings.Cut(b, "-")
-	if am != bm {
-		return longer(am, bm)
-	}
-	return longer(an, bn)
-}
-
-// longer compares decimal numbers without leading zeros.
-func longer(a, b string) bool {
-	if len(a) != len(b) {
-		return len(a) > len(b)
-	}
-	return a > b
 }
 
 // selects reports whether a session with these labels is meant.
