@@ -31,8 +31,7 @@ type timelineOutput struct {
 		SessionID session.ID `json:"session_id"`
 		CreatedAt time.Time  `json:"created_at"`
 		EndedAt   time.Time  `json:"ended_at,omitzero"`
-		Cut       bool       `json:"cut" doc:"The log does not go back to the beginning: it holds 2,000 events and 2 MiB"`
-		Moments   []Moment   `json:"moments" nullable:"false" doc:"In order of their beginning"`
+		Moments   []Moment   `json:"moments" nullable:"false" doc:"In order of their beginning, as far back as the log goes: it holds the newest 2,000 events and 2 MiB"`
 	}
 }
 
@@ -54,7 +53,6 @@ func (g *Gateway) timeline(ctx context.Context, in *idInput) (*timelineOutput, e
 		if len(page) == 0 {
 			break
 		}
-		out.Body.Cut = out.Body.Cut || after == "" && page[0].Type != "session.created"
 		for _, e := range page {
 			t.event(e)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -10,7 +11,8 @@ import (
 	"switchboard/session/price"
 )
 
-// settings lists what can be set, and to what it is. Of a secret nobody learns more than whether it is set.
+// settings lists all settings with their values. A secret shows only whether it is set, an address no
+// password.
 func (c config) settings() ([]gateway.Setting, error) {
 	p, err := kong.New(&c, options()...)
 	if err != nil {
@@ -32,9 +34,18 @@ func (c config) settings() ([]gateway.Setting, error) {
 		if f.Tag.Get("secret") != "" && s.Value != "" {
 			s.Value = "set"
 		}
+		s.Value = withoutPassword(s.Value)
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// withoutPassword hides the password of an address.
+func withoutPassword(value string) string {
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		return u.Redacted()
+	}
+	return value
 }
 
 // priceViews shows a table of prices.
