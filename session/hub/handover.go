@@ -115,8 +115,7 @@ func (c *Controller) freeze(anyMoment bool) (session.Snapshot, bool) {
 	s.save()
 	s.release()
 	s.detach()
-	c.up.state, c.up.lostAt = legLost, time.Now()
-	c.up.out.Hold()
+	c.up.lose()
 	snapshot := s.snapshot()
 	code, text := closeCode(ErrMoved)
 	for _, cl := range c.clients {

@@ -45,6 +45,21 @@ func (u *uplink) keepTail(event []byte, speaking bool) {
 	u.tail.Add(event, time.Now())
 }
 
+// untail leaves the audio that waits for a leg in use, which is the newest of the tail, to its
+// queue: the next leg is sent both. What waits for one that is gone was never in the tail.
+func (u *uplink) untail(l *leg) {
+	if l.gone() {
+		return
+	}
+	waiting := int64(0)
+	for _, q := range l.out.Queue {
+		if q.Audio {
+			waiting++
+		}
+	}
+	u.tail.CutBehind(u.tail.Seq - waiting)
+}
+
 // retell returns what the next leg is sent first: the tail, with what the one before was sent
 // and has not answered in its places. All of it, and what waits in old behind it, is kept: that
 // leg, too, may be lost before it has made anything of it.

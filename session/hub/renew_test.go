@@ -316,6 +316,34 @@ func TestAudioOutlivesTwoUpstreams(t *testing.T) {
 	})
 }
 
+// What waits for an upstream that takes nothing is told the next one once, whether that one is lost or
+// replaced.
+func TestAudioThatWaitedIsSentOnce(t *testing.T) {
+	for name, speaking := range map[string]bool{"while the user speaks": true, "before anything was heard": false} {
+		t.Run(name, func(t *testing.T) {
+			talking(t, time.Hour, func(t *testing.T, fx *fixture, c *hub.Controller, up, cl *sessiontest.Conn) {
+				if speaking {
+					send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e","item_id":"u"}`)
+					want(t, cl, "speech_started")
+				}
+				up.Stall()
+				for i := range 5 { // of which the first is under way when the upstream stalls
+					send(t, cl, fmt.Sprintf(`{"type":"input_audio_buffer.append","n":%d,"audio":"AAAA"}`, i))
+					synctest.Wait()
+				}
+				up.Drop()
+				synctest.Wait()
+				send(t, cl, `{"type":"input_audio_buffer.append","n":5,"audio":"AAAA"}`)
+				second, _ := fx.next("sess_2", time.Hour, 0)
+				for i := range 6 {
+					want(t, second, fmt.Sprintf(`"n":%d`, i))
+				}
+				untold(t, second)
+			})
+		})
+	}
+}
+
 // transcribing makes an upstream say that it transcribes.
 func transcribing(t *testing.T, up, cl *sessiontest.Conn, life time.Duration) {
 	t.Helper()

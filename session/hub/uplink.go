@@ -53,6 +53,7 @@ func (u *uplink) moveTo(l *leg) error {
 	if old == nil {
 		return nil
 	}
+	u.untail(old)
 	return l.out.TakeOver(u.retell(&old.out), &old.out)
 }
 
@@ -74,14 +75,20 @@ const recoverWait = 30 * time.Second
 // then closes, again and again, is treated as one that does not accept.
 const stableLife = 5 * time.Second
 
-// fail ends the use of the leg, and reports whether another one would do no better.
+// lose ends the use of the leg: what is sent now waits for the next one.
+func (u *uplink) lose() {
+	u.untail(u.leg)
+	u.state, u.lostAt = legLost, time.Now()
+	u.out.Hold()
+}
+
+// fail ends the use of the leg for a reason, and reports whether another one would do no better.
 func (u *uplink) fail(why error) (over bool) {
 	l := u.leg
-	l.state, l.lostAt = legLost, time.Now()
+	u.lose()
 	if errors.Is(why, errExpiring) {
 		l.state = legSpent
 	}
-	l.out.Hold()
 	l.conn.Close(session.CloseNormal, "")
 	if u.flaps == 0 || time.Since(l.opened) > stableLife || l.state == legSpent {
 		u.flaps, u.flapping = 0, time.Now()
