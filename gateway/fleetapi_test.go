@@ -2,11 +2,13 @@ package gateway_test
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/tidwall/gjson"
+	"github.com/tmaxmax/go-sse"
 
 	"switchboard/cmd/simulator/standin"
 	"switchboard/gateway"
@@ -79,6 +81,42 @@ func TestChangesAreOnRecord(t *testing.T) {
 		}
 	}
 	r.must(403, "GET", "/audit", app, "")
+}
+
+// The log is followed from an entry on, by Accept, and exported whole, a line each.
+func TestAuditIsFollowedAndExported(t *testing.T) {
+	r, store := newFleetRig(t)
+	r.must(201, "POST", "/realtime/sessions", app, `{"session_id":"one"}`)
+	first := r.audited(store, audit.Query{}, 1)[0].ID
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url+"/audit?action=end-*", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = http.Header{"Authorization": {"Bearer " + operator}, "Accept": {"text/event-stream"}, "Last-Event-Id": {first}}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	r.must(200, "PATCH", "/realtime/sessions/one", operator, `{"instructions":"x"}`) // which nobody asked for
+	r.must(200, "DELETE", "/realtime/sessions/one", operator, "")
+	for e, err := range sse.Read(res.Body, nil) {
+		if err != nil || e.Type != "audit.end-session" || gjson.Get(e.Data, "session_id").Str != "one" || e.LastEventID == "" {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		break
+	}
+	r.audited(store, audit.Query{}, 3)
+	all := r.do("GET", "/audit?class=operator", operator, "", "Accept", "application/x-ndjson")
+	lines := strings.Split(strings.TrimSpace(string(all.body)), "\n")
+	if all.StatusCode != 200 || len(lines) != 2 || gjson.Get(lines[0], "action").Str != "end-session" || gjson.Get(lines[1], "action").Str != "update-session" {
+		t.Errorf("%d %s", all.StatusCode, all.body)
+	}
+	if a := r.do("GET", "/audit", operator, "", "Accept", "text/event-stream", "Last-Event-ID", "x"); a.StatusCode != 422 {
+		t.Errorf("a stream from nowhere: %d %s", a.StatusCode, a.body)
+	}
 }
 
 func TestOverviewNodesAndSettings(t *testing.T) {
