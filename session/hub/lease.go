@@ -130,9 +130,7 @@ func (h *Hub) acquire(ctx context.Context, id session.ID) (session.Lease, error)
 	}
 	l, err := h.node.Directory.Acquire(ctx, id, holder)
 	if held, ok := asHeld(err); ok && h.node.pulse.dead(held.Lease.Incarnation) {
-		if l, err = h.node.Directory.Transfer(ctx, held.Lease, holder); err == nil {
-			h.node.stats.Seized.Add(1)
-		}
+		l, err = h.node.Directory.Transfer(ctx, held.Lease, holder)
 	}
 	if _, held := asHeld(err); err != nil && !held {
 		h.doubtful(id)

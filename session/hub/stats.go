@@ -18,7 +18,7 @@ type counters struct {
 	Refused, Garbage              atomic.Int64
 	Clients, SlowClients          atomic.Int64
 	Claimed, Renewals, HandedOver atomic.Int64
-	Seized, Declared              atomic.Int64
+	Declared                      atomic.Int64
 	NoticesLost                   atomic.Int64
 	FieldsDropped                 atomic.Int64
 	DroppedImages, DroppedItems   atomic.Int64
@@ -44,7 +44,6 @@ type Stats struct {
 	Renewals    int64           // upstreams replaced under a session that went on
 	HandedOver  int64           // sessions given to other nodes
 	Claimed     int64           // sessions taken over from nodes that were lost
-	Seized      int64           // of those, from nodes that were declared dead
 	Declared    int64           // nodes that this node declared dead
 	NoticesLost int64           // notices let go because nobody took them
 	Dropped     int64           // fields of a configuration that the next upstream refused
@@ -78,7 +77,7 @@ func (h *Hub) Stats() Stats {
 		DroppedUp: n.DroppedUp.Load(), DroppedDown: n.DroppedDown.Load(),
 		Refused: n.Refused.Load(), Garbage: n.Garbage.Load(), SlowClients: n.SlowClients.Load(), Renewals: n.Renewals.Load(), HandedOver: n.HandedOver.Load(), Claimed: n.Claimed.Load(), NoticesLost: n.NoticesLost.Load(), Dropped: n.FieldsDropped.Load(),
 		Content: session.Dropped{Images: n.DroppedImages.Load(), Items: n.DroppedItems.Load()},
-		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), Seized: n.Seized.Load(), Declared: n.Declared.Load(), HeartbeatAge: h.node.pulse.age(),
+		Entries: n.Entries.Load(), EntryTime: time.Duration(n.EntryTime.Load()), Declared: n.Declared.Load(), HeartbeatAge: h.node.pulse.age(),
 	}
 	s.Opened, s.Ended, s.Failed = n.Opened.Load(), n.Ended.Load(), n.Failed.Load()
 	s.Responses, s.Tokens, s.Durations = n.Responses.Load(), n.Tokens.Load(), n.measures.read()
