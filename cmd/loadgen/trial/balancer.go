@@ -14,10 +14,12 @@ const (
 	healthEvery   = 100 * time.Millisecond
 	healthTimeout = 500 * time.Millisecond
 	nodeTimeout   = 250 * time.Millisecond // for a connection to a node
+	silentAfter   = 3 * time.Second        // a node that answers no probe for so long loses its connections
 )
 
 // balancer passes every new connection on to a random node that says it is ready, as a
-// load balancer in front of a fleet does. When none is ready it tries them all.
+// load balancer in front of a fleet does. When none is ready it tries them all. A node that
+// answers nothing any more loses its connections, so that their clients learn of it.
 type balancer struct {
 	entry    *passage
 	nodes    []string // addresses
@@ -55,6 +57,7 @@ func (b *balancer) stop() {
 func (b *balancer) watch(ctx context.Context, node string) {
 	tick := time.NewTicker(healthEvery)
 	defer tick.Stop()
+	answered := time.Now()
 	for {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+node+"/readyz", nil)
 		var answer *http.Response
@@ -63,6 +66,9 @@ func (b *balancer) watch(ctx context.Context, node string) {
 		}
 		if err == nil {
 			answer.Body.Close()
+			answered = time.Now()
+		} else if time.Since(answered) > silentAfter {
+			b.entry.hangUp(node)
 		}
 		b.mu.Lock()
 		b.ready[node] = err == nil && answer.StatusCode == http.StatusOK

@@ -78,6 +78,17 @@ func (p *passage) flows() error {
 	}
 }
 
+// hangUp ends the connections that were opened to an address.
+func (p *passage) hangUp(address string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.open {
+		if c.RemoteAddr().String() == address {
+			c.Close()
+		}
+	}
+}
+
 func (p *passage) accept() {
 	for {
 		c, err := p.listener.Accept()
