@@ -10,9 +10,15 @@ import (
 	"switchboard/session"
 )
 
+type itemsInput struct {
+	ID     session.ID `path:"id" doc:"The session's ID"`
+	Newest int        `query:"newest" minimum:"1" maximum:"10000" doc:"Only so many, those at the end of the conversation; left out: all"`
+}
+
 type itemsOutput struct {
 	Body struct {
-		Items []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
+		Items       []session.Item `json:"items" nullable:"false" doc:"In the order of the conversation"`
+		LastEventID string         `json:"last_event_id,omitempty" doc:"ID of the newest event of the log that the items of a live session include: later ones change them"`
 	}
 }
 
@@ -32,7 +38,8 @@ func (g *Gateway) conversationRoutes() []openapi.Route {
 				"Of an ended session: what is kept, then 204.",
 			Before: g.owned, Do: openapi.Plain(openapi.Shape{
 				Params: []*huma.Param{id, openapi.Param("header", "Last-Event-ID", "ID of the last event seen", huma.TypeString),
-					openapi.Param("query", "last_event_id", "The same, for clients that cannot set the header", huma.TypeString)},
+					openapi.Param("query", "last_event_id", "The same, for clients that cannot set the header", huma.TypeString),
+					openapi.Param("query", "viewer", "true: a page shows the session to a person, who is named to others that view it", huma.TypeBoolean)},
 				Answers: map[int]openapi.Answer{
 					200: {Text: "text/event-stream", Type: "text/event-stream", Body: openapi.Text("")},
 					204: {Text: "The session has ended and there is nothing more"},
@@ -75,12 +82,18 @@ func (g *Gateway) conversationRoutes() []openapi.Route {
 	}
 }
 
-func (g *Gateway) items(ctx context.Context, in *idInput) (*itemsOutput, error) {
+func (g *Gateway) items(ctx context.Context, in *itemsInput) (*itemsOutput, error) {
+	out := &itemsOutput{}
+	if ctl, ok := g.options.Hub.Controller(in.ID); ok {
+		out.Body.LastEventID = ctl.LastEvent() // before the items: they may know more, never less
+	}
 	_, items, err := g.conversation(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &itemsOutput{}
+	if in.Newest > 0 && len(items) > in.Newest {
+		items = items[len(items)-in.Newest:]
+	}
 	out.Body.Items = append([]session.Item{}, items...)
 	return out, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,6 +57,11 @@ func (g *Gateway) events(c *gin.Context) {
 			g.fail(c, err)
 			return
 		}
+	}
+	if c.Query("viewer") == "true" {
+		view, leave := g.viewers.join(f.rec.ID, callerOf(ctx).Key.Name)
+		defer leave()
+		s.view = view
 	}
 	s.open()
 	for s.send(missed) == nil && len(missed) > 0 {
@@ -111,6 +117,8 @@ func (g *Gateway) eventSource(c *gin.Context) (found, string, error) {
 	}
 	after := cmp.Or(c.GetHeader("Last-Event-ID"), c.Query("last_event_id"))
 	switch {
+	case !slices.Contains([]string{"", "true", "false"}, c.Query("viewer")):
+		return found{}, "", problem.Field("query.viewer", "must be true or false")
 	case after == "":
 	case !eventID.MatchString(after):
 		return found{}, "", problem.Field("header.Last-Event-ID", "is no ID of this stream; 0 is the beginning")
@@ -166,6 +174,8 @@ type stream struct {
 
 	resync bool // the event with that ID is not the one that the client saw last
 	plain  bool // the client is not told what errors say of the operator's account
+
+	view *watching // of a page that shows the session to a person; nil: a program
 }
 
 func (s *stream) open() {
@@ -200,11 +210,16 @@ type feed interface {
 func (s *stream) follow(ctx context.Context, feed feed) {
 	for {
 		wait, cancel := context.WithTimeout(ctx, sse.Heartbeat)
+		wait, stop := s.view.wait(wait)
 		e, err := feed.Next(wait)
+		stop()
 		cancel()
 		switch {
 		case err == nil:
 			err = s.send([]session.LoggedEvent{e})
+		case errors.Is(err, errViewers):
+			s.out.Event("", typeViewers, s.view.news())
+			err = s.out.Flush()
 		case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 			s.out.Ping("")
 			err = s.out.Flush()

@@ -14,12 +14,18 @@ import (
 // follow opens an event stream; next reads it by a library that is not ours.
 func (r *rig) follow(id, last string) (next func(typ string) sse.Event, stop func()) {
 	r.t.Helper()
+	return r.followAs(app, "/realtime/sessions/"+id+"/events", last)
+}
+
+// followAs is follow with another key, and a query.
+func (r *rig) followAs(key, path, last string) (next func(typ string) sse.Event, stop func()) {
+	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
-	req, err := http.NewRequestWithContext(ctx, "GET", r.url+"/realtime/sessions/"+id+"/events", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", r.url+path, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+app)
+	req.Header.Set("Authorization", "Bearer "+key)
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}

@@ -167,6 +167,16 @@ func TestAnyRequestToAnyNode(t *testing.T) {
 		t.Errorf("the stream began with %q", line)
 	}
 	stop()
+	pageA, _ := f.follow(a, path+"/events?viewer=true")
+	pageB, _ := f.follow(b, path+"/events?viewer=true")
+	for line := range pageA {
+		if strings.Contains(line, `"pages":2`) {
+			break // the page on the other node
+		}
+	}
+	if line := <-pageB; !strings.Contains(line, "switchboard.session.viewers") {
+		t.Errorf("the page on the other node is told %q", line)
+	}
 	f.on(b, 200, "PATCH", path, `{"instructions":"be brief"}`)
 	until(t, c, "session.updated")
 	if problem := f.on(b, 422, "PATCH", path, `{"speed":99}`); !strings.Contains(string(problem.body), "upstream-refused") {

@@ -125,6 +125,7 @@ type Gateway struct {
 	draining atomic.Bool
 	vigils   vigils         // over nodes that something was forwarded to
 	here     presences      // callers whose connections last
+	viewers  viewers        // pages that show sessions of this node
 	large    wire.Quota     // of their large messages
 	clients  sync.WaitGroup // attached WebSockets, whose HTTP handlers have returned
 	streams  context.Context

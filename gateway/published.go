@@ -59,6 +59,8 @@ func sessionEvents() []openapi.Event {
 			Example: map[string]any{"type": "switchboard.session.dropped", "images": []string{"item_…"}, "items": []string{}}},
 		{Type: "switchboard.session.ended", Text: "The last event: why the session ended, and by whom.",
 			Example: map[string]any{"type": "switchboard.session.ended", "reason": "ended by operator ops", "ended_by": "ops"}},
+		{Type: typeViewers, Text: "Who views the session, to streams with viewer=true, when such a stream begins and when others come or leave. It is not stored and has no ID.",
+			Example: map[string]any{"type": typeViewers, "you": "ops", "viewers": []Viewer{{By: "ops", Pages: 1, Since: time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)}}}},
 		{Type: "resync", Text: "The last event that the client saw is no longer stored. Read the session and its items again; the stream continues.",
 			Example: map[string]any{}},
 	}

@@ -264,7 +264,11 @@ func (g *Gateway) get(ctx context.Context, in *idInput) (*sessionOutput, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &sessionOutput{Body: view(f.rec)}, nil
+	out := &sessionOutput{Body: view(f.rec)}
+	if f.ctl != nil {
+		out.Body.Viewers = g.viewers.list(in.ID)
+	}
+	return out, nil
 }
 
 // flush lets what this node's sessions did show in the store. A store that is away

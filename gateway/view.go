@@ -31,6 +31,7 @@ type sessionView struct {
 	Clients    int               `json:"clients" doc:"Clients attached now"`
 	Responding bool              `json:"responding" doc:"A response is being generated"`
 	States     []session.State   `json:"states" nullable:"false" enum:"reconnecting,failing,waiting,near_limit,unattended,answering" doc:"Of a live session what an operator should know, the worst first. waiting: for the result of a function call; near_limit: nine tenths of its time or tokens are used; unattended: no client is attached"`
+	Viewers    []Viewer          `json:"viewers,omitempty" nullable:"false" doc:"Whose pages show the session now; only in the answer for one session"`
 	Errors     int64             `json:"errors" doc:"Errors of its upstream, normal races left out"`
 	Latency    session.Latency   `json:"latency" doc:"How long its responses took to be heard"`
 	CreatedAt  time.Time         `json:"created_at"`

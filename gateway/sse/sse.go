@@ -47,9 +47,13 @@ func (s *Stream) Retry(after time.Duration) {
 // Comment adds a line that clients ignore, before what comes next.
 func (s *Stream) Comment(text string) { s.buf.WriteString(": " + text + "\n") }
 
-// Event adds an event whose data is JSON.
+// Event adds an event whose data is JSON. One without an ID leaves the client where it was: it is
+// not replayed.
 func (s *Stream) Event(id, kind string, data []byte) {
-	s.buf.WriteString("id: " + id + "\nevent: " + kind + "\ndata: ")
+	if id != "" {
+		s.buf.WriteString("id: " + id + "\n")
+	}
+	s.buf.WriteString("event: " + kind + "\ndata: ")
 	s.data(data)
 	s.buf.WriteString("\n\n")
 }
