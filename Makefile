@@ -154,6 +154,11 @@ trials: build ## Put a fleet under load and take it apart, in modest sizes (6 mi
 
 ##@ Else
 
+.PHONY: screenshots
+screenshots: bin/switchboard ## Pictures of every screen, light, dark and on a phone, into screenshots/; those of the README into docs/
+	@.ci/needs $(if $(CHROMIUM),,chromium=chromium)
+	@cd web && $(NPM) run screenshots
+
 .PHONY: clean
 clean: ## Remove what was built
 	@rm -rf bin dist web/dist .cache

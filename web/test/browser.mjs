@@ -7,6 +7,9 @@ import path from "node:path";
 import { chromium } from "playwright-core";
 import { writeRecording } from "./recording.mjs";
 
+/** What the browser itself logs of a request or a socket that fails: many tests have them fail. */
+const failedRequest = /^(Failed to load resource: |WebSocket connection to )/;
+
 /** Starts a browser; `plan` is the recording's (see recording.mjs). */
 export async function startBrowser(plan) {
   const folder = await mkdtemp(path.join(tmpdir(), "switchboard-browser-"));
@@ -30,18 +33,26 @@ export async function startBrowser(plan) {
   });
   return {
     browser,
-    /** Opens an empty page for a test, and holds at its end that the page threw nothing and broke no policy. */
-    async open(t, options) {
+    /** Opens an empty page for a test, and holds at its end that the page threw nothing, logged no error and asked no host but its own and `hosts`. */
+    async open(t, { hosts: also = [], ...options } = {}) {
       const context = await browser.newContext(options);
       const page = await context.newPage();
       const errors = [];
       page.on("pageerror", (error) => errors.push(String(error)));
       page.on("console", (message) => {
-        if (/Content.Security.Policy/i.test(message.text())) errors.push(message.text());
+        if (message.type() === "error" && !failedRequest.test(message.text())) errors.push(message.text());
       });
+      const hosts = new Set();
+      const note = (address) => {
+        const { protocol, host } = new URL(address);
+        if (/^(https?|wss?):$/.test(protocol) && !also.includes(host)) hosts.add(host);
+      };
+      page.on("request", (request) => note(request.url()));
+      page.on("websocket", (socket) => note(socket.url()));
       t.after(async () => {
         await context.close();
-        assert.deepEqual(errors, [], "the page throws nothing and breaks no policy");
+        assert.deepEqual(errors, [], "the page throws nothing and logs no error");
+        assert.ok(hosts.size <= 1, `the page asks only its own host, not ${[...hosts].join(", ")}`);
       });
       return page;
     },

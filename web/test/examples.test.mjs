@@ -41,7 +41,7 @@ test("the browser example speaks and is answered", async (t) => {
 
   const chromium = await startBrowser([1, 1.5, 120]);
   t.after(() => chromium.close());
-  const page = await chromium.open(t);
+  const page = await chromium.open(t, { hosts: [gateway.host] });
   await page.goto(line);
   await page.getByRole("button", { name: "Speak" }).click();
   await page.waitForFunction(() => document.getElementById("transcript").textContent.trim().length > 10, null, { timeout: 40_000 });

@@ -5,19 +5,27 @@ import { test } from "node:test";
 import { violations } from "./axe.mjs";
 import { useRig } from "./rig.mjs";
 
-const rig = useRig({ env: { SWITCHBOARD_API_KEYS: "shop:app:sk-shop" } });
+const rig = useRig({ nodes: 2, env: { SWITCHBOARD_API_KEYS: "shop:app:sk-shop" } });
 
 const hostile = `<img src=x onerror="throw 1">`;
 
 test("an operator sees what the fleet does, what needs attention and who changed what", async (t) => {
   await rig.session(t, "watched", { labels: { team: hostile } });
   const page = await rig.deskPage(t, { at: "#/overview" });
-  await page.getByTestId("overview-totals").getByText("Live sessions").waitFor();
+  await page.getByTestId("overview-totals").getByText("1 sessions without one").waitFor();
   await page.getByTestId("attention").getByText("1 live sessions have no client attached").waitFor();
-  assert.equal(await page.locator(".chart svg").count(), 6);
-  await page.getByRole("button", { name: "24h" }).click();
+  assert.equal(await page.locator(".chart svg").count(), 7);
+  await page.getByLabel("24 hours").check();
   assert.equal(new URL(page.url()).hash, "#/overview?window=24h");
+  const chart = page.locator(".chart").first();
+  await chart.locator("svg").hover();
+  await chart
+    .getByText(/[0-9]{2}:[0-9]{2}/)
+    .nth(1)
+    .waitFor();
   assert.deepEqual(await violations(page), []);
+  await page.getByTestId("facets").getByRole("link", { name: hostile }).click();
+  await page.locator('[data-testid="sessions"] [data-id="watched"]').waitFor();
 
   await page.getByRole("link", { name: "Audit log" }).click();
   await page.getByTestId("audit").getByText("create-session").first().waitFor();
@@ -27,7 +35,8 @@ test("an operator sees what the fleet does, what needs attention and who changed
 
 test("an operator drains a node and takes that back", async (t) => {
   const page = await rig.deskPage(t, { at: "#/nodes" });
-  const node = page.getByTestId("node");
+  await page.getByTestId("node").nth(1).waitFor();
+  const node = page.getByTestId("node").filter({ hasText: rig.gateway.host });
   await node.getByText("Redis").waitFor();
   await node.getByRole("button", { name: "Drain" }).click();
   assert.deepEqual(await violations(page), []);

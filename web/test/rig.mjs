@@ -3,13 +3,16 @@
 import assert from "node:assert/strict";
 import { after, before } from "node:test";
 import { startBrowser } from "./browser.mjs";
-import { startGateway, startNetwork } from "./gateway.mjs";
+import { startGateway, startNetwork, startRedis } from "./gateway.mjs";
 
 /** A browser that draws in software is slow. */
 export const patience = { timeout: 40_000 };
 
-/** Starts it all before the tests of a file and ends it after them. `plan` is the recording's (see recording.mjs). */
-export function useRig({ plan = [600, 0.1], env = {} } = {}) {
+/**
+ * Starts it all before the tests of a file and ends it after them. `plan` is the recording's (see recording.mjs). Several
+ * `nodes` share a real Redis; rig.gateway is the first, which pages talk to through the network while it accepts.
+ */
+export function useRig({ plan = [600, 0.1], env = {}, nodes = 1 } = {}) {
   const rig = {
     /** Opens the voice page as the printed address does, through the network that can fail. */
     async voicePage(t, { key = rig.gateway.key, ...options } = {}) {
@@ -47,14 +50,21 @@ export function useRig({ plan = [600, 0.1], env = {} } = {}) {
     },
   };
   before(async () => {
-    rig.gateway = await startGateway(env);
-    rig.network = await startNetwork(rig.gateway.host);
+    if (nodes > 1) {
+      rig.redis = await startRedis();
+      const keys = ["fleet:admin:sk-fleet", env.SWITCHBOARD_API_KEYS].filter(Boolean).join(",");
+      env = { ...env, REDIS_URL: rig.redis.url, SWITCHBOARD_API_KEYS: keys };
+    }
+    rig.nodes = await Promise.all(Array.from({ length: nodes }, () => startGateway(env)));
+    rig.gateway = nodes > 1 ? { ...rig.nodes[0], key: "sk-fleet" } : rig.nodes[0];
+    rig.network = await startNetwork(...rig.nodes.map((n) => n.host));
     rig.chromium = await startBrowser(plan);
   });
   after(async () => {
     await rig.chromium?.close();
     await rig.network?.stop();
-    await rig.gateway?.stop();
+    await Promise.all((rig.nodes ?? []).map((node) => node.stop()));
+    await rig.redis?.stop();
   });
   return rig;
 }

@@ -5,7 +5,7 @@ import { BroadcastView } from "./broadcast";
 import { Broadcasts, OperatorsOnly } from "./broadcasts";
 import { NewBroadcast } from "./new-broadcast";
 import { Nodes } from "./nodes";
-import { OverviewView } from "./overview";
+import { OverviewFilter, OverviewView } from "./overview";
 import { place, route } from "./route";
 import { SessionView } from "./session";
 import { SessionFilter, Sessions } from "./sessions";
@@ -31,12 +31,14 @@ export function App({ store }: { store: Store }) {
 function fold(): string {
   const { section, id } = place.value;
   if (section === "broadcasts") return "New broadcast";
+  if (section === "nodes" || section === "audit") return "Key";
   return id ? "Say something, or change it" : "Filter";
 }
 
 function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter key={apiKey.value} store={store} />;
+  if (section === "overview") return <OverviewFilter />;
   if (section !== "broadcasts") return null;
   if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
   return store.operator.value && <NewBroadcast store={store} />;

@@ -1,4 +1,5 @@
 import type { AuditList } from "../schema";
+import { Title } from "../shared/parts";
 import { addressOf, queryOf } from "./route";
 import { type Store, usePolled } from "./store";
 
@@ -15,7 +16,7 @@ export function Audit({ store }: { store: Store }) {
   const page = answer.value;
   return (
     <>
-      <h1 class="visually-hidden">Audit log</h1>
+      <Title>Audit log</Title>
       {page && !page.entries.length && <p class="help">Nobody has changed anything yet.</p>}
       {page && page.entries.length > 0 && (
         <div class="scroll">

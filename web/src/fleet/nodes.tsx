@@ -1,6 +1,6 @@
 import type { NodesOutputBody, NodeView } from "../schema";
 import { Fact } from "../shared/fact";
-import { Confirm } from "../shared/parts";
+import { Confirm, Title } from "../shared/parts";
 import { type Store, usePolled } from "./store";
 
 /** The nodes and how they are; each can be drained. */
@@ -8,7 +8,7 @@ export function Nodes({ store }: { store: Store }) {
   const { answer, again } = usePolled<NodesOutputBody>(store, "The nodes could not be read", () => "/nodes");
   return (
     <>
-      <h1 class="visually-hidden">Nodes</h1>
+      <Title>Nodes</Title>
       {answer.value?.nodes.map((n) => (
         <Node key={n.id} store={store} node={n} again={again} />
       ))}

@@ -1,56 +1,92 @@
 import type { ComponentChildren } from "preact";
-import type { Attention, Overview, Point } from "../schema";
+import type { Attention, Facet, Overview } from "../schema";
 import { Fact } from "../shared/fact";
+import { Filter, Segments, Title } from "../shared/parts";
+import { Chart } from "./chart";
 import { addressOf, filter, queryOf } from "./route";
 import { type Store, usePolled } from "./store";
 
-const windows = ["15m", "24h", "7d"] as const;
+const windows = [
+  { value: "15m", label: "15 minutes" },
+  { value: "24h", label: "24 hours" },
+  { value: "7d", label: "7 days" },
+] as const;
+
+const span = () => windows.find((w) => w.value === queryOf("overview").get("window"))?.value ?? "15m";
+
+/** How far back the charts go. */
+export function OverviewFilter() {
+  return (
+    <Filter>
+      <Segments name="window" legend="Charts of the last" choices={windows} chosen={span()} onChoose={(window) => filter("overview", { window })} />
+    </Filter>
+  );
+}
 
 /** How the fleet is and what it did: an operator's first page. */
 export function OverviewView({ store }: { store: Store }) {
-  const span = () => windows.find((w) => w === queryOf("overview").get("window")) ?? "15m";
   const { answer } = usePolled<Overview>(store, "The overview could not be read", () => `/api/overview?window=${span()}`);
   const o = answer.value;
+  if (!o) return <Title>Overview</Title>;
+  const { count, p50_ms, p95_ms } = o.sum.first_audio;
   return (
     <>
-      <h1 class="visually-hidden">Overview</h1>
-      <nav class="pager" aria-label="Window">
-        {windows.map((w) => (
-          <button key={w} class="button small" type="button" aria-pressed={w === span()} onClick={() => filter("overview", { window: w })}>
-            {w}
-          </button>
-        ))}
-      </nav>
-      {o && (
-        <>
-          <NeedsAttention list={o.attention} />
-          <dl class="facts-grid" data-testid="overview-totals">
-            <Fact name="Live sessions">{o.totals.live}</Fact>
-            <Fact name="Clients">{o.totals.clients}</Fact>
-            <Fact name="Without a client">{o.totals.unattended}</Fact>
-            <Fact name="Nodes with sessions">{Object.keys(o.totals.nodes).length}</Fact>
-            <Fact name="Turns">{o.sum.turns}</Fact>
-            <Fact name="First audio p50 / p95">{o.sum.first_audio.count ? `${ms(o.sum.first_audio.p50_ms)} / ${ms(o.sum.first_audio.p95_ms)}` : "none yet"}</Fact>
-            <Fact name="Tokens">{o.sum.tokens.toLocaleString("en-GB")}</Fact>
-            <Fact name="Cost">${o.sum.cost_usd.toFixed(2)}</Fact>
-          </dl>
-          <div class="charts">
-            <Chart name="Live sessions" points={o.points} of={(p) => [p.live]} />
-            <Chart name="Turns per minute" points={o.points} of={(p) => [p.turns_per_minute]} />
-            <Chart name="Time to first audio, p50 and p95, ms" points={o.points} of={(p) => [p.first_audio.p50_ms, p.first_audio.p95_ms]} />
-            <Chart name="Errors: turn, session, account" points={o.points} of={(p) => [p.errors.turn, p.errors.session, p.errors.account]} />
-            <Chart name="Tokens" points={o.points} of={(p) => [p.tokens]} />
-            <Chart name="Renewals and failovers" points={o.points} of={(p) => [p.renewals, p.claimed]} />
-          </div>
-          <Standing list={o.broadcasts} />
-        </>
-      )}
+      <Title>Overview</Title>
+      <NeedsAttention list={o.attention} />
+      <dl class="facts-grid" data-testid="overview-totals">
+        <Fact name="Live">{o.totals.live} sessions</Fact>
+        <Fact name="Clients">
+          {o.totals.clients}, and {o.totals.unattended} sessions without one
+        </Fact>
+        <Fact name="Turns">{o.sum.turns.toLocaleString("en-GB")}</Fact>
+        <Fact name="First audio">{count ? `${ms(p50_ms)} (half), ${ms(p95_ms)} (95 %)` : "none yet"}</Fact>
+        <Fact name="Tokens">{o.sum.tokens.toLocaleString("en-GB")}</Fact>
+        <Fact name="Cost">${o.sum.cost_usd.toFixed(2)}</Fact>
+      </dl>
+      <div class="charts">
+        <Chart name="Live sessions" points={o.points} of={(p) => [p.live]} />
+        <Chart name="Turns per minute" points={o.points} of={(p) => [p.turns_per_minute]} />
+        <Chart name="Time to first audio" unit=" ms" series={["p50", "p95"]} points={o.points} of={(p) => [p.first_audio.p50_ms, p.first_audio.p95_ms]} />
+        <Chart name="Errors" series={["turn", "session", "account"]} points={o.points} of={(p) => [p.errors.turn, p.errors.session, p.errors.account]} />
+        <Chart name="Tokens" points={o.points} of={(p) => [p.tokens]} />
+        <Chart name="Cost, $" points={o.points} of={(p) => [p.cost_usd]} />
+        <Chart name="Sessions moved" series={["renewed", "failed over"]} points={o.points} of={(p) => [p.renewals, p.claimed]} />
+      </div>
+      <Part name="Live sessions by">
+        <div class="charts" data-testid="facets">
+          {o.facets
+            .filter((f) => f.values.length)
+            .map((f) => (
+              <Values key={f.name} facet={f} />
+            ))}
+        </div>
+      </Part>
+      <Standing list={o.broadcasts} />
     </>
   );
 }
 
+/** The most frequent values of one property, each with the way to its sessions. */
+function Values({ facet: { name, values, more } }: { facet: Facet }) {
+  const label = name.startsWith("label:") ? name.slice("label:".length) : undefined;
+  const list = (value: string) => (label ? `#/sessions?${new URLSearchParams({ label: `${label}:${value}` })}` : `#/sessions?${new URLSearchParams({ [name]: value })}`);
+  return (
+    <section>
+      <h3 class="chart-name">{label ? `label ${label}` : name}</h3>
+      <ul class="values">
+        {values.map(({ value, count }) => (
+          <li key={value}>
+            <a href={list(value)}>{value || "none"}</a> <span>{count}</span>
+          </li>
+        ))}
+      </ul>
+      {!!more && <p class="help">and {more} more</p>}
+    </section>
+  );
+}
+
 function NeedsAttention({ list }: { list: readonly Attention[] }) {
-  if (!list.length) return <p class="help">Nothing needs attention.</p>;
+  if (!list.length) return <p>Nothing needs attention.</p>;
   return (
     <section class="notice" aria-label="Needs attention" data-testid="attention">
       <ul>
@@ -90,26 +126,3 @@ function Part({ name, children }: { name: string; children: ComponentChildren })
 }
 
 const ms = (n: number) => `${Math.round(n)} ms`;
-const [width, height] = [320, 80];
-
-/** Lines over time, said in words beside them. */
-function Chart({ name, points, of }: { name: string; points: readonly Point[]; of: (p: Point) => number[] }) {
-  const lines = points.length ? of(points[0] as Point).map((_, i) => points.map((p) => of(p)[i] ?? 0)) : [];
-  const most = Math.max(1, ...lines.flat());
-  const step = width / Math.max(1, points.length - 1);
-  const last = lines.map((l) => round(l.at(-1) ?? 0)).join(" / ");
-  return (
-    <figure class="chart">
-      <figcaption>
-        {name}: <strong>{last}</strong>, at most {round(most)}
-      </figcaption>
-      <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={`${name}: now ${last}, at most ${round(most)}`}>
-        {lines.map((l, i) => (
-          <polyline key={i} class={`line${i}`} points={l.map((v, x) => `${(x * step).toFixed(1)},${(height - 2 - (v / most) * (height - 4)).toFixed(1)}`).join(" ")} />
-        ))}
-      </svg>
-    </figure>
-  );
-}
-
-const round = (n: number) => Math.round(n * 10) / 10;

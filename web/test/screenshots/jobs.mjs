@@ -1,8 +1,7 @@
-// Writes docs/jobs-page.png: batches of the demo, some at their end and two on their way, while a model trains.
+// The jobs page: batches of the demo, some at their end and two on their way, while a model trains.
 
-import { takePicture } from "./picture.mjs";
-
-await takePicture("jobs-page.png", "/jobs", async (page, application) => {
+export async function jobs({ page, open, shoot, application }) {
+  await open("/jobs");
   const row = (name, status) => page.locator(`[data-testid="batches"] [data-status="${status}"]`, { hasText: name });
 
   await submit("holiday-rota", 60, { simulator: "stall" });
@@ -17,6 +16,16 @@ await takePicture("jobs-page.png", "/jobs", async (page, application) => {
   await page.waitForFunction(() => Number(document.querySelector('[role="progressbar"][aria-label*="support"]')?.ariaValueNow) >= 30);
   await submit("call-summaries", 600);
   await page.waitForFunction(() => Number(document.querySelector('[role="progressbar"][aria-label*="summaries"]')?.ariaValueNow) >= 20);
+  await shoot("batches");
+
+  await row("product-descriptions", "completed").getByRole("link").first().click();
+  await page.getByRole("link", { name: "← Batches" }).waitFor();
+  await shoot("batch");
+  for (const section of ["tuning", "inbox", "deliveries"]) {
+    await open(`/jobs#/${section}`);
+    await page.getByTestId("phase").getByText("Live").waitFor();
+    await shoot(section);
+  }
 
   async function submit(name, count, metadata = {}, fails = () => false) {
     const requests = Array.from({ length: count }, (_, n) => {
@@ -33,10 +42,13 @@ await takePicture("jobs-page.png", "/jobs", async (page, application) => {
 
   async function train() {
     await page.getByRole("link", { name: "Fine-tuning" }).click();
+    const fold = page.locator(".side-summary");
+    if (await fold.isVisible()) await fold.click();
     await page.getByRole("button", { name: "Use an example" }).click();
     await page.getByLabel("Model to start from").fill("gpt-4.1-mini-2025-04-14");
     await page.getByTestId("submit").click();
     await page.getByTestId("curve").waitFor();
+    await shoot("tuning-job");
     await page.getByRole("link", { name: "Batches", exact: true }).click();
   }
-});
+}

@@ -1,6 +1,4 @@
-// Writes docs/voice-page.png: the page in the middle of a conversation with the demo, whose model has a tool.
-
-import { takePicture } from "./picture.mjs";
+// The voice page: before a conversation, and in the middle of one with the demo, whose model has a tool.
 
 const weather = {
   type: "function",
@@ -12,7 +10,12 @@ const weather = {
 /** How often conditions are looked at: the browser draws seldom when it draws in software. */
 const often = { polling: 50 };
 
-await takePicture("voice-page.png", "/", async (page, application) => {
+export async function voice({ page, open, shoot, application }) {
+  await open("/");
+  await page.getByTestId("start").waitFor();
+  await shoot("voice-start");
+  const fold = page.locator(".side-summary");
+  if (await fold.isVisible()) await fold.click();
   await page
     .getByLabel("Instructions")
     .fill('Say "Good morning, and welcome! You have reached the concierge. I can look up trains, weather and opening hours for you, or just chat."');
@@ -35,6 +38,7 @@ await takePicture("voice-page.png", "/", async (page, application) => {
   });
   await say("Lovely. Which train gets me there by four?");
   await page.waitForFunction(() => window.switchboard.player.item === window.switchboard.player.begun[2] && window.switchboard.player.played > 24_000 * 3, null, often);
+  await shoot("voice");
 
   async function say(text) {
     await page.getByLabel("Message").fill(text);
@@ -45,4 +49,4 @@ await takePicture("voice-page.png", "/", async (page, application) => {
     const found = await page.waitForFunction((type) => window.switchboard.received.find((e) => e.type === type), type);
     return found.jsonValue();
   }
-});
+}

@@ -1,14 +1,17 @@
-// Writes docs/fleet-page.png: an operator reads along in one of the demo's sessions.
-
-import { takePicture } from "./picture.mjs";
+// The fleet page: a small hotel's line, with three calls and one that has ended, while an operator reads along.
 
 const say = (text) => `Say "${text}"`;
 
-await takePicture("fleet-page.png", "/fleet", async (page, application) => {
-  await open("harbour-hotel-1", { team: "reception", language: "en" });
-  await open("harbour-hotel-2", { team: "reception", language: "de" });
-  await open("harbour-hotel-3", { team: "concierge", language: "en" });
-
+export async function fleet({ page, callers, open, shoot, application }) {
+  const calls = [
+    ["harbour-hotel-0", { team: "reception", language: "en" }],
+    ["harbour-hotel-1", { team: "reception", language: "en" }],
+    ["harbour-hotel-2", { team: "reception", language: "de" }],
+    ["harbour-hotel-3", { team: "concierge", language: "en" }],
+  ];
+  for (const [id, labels] of calls) await call(id, labels);
+  await answer("harbour-hotel-0", "Is the pool open?", "It is, until nine in the evening.");
+  await application("DELETE", "/realtime/sessions/harbour-hotel-0");
   await answer("harbour-hotel-3", "Good morning! Can I still get breakfast?", "Good morning! Breakfast is served until half past ten, on the terrace when it is warm.");
   await answer(
     "harbour-hotel-3",
@@ -18,8 +21,9 @@ await takePicture("fleet-page.png", "/fleet", async (page, application) => {
   await answer("harbour-hotel-2", "Wo kann ich parken?", "Im Hof hinter dem Haus.");
   await application("POST", "/realtime/broadcasts", { instructions: "The last ferry today leaves at five." });
 
-  await page.locator('[data-id="harbour-hotel-3"] a').click();
-  await page.getByText("1 client attached").waitFor();
+  await open("/fleet#/sessions/harbour-hotel-3");
+  await page.getByTestId("phase").getByText("Live").waitFor();
+  await page.getByTestId("conversation").getByText("hold two seats").waitFor();
   await application("PATCH", "/realtime/sessions/harbour-hotel-3", {
     instructions: say(
       "I am sorry, I have just heard that the last ferry leaves at five today. The one at a quarter to four goes as planned, and I can hold two seats on it. Shall I have your luggage brought down to the harbour by three, so that you have the rest of the day for the island?",
@@ -27,12 +31,25 @@ await takePicture("fleet-page.png", "/fleet", async (page, application) => {
   });
   await application("POST", "/realtime/sessions/harbour-hotel-3/message", { text: "We would rather take the one at six." });
   await page.getByTestId("conversation").getByText("goes as planned").waitFor();
-  await page.getByText("Answering").waitFor();
+  await shoot("session");
 
-  async function open(session_id, labels) {
+  await open("/fleet#/sessions");
+  await page.locator('[data-id="harbour-hotel-3"]').waitFor();
+  await shoot("sessions");
+  for (const [section, seen] of sections) {
+    await open(`/fleet#/${section}`);
+    await page.getByTestId("phase").getByText("Live").waitFor();
+    await page.getByText(seen).first().waitFor();
+    await shoot(section);
+  }
+  await open("/docs");
+  await page.getByText("/realtime/sessions").first().waitFor();
+  await shoot("api");
+
+  async function call(session_id, labels) {
     const config = { instructions: "You are the voice of a small hotel by the harbour." };
     const { relay_url, client_secret } = await application("POST", "/realtime/sessions", { session_id, labels, config });
-    await page.evaluate(([url, token]) => void new WebSocket(url, ["realtime", `openai-insecure-api-key.${token}`]), [relay_url, client_secret.value]);
+    await callers.evaluate(([url, token]) => void new WebSocket(url, ["realtime", `openai-insecure-api-key.${token}`]), [relay_url, client_secret.value]);
   }
 
   async function answer(id, question, text) {
@@ -43,4 +60,12 @@ await takePicture("fleet-page.png", "/fleet", async (page, application) => {
       done = items.at(-1).role === "assistant" && items.at(-1).status === "completed";
     }
   }
-});
+}
+
+/** Sections of the page, and a text that each shows when it is drawn. */
+const sections = [
+  ["overview", "Live sessions"],
+  ["broadcasts", "leaves at five"],
+  ["nodes", "Redis"],
+  ["audit", "create-session"],
+];
