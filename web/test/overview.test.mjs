@@ -1,6 +1,7 @@
 // Overview, nodes and audit log of the fleet page, as an operator and as an application's key sees them.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { violations } from "./axe.mjs";
 import { useRig } from "./rig.mjs";
@@ -29,8 +30,22 @@ test("an operator sees what the fleet does, what needs attention and who changed
 
   await page.getByRole("link", { name: "Audit log" }).click();
   await page.getByTestId("audit").getByText("create-session").first().waitFor();
-  await page.getByTestId("audit").getByRole("link", { name: "watched" }).waitFor();
+  await page.getByTestId("audit").getByRole("link", { name: "watched" }).first().waitFor();
   assert.deepEqual(await violations(page), []);
+  await page.getByLabel("Action").fill("create-*");
+  await page.keyboard.press("Enter");
+  await page.getByLabel("Session").fill("watched");
+  await page.keyboard.press("Enter");
+  assert.equal(new URL(page.url()).hash, "#/audit?action=create-*&session_id=watched");
+  await page.waitForFunction(() => document.querySelectorAll('[data-testid="audit"] > li').length === 1);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Export as NDJSON" }).click()]);
+  const [line, ...more] = (await readFile(await file.path(), "utf8"))
+    .trim()
+    .split("\n")
+    .map((l) => JSON.parse(l));
+  assert.deepEqual([line.action, line.session_id, line.fields, more], ["create-session", "watched", ["session_id", "config", "labels"], []]);
+  await page.getByLabel("Refused").check();
+  await page.getByText("No entry fits the filter.").waitFor();
 });
 
 test("an operator drains a node and takes that back", async (t) => {

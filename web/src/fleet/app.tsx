@@ -1,6 +1,6 @@
 import { apiKey } from "../shared/key";
 import { Shell } from "../shared/shell";
-import { Audit } from "./audit";
+import { Audit, AuditFilter } from "./audit";
 import { BroadcastView } from "./broadcast";
 import { Broadcasts, OperatorsOnly } from "./broadcasts";
 import { NewBroadcast } from "./new-broadcast";
@@ -31,7 +31,7 @@ export function App({ store }: { store: Store }) {
 function fold(): string {
   const { section, id } = place.value;
   if (section === "broadcasts") return "New broadcast";
-  if (section === "nodes" || section === "audit") return "Key";
+  if (section === "nodes") return "Key";
   return id ? "Say something, or change it" : "Filter";
 }
 
@@ -39,6 +39,7 @@ function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter key={apiKey.value} store={store} />;
   if (section === "overview") return <OverviewFilter />;
+  if (section === "audit") return store.operator.value && <AuditFilter key={apiKey.value} store={store} />;
   if (section !== "broadcasts") return null;
   if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
   return store.operator.value && <NewBroadcast store={store} />;

@@ -3,6 +3,7 @@ import { useEffect } from "preact/hooks";
 import { ask } from "../shared/api";
 import { apiKey } from "../shared/key";
 import { Json } from "../shared/parts";
+import { saveFile } from "../shared/save-file";
 import { count, explain } from "../shared/words";
 import { answered, asked, failure } from "./exchange";
 import { readLines } from "./ndjson";
@@ -232,9 +233,7 @@ function Download({ store, batch, kind, raw }: { store: Store; batch: Batch; kin
     busy.value = true;
     await store.attempt("The file could not be downloaded", async () => {
       const response = await ask({ method: "GET", path: `${addressOf(batch, kind)}${raw ? "?format=openai" : ""}`, key: apiKey.value, patient: true });
-      const address = URL.createObjectURL(await response.blob());
-      Object.assign(document.createElement("a"), { href: address, download: `${batchName(batch)}-${kind}${raw ? "-openai" : ""}.jsonl` }).click();
-      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+      saveFile(`${batchName(batch)}-${kind}${raw ? "-openai" : ""}.jsonl`, await response.blob());
     });
     busy.value = false;
   };

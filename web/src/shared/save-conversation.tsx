@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import type { StoredItem } from "../realtime/events";
 import { speakers } from "./line";
+import { saveFile } from "./save-file";
 
 /** Saves all of a conversation as a text file, as far as the gateway keeps it. */
 export function SaveConversation({ name, read, user }: { name: string; read(): Promise<readonly StoredItem[]>; user: string }) {
@@ -8,7 +9,7 @@ export function SaveConversation({ name, read, user }: { name: string; read(): P
   const save = async () => {
     state.value = "Reading…";
     try {
-      download(`${name}.txt`, conversationText(await read(), user));
+      saveFile(`${name}.txt`, conversationText(await read(), user));
       state.value = "";
     } catch (problem) {
       state.value = `It could not be read: ${problem instanceof Error ? problem.message : problem}`;
@@ -42,12 +43,4 @@ function line(item: StoredItem, user: string): string {
       return `${speaker}: ${item.text || "[no words]"}${cut}`;
     }
   }
-}
-
-export function download(name: string, text: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }

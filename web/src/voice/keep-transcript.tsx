@@ -3,7 +3,8 @@ import { type Entry, heardText } from "../realtime/conversation";
 import { Copy } from "../shared/copy";
 import { apiKey } from "../shared/key";
 import { speakers } from "../shared/line";
-import { conversationText, download } from "../shared/save-conversation";
+import { conversationText } from "../shared/save-conversation";
+import { saveFile } from "../shared/save-file";
 import { readItems } from "../shared/sessions";
 import type { Call } from "./call";
 
@@ -18,7 +19,7 @@ export function KeepTranscript({ call }: { call: Call }) {
   };
   const save = async () => {
     said.value = await text().then(
-      (all) => download(`${call.sessionId.peek()}.txt`, all) ?? "",
+      (all) => saveFile(`${call.sessionId.peek()}.txt`, all) ?? "",
       (problem) => ` It could not be read: ${problem instanceof Error ? problem.message : problem}`,
     );
   };
