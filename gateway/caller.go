@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -54,7 +55,6 @@ var (
 		"credentials are not taken from the address, where logs keep them; replace this one and send it as Authorization: Bearer")
 	errTokenOnly  = problem.New(http.StatusForbidden, "token-not-allowed", "a client token may only attach to its session")
 	errWrongToken = problem.New(http.StatusForbidden, "token-not-allowed", "the client token is for another session")
-	errRole       = problem.New(http.StatusForbidden, "role-not-allowed", "the API key's role does not allow this")
 )
 
 // credential finds what a request identifies itself with.
@@ -162,13 +162,18 @@ func (g *Gateway) authenticate(least role.Role) gin.HandlerFunc {
 			ctx = context.WithValue(ctx, callerKey{}, who)
 			c.Request = c.Request.WithContext(ctx)
 			if !who.Key.Role.AtLeast(least) {
-				g.fail(c, errRole) // on record as this caller's
+				g.fail(c, errRole(who.Key.Role, least)) // on record as this caller's
 				return
 			}
 			g.arrive(c, who)
 			g.pace(c, who)
 		}
 	}
+}
+
+func errRole(has, least role.Role) *problem.Problem {
+	return problem.New(http.StatusForbidden, "role-not-allowed",
+		fmt.Sprintf("this needs an API key with the role %s; this key's is %s", least, has))
 }
 
 // pace reads a large body no faster than its API key may send.

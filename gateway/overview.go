@@ -125,7 +125,7 @@ func spanOf(in *overviewInput) (window, time.Duration, error) {
 	case err != nil:
 		return w, 0, problem.Field("query.step", "want a duration as 1m, 10m or 1h")
 	case step < w.least || step%w.least != 0 || step > w.span:
-		return w, 0, problem.Field("query.step", fmt.Sprintf("want a multiple of %v, at most %v, for this window", w.least, w.span))
+		return w, 0, problem.Field("query.step", fmt.Sprintf("want a multiple of %d min, at most %s, for this window", int(w.least.Minutes()), in.Window))
 	}
 	return w, step, nil
 }
