@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 const (
 	ownerWait = 5 * time.Second       // while it is between two nodes
 	ownerPoll = 50 * time.Millisecond // how often to look
+	deathPoll = 5 * ownerPoll         // and for one whose node cannot be reached; at once when a node has died
 	dialWait  = 2 * time.Second       // for the owner to take the connection
 	lookWait  = 4 * time.Second       // and to begin its answer to what may be asked again
 	doWait    = 30 * time.Second      // or to what may not, unless it is known to be lost before; its own waits for the upstream end sooner
@@ -31,8 +33,9 @@ const (
 const movedHeader = "Switchboard-Moved"
 
 var (
-	errMoved = errors.New("the session has moved")           // the request has to be sent to another node
-	errLost  = errors.New("the session's node says nothing") // and another has the session now
+	errMoved       = errors.New("the session has moved")                              // the request has to be sent to another node
+	errUnreachable = fmt.Errorf("the session's node cannot be reached: %w", errMoved) // once one has the session
+	errLost        = errors.New("the session's node says nothing")                    // and another has the session now
 )
 
 // owned lets a request go on that can be answered here, and sends one for a session that
@@ -46,6 +49,7 @@ func (g *Gateway) owned(c *gin.Context) {
 	ctx, cancel := context.WithTimeout(c.Request.Context(), ownerWait)
 	defer cancel()
 	for {
+		died, pause := g.vigils.nextDeath(), ownerPoll
 		owner, err := g.ownerOf(ctx, id)
 		switch {
 		case err != nil:
@@ -57,15 +61,22 @@ func (g *Gateway) owned(c *gin.Context) {
 			c.Header(movedHeader, "1")
 			g.fail(c, hub.ErrLeaseLost)
 			return
-		case owner != g.options.Node && !errors.Is(g.forward(c, owner), errMoved):
-			c.Abort()
-			return
+		case owner != g.options.Node:
+			err := g.forward(c, owner)
+			if !errors.Is(err, errMoved) {
+				c.Abort()
+				return
+			}
+			if errors.Is(err, errUnreachable) {
+				pause = deathPoll
+			}
 		}
 		select {
 		case <-ctx.Done():
 			g.fail(c, hub.ErrLeaseLost)
 			return
-		case <-time.After(ownerPoll):
+		case <-died:
+		case <-time.After(pause):
 		}
 	}
 }
@@ -81,12 +92,15 @@ func (g *Gateway) ownerOf(ctx context.Context, id session.ID) (string, error) {
 	}
 	lease, err := g.options.Directory.Owner(ctx, id)
 	switch {
-	case err == nil && !g.claimable(lease):
+	case err == nil && g.claimable(lease):
+		_, err = g.options.Hub.Seize(ctx, lease)
+	case err == nil:
 		return lease.Node, nil
-	case err != nil && !errors.Is(err, session.ErrNotFound):
+	case errors.Is(err, session.ErrNotFound):
+		_, err = g.options.Hub.Claim(ctx, id)
+	default:
 		return "", storeError{err}
 	}
-	_, err = g.options.Hub.Claim(ctx, id)
 	var held *session.HeldError
 	switch {
 	case err == nil, errors.Is(err, session.ErrNotFound), errors.Is(err, hub.ErrEnded):
@@ -206,7 +220,9 @@ func (f *forwarding) failed(_ http.ResponseWriter, r *http.Request, err error) {
 		f.g.fail(f.c, problem.New(http.StatusBadGateway, "node-lost", "the session's node was lost; whether it did what was asked is not known"))
 		return
 	}
-	f.moved = errMoved
+	if f.moved = errMoved; isDial(err) {
+		f.moved = errUnreachable
+	}
 }
 
 // close ends the owner's answer, which the proxy leaves open where it fails to pass an upgrade on.
@@ -218,9 +234,12 @@ func (f *forwarding) close() {
 
 // mayHaveArrived reports whether a request that failed like this may have reached the
 // owner: what is not the same twice is not sent twice.
-func mayHaveArrived(err error) bool {
-	var failed *net.OpError
-	return !errors.Is(err, errMoved) && !(errors.As(err, &failed) && failed.Op == "dial")
+func mayHaveArrived(err error) bool { return !errors.Is(err, errMoved) && !isDial(err) }
+
+// isDial reports whether a request failed before there was a connection to send it on.
+func isDial(err error) bool {
+	failed, ok := errors.AsType[*net.OpError](err)
+	return ok && failed.Op == "dial"
 }
 
 // transportFor gives up on a node that is frozen, soon if another may be asked instead.

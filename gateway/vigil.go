@@ -50,8 +50,20 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 
 // vigils are those of this node.
 type vigils struct {
-	mu  sync.Mutex
-	all map[*vigil]struct{}
+	mu sync.Mutex
+	// Guarded by mu.
+	all  map[*vigil]struct{}
+	next chan struct{} // closed, and replaced, when a node is declared dead; nil: nobody waits
+}
+
+// nextDeath is closed when the next node is declared dead: its sessions may be claimed.
+func (s *vigils) nextDeath() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.next == nil {
+		s.next = make(chan struct{})
+	}
+	return s.next
 }
 
 func (s *vigils) add(v *vigil) {
@@ -69,10 +81,14 @@ func (s *vigils) remove(v *vigil) {
 	delete(s.all, v)
 }
 
-// nodeDied tells those at once that hang on a node which was declared dead. One
-// that was heard a moment ago is another incarnation at the same address.
+// nodeDied tells those at once that hang on a node which was declared dead, or wait for a session
+// of it. One that was heard a moment ago is another incarnation at the same address.
 func (g *Gateway) nodeDied(url string) {
 	g.vigils.mu.Lock()
+	if g.vigils.next != nil {
+		close(g.vigils.next)
+		g.vigils.next = nil
+	}
 	var over []*vigil
 	for v := range g.vigils.all {
 		if v.owner == url && time.Since(began)-time.Duration(v.last.Load()) >= deadSilence {

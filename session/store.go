@@ -20,6 +20,9 @@ type Store interface {
 	Index
 	Notes
 
+	// Load returns all that a node needs to run a session on, of one moment; ErrNotFound as Record.
+	Load(ctx context.Context, id ID) (Stored, error)
+
 	// Items returns the conversation in order; ErrNotFound as Record.
 	Items(ctx context.Context, id ID) ([]Item, error)
 
@@ -29,6 +32,13 @@ type Store interface {
 	// Pack compresses the items and the log of a session that has ended. What is read of it stays
 	// the same. Not an error for one that is unknown, runs, or is packed.
 	Pack(ctx context.Context, id ID) error
+}
+
+// Stored is a session as the store has it.
+type Stored struct {
+	Record Record
+	Items  []Item        // in order
+	Events []LoggedEvent // the whole log, oldest first
 }
 
 // Change is one thing to keep. Exactly one of Record, Item, Removed and Event is set.

@@ -17,11 +17,12 @@ import (
 	"switchboard/session/realtime"
 )
 
-// claimLog is how many events of the log a claim reads at a time, for clients that resume.
-const claimLog = 1000
-
 // claimTimeout bounds the reads and writes of a claim.
 const claimTimeout = 10 * time.Second
+
+// claimsAtOnce bounds the sessions that are being read out of the store at a time: each may have
+// some megabytes. A sweep has half of them, so that sessions whose clients wait come first.
+const claimsAtOnce = 16
 
 // Claim takes over a session that no node runs, out of the store. It returns when the
 // session takes clients; the upstream is connected behind that. *HeldError: another node
@@ -31,44 +32,71 @@ func (h *Hub) Claim(ctx context.Context, id session.ID) (*Controller, error) {
 	if c, ok := h.Controller(id); ok {
 		return c, nil
 	}
+	r, err := h.node.Store.Record(ctx, id) // first, as most that have no lease have ended
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("claim: %w", err)
+	case r.Status == session.StatusEnded:
+		return nil, ErrEnded
+	}
+	return h.claim(ctx, session.Lease{ID: id})
+}
+
+// Seize is Claim of a session whose lease is that of a node which is dead.
+func (h *Hub) Seize(ctx context.Context, dead session.Lease) (*Controller, error) {
+	return h.claim(ctx, dead)
+}
+
+// claim takes over a session that probably runs nowhere. dead is its lease, or only names it.
+func (h *Hub) claim(ctx context.Context, dead session.Lease) (*Controller, error) {
+	id := dead.ID
 	if err := h.reserve(id); err != nil {
+		if c, ok := h.Controller(id); ok {
+			return c, nil
+		}
 		return nil, err
 	}
 	defer h.unreserve(id)
+	select {
+	case h.claims <- struct{}{}:
+		defer func() { <-h.claims }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("claim: %w", ctx.Err())
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), claimTimeout)
 	defer cancel()
-	r, err := h.node.Store.Record(ctx, id)
+	lease, err := h.acquire(ctx, dead)
 	if err != nil {
 		return nil, fmt.Errorf("claim: %w", err)
 	}
-	if r.Status == session.StatusEnded {
-		return nil, ErrEnded
-	}
-	lease, err := h.acquire(ctx, id)
-	if err != nil {
-		return nil, fmt.Errorf("claim: %w", err)
-	}
-	if r.EndWithClient {
-		return nil, h.bury(ctx, r, lease, "its node was lost") // and its client's connection with it
-	}
-	return h.orBury(ctx, r, lease, func() (*Controller, error) {
-		s, err := h.kept(ctx, id) // read behind the lease: nobody writes now but us
-		if err != nil {
+	return h.orBury(ctx, lease, func() (*Controller, error) {
+		l, err := h.node.Store.Load(ctx, id) // behind the lease: nobody writes now but us
+		if err == nil && l.Record.Status == session.StatusEnded {
+			err = ErrEnded
+		}
+		switch {
+		case err != nil:
 			return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
+		case l.Record.EndWithClient:
+			return nil, h.bury(ctx, l.Record, lease, "its node was lost") // and its client's connection with it
 		}
 		h.node.stats.Claimed.Add(1)
-		h.node.Logger.Info("session claimed", "session", id, "from", r.Node, "epoch", lease.Epoch)
-		return h.resume(ctx, s, lease)
+		h.node.Logger.Info("session claimed", "session", id, "from", l.Record.Node, "epoch", lease.Epoch)
+		return h.resume(ctx, snapshotOf(l), lease)
 	})
 }
 
 // orBury does what makes a session run here. If that panics the session has ended: it would
 // panic on the next node, too.
-func (h *Hub) orBury(ctx context.Context, r session.Record, lease session.Lease, run func() (*Controller, error)) (c *Controller, err error) {
-	if contain.Do(h.node.Logger, "claim", func() { c, err = run() }, "session", r.ID) != nil {
-		return nil, h.bury(ctx, r, lease, reasonText(errCrashed))
+func (h *Hub) orBury(ctx context.Context, lease session.Lease, run func() (*Controller, error)) (c *Controller, err error) {
+	if contain.Do(h.node.Logger, "claim", func() { c, err = run() }, "session", lease.ID) == nil {
+		return c, err
 	}
-	return c, err
+	r, err := h.node.Store.Record(ctx, lease.ID)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("claim: %w", err), h.node.Directory.Release(ctx, lease))
+	}
+	return nil, h.bury(ctx, r, lease, reasonText(errCrashed))
 }
 
 // bury records the end of a session that cannot run.
@@ -85,34 +113,18 @@ func (h *Hub) bury(ctx context.Context, r session.Record, lease session.Lease, w
 	return errors.Join(ErrEnded, h.node.Directory.Release(ctx, lease))
 }
 
-// kept reads a session out of the store.
-func (h *Hub) kept(ctx context.Context, id session.ID) (session.Snapshot, error) {
-	var s session.Snapshot
-	var err error
-	if s.Record, err = h.node.Store.Record(ctx, id); err != nil {
-		return s, err
-	}
-	if s.Record.Status == session.StatusEnded {
-		return s, ErrEnded
-	}
-	if s.Items, err = h.node.Store.Items(ctx, id); err != nil {
-		return s, err
-	}
+// snapshotOf is a session as the store has it.
+func snapshotOf(l session.Stored) session.Snapshot {
+	s := session.Snapshot{Record: l.Record, Items: l.Items}
 	private := whispersOf(s.Items)
-	for after := ""; ; {
-		page, err := h.node.Store.Events(ctx, id, after, claimLog)
-		if err != nil || len(page) == 0 {
-			return s, err
+	for _, e := range l.Events {
+		if !logOnly(e.Type) {
+			event := realtime.PlainEvent([]byte(e.Type), e.Raw)
+			s.History = append(s.History, private.public(event, func(id string) string { return publicItem(s.Items, id) }))
 		}
-		for _, e := range page {
-			if !logOnly(e.Type) {
-				event := realtime.PlainEvent([]byte(e.Type), e.Raw)
-				s.History = append(s.History, private.public(event, func(id string) string { return publicItem(s.Items, id) }))
-			}
-		}
-		after = page[len(page)-1].ID
-		s.LogID = after
+		s.LogID = e.ID
 	}
+	return s
 }
 
 // Adopt takes over a session from a node that hands it over, and its lease with it, so
@@ -134,7 +146,7 @@ func (h *Hub) Adopt(ctx context.Context, s session.Snapshot) error {
 		}
 		return fmt.Errorf("adopt: %w", err)
 	}
-	_, err = h.orBury(ctx, s.Record, lease, func() (*Controller, error) { return h.resume(ctx, s, lease) })
+	_, err = h.orBury(ctx, lease, func() (*Controller, error) { return h.resume(ctx, s, lease) })
 	return err
 }
 

@@ -51,8 +51,8 @@ func (d mines) Dial(ctx context.Context, r session.DialRequest) (session.Conn, e
 // minedStore panics at what is written or read of one session.
 type minedStore struct {
 	session.Store
-	id            session.ID
-	apply, events atomic.Bool
+	id          session.ID
+	apply, load atomic.Bool
 }
 
 func (s *minedStore) Apply(ctx context.Context, changes []session.Change) ([]session.ID, error) {
@@ -64,11 +64,11 @@ func (s *minedStore) Apply(ctx context.Context, changes []session.Change) ([]ses
 	return s.Store.Apply(ctx, changes)
 }
 
-func (s *minedStore) Events(ctx context.Context, id session.ID, after string, limit int) ([]session.LoggedEvent, error) {
-	if id == s.id && s.events.Load() {
-		panic("events")
+func (s *minedStore) Load(ctx context.Context, id session.ID) (session.Stored, error) {
+	if id == s.id && s.load.Load() {
+		panic("load")
 	}
-	return s.Store.Events(ctx, id, after, limit)
+	return s.Store.Load(ctx, id)
 }
 
 // A panic ends the session whose bytes caused it, wherever it happens, and no other.
@@ -168,7 +168,7 @@ func TestPanicInAClaim(t *testing.T) {
 		mined := &minedStore{id: "bad"}
 		fx := start(t, func(o *hub.Options) { mined.Store, o.Store, o.Fleet = o.Store, mined, fxFleet(o) })
 		defer fx.stop()
-		mined.events.Store(true)
+		mined.load.Store(true)
 		for _, id := range []session.ID{"bad", "good"} {
 			lease, err := fx.mem.Acquire(t.Context(), id, session.Holder{Node: "http://lost", Incarnation: "lost"})
 			if err != nil {

@@ -75,7 +75,7 @@ func (h *Hub) sweepSoon() {
 func asHeld(err error) (*session.HeldError, bool) { return errors.AsType[*session.HeldError](err) }
 
 func (h *Hub) claimOrphan(ctx context.Context, id session.ID) {
-	_, err := h.Claim(ctx, id)
+	_, err := h.claim(ctx, session.Lease{ID: id})
 	if _, held := asHeld(err); err != nil && !held && !errors.Is(err, ErrEnded) && ctx.Err() == nil {
 		h.node.Logger.Info("orphan not claimed", "session", id, "err", err)
 	}
@@ -91,8 +91,11 @@ func (h *Hub) sweepOnce(ctx context.Context) int {
 		return 0
 	}
 	var claims sync.WaitGroup // each is a handful of round trips
+	slots := make(chan struct{}, claimsAtOnce/2)
 	for _, id := range ids {
+		slots <- struct{}{}
 		claims.Go(func() {
+			defer func() { <-slots }()
 			_ = contain.Do(h.node.Logger, "orphan", func() { h.claimOrphan(ctx, id) }, "session", id)
 		})
 	}

@@ -140,6 +140,7 @@ type Hub struct {
 	wake    chan struct{} // holds one: there are orphans
 	missing atomic.Bool   // the newest heartbeat has failed
 	packs   chan struct{} // one for each session that is being packed
+	claims  chan struct{} // and for each that is being claimed
 
 	mu sync.Mutex
 	// Guarded by mu.
@@ -158,7 +159,7 @@ type Hub struct {
 // New returns a hub whose Run has to be called before sessions are created.
 func New(o Options) *Hub {
 	o.setDefaults()
-	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), unsure: make(map[session.ID]bool), wake: make(chan struct{}, 1), started: time.Now(), packs: make(chan struct{}, packsAtOnce), costs: newCosts()}
+	h := &Hub{running: make(map[session.ID]*Controller), reserved: make(map[session.ID]bool), unsure: make(map[session.ID]bool), wake: make(chan struct{}, 1), started: time.Now(), packs: make(chan struct{}, packsAtOnce), claims: make(chan struct{}, claimsAtOnce), costs: newCosts()}
 	h.node = &node{Options: o, left: h.remove, notices: make(chan Notice, noticesWaiting), spent: make(chan struct{}, 1), pulse: newPulse(o)}
 	h.node.journal = journal.New(o.Store, o.Logger, o.JournalBytes, h.lose)
 	return h
@@ -224,7 +225,7 @@ func (h *Hub) Create(ctx context.Context, spec session.Spec) (*Controller, error
 	} else if !errors.Is(err, session.ErrNotFound) {
 		return nil, fmt.Errorf("look up session: %w", err)
 	}
-	lease, err := h.acquire(ctx, spec.ID)
+	lease, err := h.acquire(ctx, session.Lease{ID: spec.ID})
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease: %w", err)
 	}

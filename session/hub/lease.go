@@ -121,19 +121,24 @@ func (h *Hub) join(ctx context.Context) (session.Holder, error) {
 	return h.node.pulse.holder(), nil
 }
 
-// acquire takes the lease of a session, also from a dead node. What became of a call that failed
-// is not known: then the lease is looked after later.
-func (h *Hub) acquire(ctx context.Context, id session.ID) (session.Lease, error) {
+// acquire takes the lease of a session, also from a dead node, whose lease may be known already:
+// without one, dead only names the session. What became of a call that failed is not known: then
+// the lease is looked after later.
+func (h *Hub) acquire(ctx context.Context, dead session.Lease) (l session.Lease, err error) {
 	holder, err := h.join(ctx)
 	if err != nil {
 		return session.Lease{}, err
 	}
-	l, err := h.node.Directory.Acquire(ctx, id, holder)
+	if dead.Node == "" {
+		l, err = h.node.Directory.Acquire(ctx, dead.ID, holder)
+	} else {
+		l, err = h.node.Directory.Transfer(ctx, dead, holder)
+	}
 	if held, ok := asHeld(err); ok && h.node.pulse.dead(held.Lease.Incarnation) {
 		l, err = h.node.Directory.Transfer(ctx, held.Lease, holder)
 	}
 	if _, held := asHeld(err); err != nil && !held {
-		h.doubtful(id)
+		h.doubtful(dead.ID)
 	}
 	return l, err
 }
@@ -171,7 +176,7 @@ func (h *Hub) resolveOne(ctx context.Context, id session.ID) {
 		return
 	}
 	defer h.unreserve(id)
-	l, err := h.acquire(ctx, id) // by its holder: a new epoch, whatever was sent before
+	l, err := h.acquire(ctx, session.Lease{ID: id}) // by its holder: a new epoch, whatever was sent before
 	if err == nil {
 		if err := h.node.Directory.Release(ctx, l); err != nil {
 			h.doubtful(id)

@@ -63,7 +63,9 @@ func (s *Store) Offer(ctx context.Context, incarnation string) (n int, err error
 		if err != nil {
 			return n, fmt.Errorf("offer sessions of %s: %w", incarnation, err)
 		}
-		n += int(gone)
+		if n += int(gone); len(names) < orphanStep {
+			return n, nil
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/redis/go-redis/v9"
@@ -14,11 +15,15 @@ import (
 )
 
 // Record implements [session.Store].
-func (s *Store) Record(ctx context.Context, id session.ID) (r session.Record, err error) {
+func (s *Store) Record(ctx context.Context, id session.ID) (session.Record, error) {
 	if !id.Valid() {
-		return r, session.ErrNotFound
+		return session.Record{}, session.ErrNotFound
 	}
-	body, err := s.client.HGet(ctx, sessionKey(id, "record"), "body").Bytes()
+	return parseRecord(id, s.client.HGet(ctx, sessionKey(id, "record"), "body"))
+}
+
+func parseRecord(id session.ID, answer *redis.StringCmd) (r session.Record, err error) {
+	body, err := answer.Bytes()
 	if errors.Is(err, redis.Nil) {
 		return r, session.ErrNotFound
 	}
@@ -29,6 +34,32 @@ func (s *Store) Record(ctx context.Context, id session.ID) (r session.Record, er
 		return session.Record{}, fmt.Errorf("read record of %s: %w", id, err)
 	}
 	return r, nil
+}
+
+// Load implements [session.Store], in one round trip.
+func (s *Store) Load(ctx context.Context, id session.ID) (l session.Stored, err error) {
+	if !id.Valid() {
+		return l, session.ErrNotFound
+	}
+	pipe := s.client.TxPipeline()
+	record := pipe.HGet(ctx, sessionKey(id, "record"), "body")
+	order := pipe.LRange(ctx, sessionKey(id, "order"), 0, -1)
+	bodies := pipe.HGetAll(ctx, sessionKey(id, "items"))
+	log := pipe.XRange(ctx, sessionKey(id, "log"), "-", "+")
+	deltas := pipe.XRange(ctx, sessionKey(id, "deltas"), "-", "+")
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return l, fmt.Errorf("load %s: %w", id, err)
+	}
+	if l.Record, err = parseRecord(id, record); err != nil {
+		return session.Stored{}, err
+	}
+	if l.Items, err = parseItems(order.Val(), bodies.Val()); err == nil {
+		l.Events, err = readEntries(merge(log.Val(), deltas.Val()), "", math.MaxInt)
+	}
+	if err != nil {
+		return session.Stored{}, fmt.Errorf("load %s: %w", id, err)
+	}
+	return l, nil
 }
 
 // Items implements [session.Store].
@@ -46,26 +77,33 @@ func (s *Store) Items(ctx context.Context, id session.ID) ([]session.Item, error
 	if known.Val() == 0 {
 		return nil, session.ErrNotFound
 	}
-	var items []session.Item
-	stored, err := unpack(bodies.Val()[packedItems])
-	for _, itemID := range order.Val() {
-		if body, ok := bodies.Val()[itemID]; ok { // the order may name an item before it was written
-			stored = append(stored, []byte(body))
-		}
-	}
-	for _, body := range stored {
-		var item session.Item
-		err = cmp.Or(err, json.Unmarshal(body, &item))
-		if i := slices.IndexFunc(items, func(it session.Item) bool { return it.ID == item.ID }); i >= 0 {
-			items[i] = item // was written after the session was packed
-			continue
-		}
-		items = append(items, item)
-	}
+	items, err := parseItems(order.Val(), bodies.Val())
 	if err != nil {
 		return nil, fmt.Errorf("read items of %s: %w", id, err)
 	}
 	return items, nil
+}
+
+// parseItems reads a conversation, packed or not.
+func parseItems(order []string, bodies map[string]string) (items []session.Item, err error) {
+	stored, err := unpack(bodies[packedItems])
+	for _, itemID := range order {
+		if body, ok := bodies[itemID]; ok { // the order may name an item before it was written
+			stored = append(stored, []byte(body))
+		}
+	}
+	places := make(map[string]int, len(stored))
+	for _, body := range stored {
+		var item session.Item
+		err = cmp.Or(err, json.Unmarshal(body, &item))
+		if i, known := places[item.ID]; known {
+			items[i] = item // was written after the session was packed
+			continue
+		}
+		places[item.ID] = len(items)
+		items = append(items, item)
+	}
+	return items, err
 }
 
 // Events implements [session.Store]. With after older than the log, it begins with the

@@ -3,6 +3,7 @@ package sessiontest
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,12 @@ func wantEvents(t *testing.T, s session.Store, id session.ID, after string, limi
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("events are %v, want %v", got, want)
+	}
+	if after != "" || len(events) >= limit {
+		return
+	}
+	if l, err := s.Load(t.Context(), id); err != nil || !reflect.DeepEqual(l.Events, events) {
+		t.Fatalf("Load has events %v, %v", l.Events, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"time"
@@ -239,6 +240,18 @@ func (m *Memory) Totals(_ context.Context, key string) (session.Totals, error) {
 // place sorts records by creation and tells them apart.
 func place(r session.Record) string {
 	return fmt.Sprintf("%016x.%s", max(0, r.CreatedAt.UnixMicro()), r.ID)
+}
+
+// Load implements [session.Store].
+func (m *Memory) Load(ctx context.Context, id session.ID) (l session.Stored, err error) {
+	if l.Record, err = m.Record(ctx, id); err != nil {
+		return session.Stored{}, err
+	}
+	if l.Items, err = m.Items(ctx, id); err != nil {
+		return session.Stored{}, err
+	}
+	l.Events, err = m.Events(ctx, id, "", math.MaxInt)
+	return l, err
 }
 
 // Items implements [session.Store].

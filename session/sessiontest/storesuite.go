@@ -93,6 +93,9 @@ func testRecord(t *testing.T, s session.Store) {
 	if !reflect.DeepEqual(got, want) {
 		t.Fatalf("got  %+v\nwant %+v", got, want)
 	}
+	if l, err := s.Load(t.Context(), "s-1"); err != nil || !reflect.DeepEqual(l, session.Stored{Record: want}) {
+		t.Fatalf("Load has %+v, %v", l, err)
+	}
 	got.Labels["team"] = "changed"
 	if again, _ := s.Record(t.Context(), "s-1"); again.Labels["team"] != "a" {
 		t.Fatal("what Record returned is shared with the store")
@@ -106,6 +109,8 @@ func testUnknown(t *testing.T, s session.Store) {
 		_, err = s.Items(t.Context(), id)
 		wantNotFound(t, err)
 		_, err = s.Events(t.Context(), id, "", 10)
+		wantNotFound(t, err)
+		_, err = s.Load(t.Context(), id)
 		wantNotFound(t, err)
 	}
 	_, err := s.Apply(t.Context(), []session.Change{recorded("good"), recorded("}bad{")})
@@ -189,6 +194,9 @@ func wantItems(t *testing.T, s session.Store, id session.ID, want ...string) {
 	}
 	if !slices.Equal(got, want) {
 		t.Fatalf("items are %v, want %v", got, want)
+	}
+	if l, err := s.Load(t.Context(), id); err != nil || !reflect.DeepEqual(l.Items, items) {
+		t.Fatalf("Load has items %v, %v", l.Items, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -75,7 +76,7 @@ func (t *cutTrial) cut(ctx context.Context, c *crowd) (cuts int, err error) {
 			}
 		}
 		if left, err := c.await(ctx, backLimit, (*client).here); err != nil || left > 0 {
-			return cuts, fmt.Errorf("%d clients did not come back: %w", left, firstOf(append(c.failures(), err)))
+			return cuts, errors.Join(append(c.failures(), err, fmt.Errorf("%d clients did not come back", left))...)
 		}
 	}
 	return cuts, nil

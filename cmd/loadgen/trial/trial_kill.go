@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
@@ -96,16 +97,9 @@ func (t *KillTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 func (c *crowd) warm(ctx context.Context) error {
 	left, err := c.await(ctx, backLimit, func(cl *client) bool { return cl.count("completed") > 0 })
 	if err == nil && left > 0 {
-		err = fmt.Errorf("%d of %d clients were not answered within %s: %w", left, len(c.clients), backLimit, firstOf(c.failures()))
+		err = errors.Join(append(c.failures(), fmt.Errorf("%d of %d clients were not answered within %s", left, len(c.clients), backLimit))...)
 	}
 	return err
-}
-
-func firstOf(all []error) error {
-	if len(all) == 0 {
-		return nil
-	}
-	return all[0]
 }
 
 // round kills a node, waits until its sessions are back, and starts it again.
