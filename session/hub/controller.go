@@ -30,16 +30,17 @@ type Controller struct {
 	admitted bool            // the meter was told that it runs; the starter's, before run
 	life     context.Context // done when reason is set
 	over     context.CancelFunc
-	hungUp   chan struct{} // closed when run has closed all connections
-	gone     chan struct{} // closed when all of run is done
+	hungUp   chan struct{} // closed when windUp has closed all connections
+	gone     chan struct{} // closed when all of windUp is done
 	update   chan struct{} // holds one: an update of the application's is under way
-	nudge    chan struct{} // holds one: it is time for watch to look again
 
 	mu sync.Mutex
 	// Guarded by mu.
 	state      state
-	reason     error     // why it ends
-	ended      time.Time // and when
+	timer      *time.Timer // calls look; nil: run has not begun
+	lookAgain  bool        // what look found is not all any more
+	reason     error       // why it ends
+	ended      time.Time   // and when
 	status     session.Status
 	up         uplink
 	frozen     bool // it is on its way to another node: nothing goes in or out
@@ -86,7 +87,7 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 	now := time.Now()
 	c := &Controller{
 		id: spec.ID, spec: spec, lease: lease, node: n, created: now, touched: now,
-		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1), nudge: make(chan struct{}, 1),
+		hungUp: make(chan struct{}), gone: make(chan struct{}), update: make(chan struct{}, 1),
 		status: session.StatusCreated,
 	}
 	c.life, c.over = context.WithCancel(context.Background())
@@ -97,12 +98,28 @@ func newController(n *node, spec session.Spec, lease session.Lease) *Controller 
 	return c
 }
 
-// run is the session's whole life after open: the first thing that ends it says why,
-// one place closes, then it waits for all that it started.
+// run begins the session's life after open. While it lives no goroutine waits for its end: there
+// are the readers of its connections and a timer. The first thing that ends it says why and has
+// windUp run.
 func (c *Controller) run() {
-	defer close(c.gone)
 	c.contain(c.begin)
-	c.contain(c.watch)
+	s := c.lock()
+	defer s.unlock()
+	c.timer = time.AfterFunc(0, c.look)
+	if c.state >= stateClosing {
+		s.startWindUp()
+	}
+}
+
+func (c *held) startWindUp() {
+	c.timer.Stop()
+	c.node.sessions.Go(c.own().windUp)
+}
+
+// windUp is the end of the session: one place closes, then it waits for all that was started.
+func (c *Controller) windUp() {
+	defer c.node.sessions.Done()
+	defer close(c.gone)
 	c.close()
 	c.readers.Wait()
 	c.contain(c.finish)
@@ -125,40 +142,49 @@ func (c *Controller) begin() {
 	}
 }
 
-// watch waits for the end and meets the limits of time on the way.
-func (c *Controller) watch() {
-	timer := time.NewTimer(c.checkTime(time.Now()))
-	defer timer.Stop()
-	for {
-		select {
-		case <-c.life.Done():
+// look does what is due and sets the timer to when it has to look again.
+func (c *Controller) look() {
+	c.contain(func() {
+		s := c.lock()
+		defer s.unlock()
+		if c.state >= stateClosing {
 			return
-		case now := <-timer.C:
-			timer.Reset(c.checkTime(now))
-		case <-c.nudge:
-			timer.Reset(c.checkTime(time.Now()))
 		}
+		c.lookAgain = false
+		next := s.checkTime(time.Now())
+		if c.lookAgain {
+			next = 0
+		}
+		if c.state < stateClosing {
+			c.timer.Reset(next)
+		}
+	})
+}
+
+// lookNow has the timer look at once, because something may be due earlier than it thought.
+func (c *held) lookNow() {
+	c.lookAgain = true
+	if c.timer != nil && c.state < stateClosing {
+		c.timer.Reset(0)
 	}
 }
 
 // checkTime ends the session if a limit of time is reached, forgets old history, and
 // returns when to look again.
-func (c *Controller) checkTime(now time.Time) time.Duration {
-	s := c.lock()
-	defer s.unlock()
+func (c *held) checkTime(now time.Time) time.Duration {
 	c.up.said.audio.Forget(now)
-	next := min(s.forget(now), s.checkRenewal(now))
-	if limit := c.limits().IdleSeconds; limit > 0 {
+	next := min(c.forget(now), c.checkRenewal(now))
+	if limit := c.own().limits().IdleSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.touched)
 		if left <= 0 {
-			s.end(&session.LimitError{Limit: "idle_seconds", Max: limit})
+			c.end(&session.LimitError{Limit: "idle_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
-	if limit := c.limits().MaxSeconds; limit > 0 {
+	if limit := c.own().limits().MaxSeconds; limit > 0 {
 		left := span(limit) - now.Sub(c.created)
 		if left <= 0 {
-			s.end(&session.LimitError{Limit: "max_seconds", Max: limit})
+			c.end(&session.LimitError{Limit: "max_seconds", Max: limit})
 		}
 		next = min(next, left)
 	}
@@ -209,6 +235,9 @@ func (c *held) end(reason error) {
 	c.state = stateClosing
 	c.reason, c.ended = reason, time.Now()
 	c.over()
+	if c.timer != nil {
+		c.startWindUp()
+	}
 }
 
 // leaveNode ends the session here. It is left for another node to claim, unless its

@@ -129,12 +129,14 @@ type node struct {
 	notices chan Notice
 	spent   chan struct{}     // holds one: something was used
 	left    func(*Controller) // called once by each controller at its very end
+
+	// sessions counts those that run, until their very end, and what else works on them.
+	sessions sync.WaitGroup
 }
 
 // Hub holds this node's running controllers. Safe for many callers at once.
 type Hub struct {
-	node     *node
-	sessions sync.WaitGroup
+	node *node
 
 	started time.Time
 	wake    chan struct{} // holds one: there are orphans
@@ -187,7 +189,7 @@ func (h *Hub) Run(ctx context.Context) error {
 	_ = contain.Do(h.node.Logger, "hand-over", func() { h.handOverAll(drain) })
 	cancel()
 	h.leaveAll()
-	h.sessions.Wait()
+	h.node.sessions.Wait()
 	stopRenewal()
 	beating.Wait() // or the node would be seen again
 	h.leave(background)
@@ -271,7 +273,8 @@ func (h *Hub) run(c *Controller) error {
 		return ErrLeaseLost
 	}
 	h.running[c.id] = c
-	h.sessions.Go(c.run)
+	h.node.sessions.Add(1) // windUp takes it off
+	h.node.sessions.Go(c.run)
 	h.catchUpLocked(c)
 	return nil
 }

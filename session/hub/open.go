@@ -40,7 +40,7 @@ func (c *Controller) abandon(why error) {
 // use makes l the session's leg.
 func (c *held) use(l *leg) {
 	l.out = c.own().outbox(l.conn, c.node.UpstreamQueue, &c.node.stats.DroppedUp)
-	defer raise(c.nudge) // it has a time of its own
+	defer c.lookNow() // it has a time of its own
 	if err := c.up.moveTo(l); err != nil {
 		c.lost(l, err)
 	}

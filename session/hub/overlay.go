@@ -73,7 +73,7 @@ func (h *Hub) apply(ctx context.Context, e broadcast.Entry) {
 		all = append(all, c)
 	}
 	g, told := newGathering(h, e, len(all)), make(chan struct{})
-	h.sessions.Go(func() {
+	h.node.sessions.Go(func() {
 		_ = contain.Do(h.node.Logger, "broadcast", func() { defer close(told); g.askAll(all) })
 		_ = contain.Do(h.node.Logger, "broadcast", func() { g.run(context.WithoutCancel(ctx)) })
 	})
@@ -88,7 +88,7 @@ func (h *Hub) catchUpLocked(c *Controller) {
 	for _, e := range h.heard.entries {
 		c.contain(func() {
 			if g := newGathering(h, e, 1); g.ask(c) {
-				h.sessions.Go(func() {
+				h.node.sessions.Go(func() {
 					_ = contain.Do(h.node.Logger, "broadcast", func() { g.run(context.Background()) })
 				})
 			}

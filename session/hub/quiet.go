@@ -43,7 +43,7 @@ func (c *held) stir() {
 		c.stirred = nil
 	}
 	if c.up.dueAt(time.Now()) {
-		raise(c.nudge)
+		c.lookNow()
 	}
 }
 

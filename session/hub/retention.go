@@ -51,7 +51,7 @@ func (c *held) remember(payload []byte) {
 	now := time.Now()
 	if c.history.Bytes == 0 && c.retention.next.Sub(now) > c.node.ResumeGrace+trimEvery {
 		c.retention.next = now
-		raise(c.nudge)
+		c.lookNow()
 	}
 	c.history.Add(payload, now)
 	if now.Sub(c.retention.trimmed) >= trimEvery {

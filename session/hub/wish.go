@@ -94,7 +94,7 @@ func (c *held) renewSoon(why string) {
 	now := time.Now()
 	c.up.wish.why = why
 	c.up.renewAt, c.up.renewBy = now, now.Add(wishPatience)
-	raise(c.nudge)
+	c.lookNow()
 }
 
 // force replaces the upstream although the moment is not quiet. That another can be had is made
