@@ -117,7 +117,7 @@ func TestResetWaitsForItsReader(t *testing.T) {
 	for range 20 {
 		cl, theirs := sessiontest.Pipe()
 		cl.Stall()
-		go c.Attach(theirs, hub.Attachment{Policy: session.Voice(), LastEventID: "unknown"})
+		go c.Attach(theirs, &hub.Attachment{Policy: session.Voice(), LastEventID: "unknown"})
 		ours = append(ours, cl)
 	}
 	sessiontest.Eventually(t, "all are attached", func() bool { return c.Record().Clients == len(ours) })
@@ -176,7 +176,7 @@ func TestSocketsOfATokenAreLimited(t *testing.T) {
 	}
 	attach("two")
 	_, theirs := sessiontest.Pipe()
-	full, ok := errors.AsType[*session.LimitError](c.Attach(theirs, hub.Attachment{Token: "three"}))
+	full, ok := errors.AsType[*session.LimitError](c.Attach(theirs, &hub.Attachment{Token: "three"}))
 	if !ok || full.Limit != "session_clients" {
 		t.Errorf("a fourth socket: %v", full)
 	}

@@ -186,7 +186,7 @@ func (v *victim) step() {
 	if v.cl == nil || v.cl.Closed() != nil {
 		ours, theirs := sessiontest.Pipe()
 		v.cl = ours
-		v.calls.Go(func() { _ = c.Attach(theirs, hub.Attachment{Policy: session.Open()}) })
+		v.calls.Go(func() { _ = c.Attach(theirs, &hub.Attachment{Policy: session.Open()}) })
 		v.calls.Go(func() {
 			for {
 				if _, err := ours.Read(); err != nil {

@@ -26,7 +26,7 @@ type Attachment struct {
 type client struct {
 	c       *Controller
 	conn    session.Conn
-	policy  session.Policy
+	policy  *session.Policy
 	token   string
 	allowed *allowance
 	scan    realtime.Scanner
@@ -38,9 +38,10 @@ type client struct {
 }
 
 // Attach joins a client and relays for it until it leaves or the session ends; it closes
-// conn itself. The error says why it ended: *CloseError for a client that left.
-func (c *Controller) Attach(conn session.Conn, a Attachment) error {
-	cl := &client{c: c, conn: conn, policy: a.Policy, token: a.Token}
+// conn itself. Nobody may change a meanwhile. The error says why it ended: *CloseError for a
+// client that left.
+func (c *Controller) Attach(conn session.Conn, a *Attachment) error {
+	cl := &client{c: c, conn: conn, policy: &a.Policy, token: a.Token}
 	err := errCrashed
 	c.contain(func() { c.await(); err = cl.join(a) })
 	if err != nil {
@@ -63,14 +64,14 @@ func (c *Controller) Attach(conn session.Conn, a Attachment) error {
 // join puts the client among those that are sent to, behind a session.created of its own
 // and what it missed: everything since the session began for the first client ever, what
 // followed the last event it saw for one that comes back.
-func (cl *client) join(a Attachment) error {
+func (cl *client) join(a *Attachment) error {
 	c, last := cl.c, a.LastEventID
 	s := c.lock()
 	defer s.unlock()
 	if err := s.refuses(); err != nil {
 		return cmp.Or(c.reason, err)
 	}
-	allowed, err := s.allow(a)
+	allowed, err := s.allow(*a)
 	if err != nil {
 		return err
 	}
@@ -153,7 +154,7 @@ func (cl *client) read() error {
 		case errors.Is(err, session.ErrNotText):
 			no = &realtime.Refusal{Code: "invalid_event", Message: "Expected a text WebSocket message; binary frames are not supported."}
 		case errors.Is(err, session.ErrTooBig):
-			no = tooLarge(&cl.policy)
+			no = tooLarge(cl.policy)
 		default:
 			no = &realtime.Refusal{Code: "invalid_utf8", Message: "The message is not valid UTF-8."}
 		}
@@ -173,7 +174,7 @@ func (cl *client) admit(event []byte, err error) *realtime.Refusal {
 	if err == nil && isAck(event) && cl.allowed.admitAck() {
 		return nil
 	}
-	return cl.allowed.admit(&cl.policy, len(event))
+	return cl.allowed.admit(cl.policy, len(event))
 }
 
 // leave takes the client off the session.
@@ -242,7 +243,7 @@ func (cl *client) take(f session.Frame, when session.Timing) *realtime.Refusal {
 	if string(h.Typ) == realtime.TypAck {
 		return cl.acknowledge(h, f.Payload())
 	}
-	if no := realtime.Judge(&cl.policy, h, f.Payload()); no != nil {
+	if no := realtime.Judge(cl.policy, h, f.Payload()); no != nil {
 		return no
 	}
 	s := cl.c.lock()

@@ -101,7 +101,7 @@ func TestPanicEndsOneSession(t *testing.T) {
 				ours, theirs := sessiontest.Pipe()
 				left := make(chan error, 1)
 				c.down.Conn = theirs
-				go func() { left <- ctl.Attach(c.down, hub.Attachment{Policy: session.Open()}) }()
+				go func() { left <- ctl.Attach(c.down, &hub.Attachment{Policy: session.Open()}) }()
 				want(t, ours, "session.created")
 
 				c.blow(t, fx, up, ours)

@@ -82,7 +82,7 @@ func (fx *fixture) attachAt(c *hub.Controller, a hub.Attachment) (*sessiontest.C
 	fx.t.Helper()
 	ours, theirs := sessiontest.Pipe()
 	left := make(chan error, 1)
-	go func() { left <- c.Attach(theirs, a) }()
+	go func() { left <- c.Attach(theirs, &a) }()
 	want(fx.t, ours, `"type":"session.created"`)
 	return ours, left
 }
@@ -477,7 +477,7 @@ func TestSessionEndsWithItsClient(t *testing.T) {
 	c, up = fx.open(session.Spec{EndWithClient: true})
 	gone, theirs := sessiontest.Pipe()
 	gone.Drop() // before it was told of the session
-	if err := c.Attach(theirs, hub.Attachment{Policy: session.Open()}); err == nil {
+	if err := c.Attach(theirs, &hub.Attachment{Policy: session.Open()}); err == nil {
 		t.Error("a client that is gone was attached")
 	}
 	ended(t, up)

@@ -344,7 +344,7 @@ func TestNothingIsLostOnTheWay(t *testing.T) {
 					t.Errorf("end: %v", err)
 				}
 				_, conn := sessiontest.Pipe()
-				if err := c.Attach(conn, hub.Attachment{Policy: session.Open()}); !errors.Is(err, hub.ErrMoved) {
+				if err := c.Attach(conn, &hub.Attachment{Policy: session.Open()}); !errors.Is(err, hub.ErrMoved) {
 					t.Errorf("attach: %v", err)
 				}
 				if !c.Leaving() || len(s.Waiting) > 0 {

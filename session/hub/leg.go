@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"switchboard/session"
@@ -187,9 +188,9 @@ func (l *leg) use(s gjson.Result) {
 	s.ForEach(func(name, v gjson.Result) bool {
 		switch name.Str {
 		case "type":
-			l.kind = cmp.Or(v.Str, l.kind)
+			l.kind = strings.Clone(cmp.Or(v.Str, l.kind)) // a part would hold the whole event
 		case "instructions":
-			l.says = v.Str
+			l.says = strings.Clone(v.Str)
 		case "expires_at":
 			if at := realtime.CountOf(v); at > 0 && at < lastExpiry {
 				l.expires = time.Unix(at, 0).UTC()

@@ -53,7 +53,7 @@ func (s *stage) attach(r *reader) {
 	ours, theirs := sessiontest.Pipe()
 	r.conn, r.left = ours, make(chan error, 1)
 	a := hub.Attachment{Policy: session.Voice(), LastEventID: r.last}
-	go func() { r.left <- s.c.Attach(theirs, a) }()
+	go func() { r.left <- s.c.Attach(theirs, &a) }()
 	r.read(s.t, 1) // its session.created: before that it is no client that could come back
 }
 

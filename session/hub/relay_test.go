@@ -36,7 +36,7 @@ func relaying() (c *Controller, cl *client, up, down *sink) {
 	up, down = &sink{}, &sink{}
 	c.state = stateOpen
 	c.up.leg = &leg{conn: up, words: realtimeWords, session: []byte(`{}`), out: c.outbox(up, o.UpstreamQueue, &n.stats.DroppedUp)}
-	cl = &client{c: c, conn: down, policy: session.Open()}
+	cl = &client{c: c, conn: down, policy: new(session.Open())}
 	cl.out = c.outbox(down, o.ClientQueue, &n.stats.DroppedDown)
 	c.clients, c.joined = []*client{cl}, true
 	return c, cl, up, down

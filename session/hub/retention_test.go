@@ -147,10 +147,10 @@ func TestDepartedClientIsWaitedFor(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c, cl, _, _ := relaying()
 				defer cl.out.Flusher.Wait()
-				stays := &client{c: c, conn: &sink{}, policy: session.Open()}
+				stays := &client{c: c, conn: &sink{}, policy: new(session.Open())}
 				stays.out = c.outbox(stays.conn, c.node.ClientQueue, &c.node.stats.DroppedDown)
 				c.clients = append(c.clients, stays)
-				cl.allowed = newAllowance(cl.policy, time.Now())
+				cl.allowed = newAllowance(*cl.policy, time.Now())
 				last := speak(t, c, 0, 100)
 				if acks {
 					acknowledge(t, cl, last)
@@ -230,7 +230,7 @@ func TestAckNamesWhatItLacks(t *testing.T) {
 func TestAcksCountForNothing(t *testing.T) {
 	_, cl, _, _ := relaying()
 	cl.policy.EventsPerSecond = 1
-	cl.allowed = newAllowance(cl.policy, time.Now())
+	cl.allowed = newAllowance(*cl.policy, time.Now())
 	ack := []byte(`{"type":"switchboard.ack","last_event_id":"e1"}`)
 	for i := range acksPerSecond * bucketBurst {
 		if no := cl.admit(ack, nil); no != nil {

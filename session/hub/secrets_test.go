@@ -182,7 +182,7 @@ func createdOf(t *testing.T, c *hub.Controller) string {
 	t.Helper()
 	ours, theirs := sessiontest.Pipe()
 	left := make(chan error, 1)
-	go func() { left <- c.Attach(theirs, hub.Attachment{Policy: session.Voice()}) }()
+	go func() { left <- c.Attach(theirs, &hub.Attachment{Policy: session.Voice()}) }()
 	created := want(t, ours, "session.created")
 	ours.Drop()
 	<-left

@@ -68,7 +68,7 @@ func testSentinelFailover(t *testing.T) {
 	}
 	upstream := <-up
 	ours, theirs := sessiontest.Pipe()
-	running.Go(func() { _ = c.Attach(theirs, hub.Attachment{}) })
+	running.Go(func() { _ = c.Attach(theirs, &hub.Attachment{}) })
 	hear(t, ours, "session.created")
 	said := func(id string) {
 		t.Helper()
