@@ -5,11 +5,14 @@ import (
 	"sync"
 )
 
-// Blocks are lent in powers of two. The smallest holds several audio deltas of 100 ms
-// (6.6 KB each) per read; those over the largest, 1 MiB, are left to the garbage collector.
+// Blocks are lent in powers of two. The smallest holds an audio delta of 100 ms (6.6 KB), or two
+// appends; those over the largest, 1 MiB, are left to the garbage collector. A read begins with
+// twice what the last one brought, at most readBlock: with live audio few bytes are lent at a time,
+// flat out several events come in one read.
 const (
-	minBlock     = 32 << 10
-	blockClasses = 6
+	minBlock     = 8 << 10
+	readBlock    = 32 << 10
+	blockClasses = 8
 )
 
 var blocks [blockClasses]sync.Pool

@@ -221,8 +221,8 @@ func (c *Conn) settle() {
 	c.due.Store(0)
 	c.share.release(in.grant.bytes)
 	in.grant = grant{}
-	if in.block != nil && blockClass(len(in.block.b)) >= blockClasses && in.w-in.r <= minBlock {
-		rest := borrow(minBlock)
+	if in.block != nil && blockClass(len(in.block.b)) >= blockClasses && in.w-in.r <= readBlock {
+		rest := borrow(in.w - in.r)
 		in.r, in.w, in.block = 0, copy(rest.b, in.unread()), rest
 	}
 }

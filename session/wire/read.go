@@ -25,6 +25,7 @@ var errTooLong = errors.New("message is too long")
 type input struct {
 	block      *block // lent while there is something in it
 	r, w       int    // block.b[r:w] is unread
+	brought    int    // bytes of the last read
 	need       int    // length of the frame at r, once known
 	claim      int64  // and what its message may hold in all
 	skip       int64  // bytes to come that belong to a message nobody wants
@@ -172,6 +173,7 @@ func (c *Conn) receive() error {
 	n, err := c.rw.Read(c.in.room())
 	if n > 0 {
 		c.in.w += n
+		c.in.brought = n
 		c.heard.Store(now())
 		return nil
 	}
@@ -180,24 +182,33 @@ func (c *Conn) receive() error {
 }
 
 // room makes room behind what is unread: by moving that to the front if the frame it
-// begins would not fit otherwise, by a block twice as large if it is full. It goes by
-// what has come, not by the length that the peer claims.
+// begins would not fit otherwise, by a larger block if it is full or the last read brought much.
+// It goes by what has come, not by the length that the peer claims.
 func (in *input) room() []byte {
+	size := min(2*in.brought, readBlock)
 	if in.block == nil {
-		in.block, in.r, in.w = borrow(minBlock), 0, 0
+		in.block, in.r, in.w = borrow(size), 0, 0
 	}
 	b := in.block.b
-	if in.r > 0 && (in.r == in.w || in.w == len(b) || in.r+in.need > len(b)) {
+	switch {
+	case len(b) < size:
+		in.moveTo(borrow(size))
+	case in.r > 0 && (in.r == in.w || in.w == len(b) || in.r+in.need > len(b)):
 		in.w = copy(b, b[in.r:in.w])
 		in.r = 0
 	}
-	if in.w == len(b) {
-		larger := borrow(min(2*len(b), max(in.need, len(b)+1)))
-		copy(larger.b, b)
-		in.block.release()
-		in.block = larger
+	if size = len(in.block.b); in.w == size {
+		in.moveTo(borrow(min(2*size, max(in.need, size+1))))
 	}
 	return in.block.b[in.w:]
+}
+
+// moveTo puts what is unread into another block, in which it leaves room.
+func (in *input) moveTo(k *block) {
+	in.w = copy(k.b, in.unread())
+	in.r = 0
+	in.block.release()
+	in.block = k
 }
 
 // giveBack returns the block to the pool if nothing is in it.
