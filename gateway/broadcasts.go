@@ -128,7 +128,7 @@ func (g *Gateway) broadcast(ctx context.Context, in *broadcastInput) (*broadcast
 	}
 	who := callerOf(ctx).Key.Name
 	b, err := g.options.Broadcasts.Publish(ctx, session.Broadcast{
-		Instructions: in.Body.Instructions, Mode: cmp.Or(in.Body.Mode, session.ModeAppend),
+		Instructions: in.Body.Instructions, Mode: cmp.Or(in.Body.Mode, broadcast.ModeAppend),
 		Select: in.Body.Select, Sticky: in.Body.Sticky, By: who,
 	})
 	if err != nil {

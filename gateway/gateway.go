@@ -96,6 +96,9 @@ type Options struct {
 	// does not speak of transcription; "": none.
 	TranscriptionModel string
 
+	// ListenIn says whether operators may listen to sessions that do not say so themselves; "": they may not.
+	ListenIn session.ListenIn
+
 	// Shutdown looks up on which day a model is shut down, the zero time if none is known; nil: nobody asks.
 	Shutdown func(ctx context.Context, model string) (time.Time, error)
 

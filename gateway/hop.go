@@ -61,6 +61,9 @@ func (e *ending) Close() error {
 	return e.ReadCloser.Close()
 }
 
+// ownerLost is what a client is told whose session's node was lost, at most 123 bytes.
+const ownerLost = "the session's node was lost: connect again"
+
 // hop is the way to the owner of a forwarded WebSocket. It passes bytes on as they come
 // and knows no more of them than where frames end, so that this node can put a close frame
 // behind one: to the owner, which answers it with the same code, when this node stops, and to
@@ -112,7 +115,7 @@ func (h *hop) read(p []byte) (int, error) {
 		if h.answer.closed || !h.answer.between() {
 			return 0, err
 		}
-		h.last = binary.BigEndian.AppendUint16([]byte{0x88, 2}, session.CloseMoved)
+		h.last = append(binary.BigEndian.AppendUint16([]byte{0x88, byte(2 + len(ownerLost))}, session.CloseMoved), ownerLost...)
 	}
 	if len(h.last) > 0 {
 		n := copy(p, h.last)

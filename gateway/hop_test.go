@@ -216,7 +216,7 @@ func TestNodeLostWithAPostInHand(t *testing.T) {
 func TestHopAnswersForALostOwner(t *testing.T) {
 	whole := ws.MustCompileFrame(ws.NewTextFrame([]byte("hello")))
 	bye := ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(1000, "")))
-	moved := ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(session.CloseMoved, "")))
+	moved := ws.MustCompileFrame(ws.NewCloseFrame(ws.NewCloseFrameBody(session.CloseMoved, "the session's node was lost: connect again")))
 	for name, row := range map[string]struct{ sent, want []byte }{
 		"between frames":    {whole, append(bytes.Clone(whole), moved...)},
 		"before the first":  {nil, moved},

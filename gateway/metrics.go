@@ -40,6 +40,8 @@ func newStats(h *hub.Hub) *stats {
 	}
 	one("sessions", "Sessions that run on this node.", gauge, func(v hub.Stats) float64 { return float64(v.Sessions) })
 	one("clients", "Clients attached to this node.", gauge, func(v hub.Stats) float64 { return float64(v.Clients) })
+	one("listeners", "Operators who listen to sessions of this node.", gauge, func(v hub.Stats) float64 { return float64(v.Listeners) })
+	one("listener_events_dropped_total", "Audio events that listeners lost because they were too slow.", counter, func(v hub.Stats) float64 { return float64(v.ListenDropped) })
 	both("events_total", "Events relayed: up to the upstream, down to the clients.",
 		func(v hub.Stats) int64 { return v.EventsUp }, func(v hub.Stats) int64 { return v.EventsDown })
 	both("event_bytes_total", "Bytes of the events relayed.",

@@ -144,7 +144,7 @@ func (g *Gateway) realtimeSpec(c *gin.Context, who caller) (session.Spec, error)
 	spec := session.Spec{
 		ID: newSessionID(), Key: who.Key.Name, Policy: g.options.Policies["open"], EndWithClient: true,
 		Model: c.Query("model"), Intent: c.Query("intent"),
-		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"),
+		SafetyID: c.GetHeader("OpenAI-Safety-Identifier"), ListenIn: g.options.ListenIn,
 	}
 	if c.Query("call_id") != "" {
 		return spec, &session.UpstreamError{Type: "invalid_request_error", Code: "invalid_value", Param: "call_id",

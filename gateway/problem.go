@@ -43,6 +43,7 @@ var kinds = []struct {
 	{hub.ErrLeaseLost, 503, "session-elsewhere", "the session's node was lost or has changed; another runs it on within moments", 1},
 	{hub.ErrMoved, 503, "session-elsewhere", "the session is on its way to another node; nothing was done", 1},
 	{hub.ErrDraining, 503, "draining", "this node takes no new sessions", 1},
+	{hub.ErrNotHeard, 403, "listening-not-allowed", "the session does not allow to listen in; its listen_in is never", 0},
 	{session.ErrTimeout, 504, "upstream-timeout", "the upstream did not answer in time", 0},
 	{hub.ErrUpstreamLost, 503, "upstream-lost", "the upstream was lost before it had answered, and nothing was done; the session goes on with another", 1},
 	{hub.ErrBusy, 503, "upstream-busy", "the upstream is not taking what is sent", 1},

@@ -6,6 +6,7 @@ import (
 	"switchboard/gateway/openapi"
 	"switchboard/session/audit"
 	"switchboard/session/hub"
+	"switchboard/session/realtime"
 )
 
 // told is what subscribers are sent.
@@ -55,6 +56,8 @@ func sessionEvents() []openapi.Event {
 			Example: map[string]any{"type": "switchboard.session.command", "command": "message", "by": "ops", "item_id": "item_…"}},
 		{Type: "switchboard.session.renewed", Text: "Another upstream took the place of the one before. reason: expiring, upstream_lost, failing or requested.",
 			Example: map[string]any{"type": "switchboard.session.renewed", "reason": "expiring"}},
+		{Type: realtime.TypListeners, Text: "How many operators listen in, when that changes; only of sessions with listen_in announced. Clients get it, too, also when they attach.",
+			Example: map[string]any{"type": realtime.TypListeners, "listeners": 1}},
 		{Type: "switchboard.session.dropped", Text: "The oldest images or items were dropped, to stay within the session's limits.",
 			Example: map[string]any{"type": "switchboard.session.dropped", "images": []string{"item_…"}, "items": []string{}}},
 		{Type: "switchboard.session.ended", Text: "The last event: why the session ended, and by whom.",

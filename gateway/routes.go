@@ -40,6 +40,7 @@ func (g *Gateway) table() openapi.Table {
 	t.Routes = append(t.Routes, g.usageRoutes()...)
 	t.Routes = append(t.Routes, g.controlRoutes()...)
 	t.Routes = append(t.Routes, g.conversationRoutes()...)
+	t.Routes = append(t.Routes, g.listenRoute())
 	t.Routes = append(t.Routes, g.broadcastRoutes()...)
 	t.Routes = append(t.Routes, g.keyRoutes()...)
 	t.Routes = append(t.Routes, g.fleetRoutes()...)

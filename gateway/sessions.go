@@ -106,6 +106,7 @@ type createBody struct {
 	Labels    map[string]string `json:"labels,omitempty" nullable:"true" maxProperties:"32" doc:"To select sessions by; keys up to 64 bytes, values up to 256"`
 	Client    clientOptions     `json:"client,omitempty" doc:"The client token that comes with the session"`
 	Limits    limitsBody        `json:"limits,omitempty" doc:"End the session; 0 or left out: the gateway's default"`
+	ListenIn  session.ListenIn  `json:"listen_in,omitempty" enum:"never,allowed,announced" doc:"Whether operators may listen to the live audio of both sides. announced: clients get switchboard.session.listeners with how many listen. Left out: the gateway's default, which is never unless configured"`
 }
 
 // sessionConfig is an object in the short form or in the API's own, which package session reads.
@@ -180,7 +181,7 @@ func (g *Gateway) specOf(who caller, b createBody) (session.Spec, error) {
 	config = configuration.WithTranscription(config, g.options.TranscriptionModel)
 	spec := session.Spec{
 		ID: cmp.Or(b.SessionID, newSessionID()), Key: who.Key.Name, Labels: b.Labels, Limits: session.Limits(b.Limits),
-		Policy: policy, Model: cmp.Or(model, g.options.Model), Config: config,
+		Policy: policy, Model: cmp.Or(model, g.options.Model), Config: config, ListenIn: cmp.Or(b.ListenIn, g.options.ListenIn),
 	}
 	if gjson.GetBytes(config, "type").String() == "transcription" {
 		spec.Model, spec.Intent = "", "transcription"

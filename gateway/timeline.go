@@ -107,15 +107,15 @@ func (t *timeline) event(e session.LoggedEvent) {
 			m.Kind = "handover"
 		}
 		t.add(m)
-	case session.TypeClient:
+	case realtime.TypClient:
 		m := Moment{Kind: "client", At: at, Text: get("action")}
 		if m.Text == "resumed" || m.Text == "reset" {
 			m.Kind = "resume"
 		}
 		t.add(m)
-	case session.TypeCommand:
+	case realtime.TypCommand:
 		t.add(Moment{Kind: "operator", At: at, Text: get("command"), By: get("by"), ID: cmp.Or(get("item_id"), get("broadcast_id"))})
-	case session.TypeEnded:
+	case realtime.TypEnded:
 		t.add(Moment{Kind: "end", At: at, Text: t.shown(get("reason")), By: get("ended_by")})
 	case "error":
 		t.add(Moment{Kind: "error", At: at, Text: cmp.Or(get("error.code"), get("error.type"), "error")})

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/url"
 	"time"
@@ -29,6 +30,8 @@ type sessionView struct {
 	CostUSD    costUSD           `json:"cost_usd" doc:"What its usage costs; unknown if a model that it uses has no price"`
 	Dropped    session.Dropped   `json:"dropped,omitzero" doc:"What was dropped from the conversation to keep it within its limits"`
 	Clients    int               `json:"clients" doc:"Clients attached now"`
+	ListenIn   session.ListenIn  `json:"listen_in" enum:"never,allowed,announced" doc:"Whether operators may listen to it"`
+	Listeners  int               `json:"listeners" doc:"Operators who listen now"`
 	Responding bool              `json:"responding" doc:"A response is being generated"`
 	States     []session.State   `json:"states" nullable:"false" enum:"reconnecting,failing,waiting,near_limit,unattended,answering" doc:"Of a live session what an operator should know, the worst first. waiting: for the result of a function call; near_limit: nine tenths of its time or tokens are used; unattended: no client is attached"`
 	Viewers    []Viewer          `json:"viewers,omitempty" nullable:"false" doc:"Whose pages show the session now; only in the answer for one session"`
@@ -44,7 +47,7 @@ func view(r session.Record) sessionView {
 	return sessionView{
 		SessionID: r.ID, TraceID: r.TraceID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
-		Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, Responding: r.Responding,
+		Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, ListenIn: cmp.Or(r.ListenIn, session.ListenNever), Listeners: r.Listeners, Responding: r.Responding,
 		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}

@@ -4,12 +4,6 @@ import (
 	"time"
 )
 
-// Modes of a broadcast.
-const (
-	ModeReplace = "replace" // its instructions take the place of the session's
-	ModeAppend  = "append"  // they follow the session's
-)
-
 // Broadcast is a change of instructions for many sessions at once.
 type Broadcast struct {
 	ID           string            `json:"id"` // grows with each; the order is the same on all nodes

@@ -66,7 +66,22 @@ type Spec struct {
 
 	// EndWithClient ends the session when its last client leaves (OpenAI's own contract).
 	EndWithClient bool
+
+	ListenIn ListenIn
 }
+
+// ListenIn says whether operators may hear a session as it goes on. "" is as ListenNever.
+type ListenIn string
+
+// Whether operators may listen in.
+const (
+	ListenNever     ListenIn = "never"
+	ListenAllowed   ListenIn = "allowed"   // clients are not told
+	ListenAnnounced ListenIn = "announced" // clients are told how many listen
+)
+
+// Allowed reports whether operators may listen at all.
+func (l ListenIn) Allowed() bool { return l == ListenAllowed || l == ListenAnnounced }
 
 // Record is what the store keeps of a session but for its items and events.
 type Record struct {
@@ -100,8 +115,10 @@ type Record struct {
 	EndedAt    time.Time         `json:"ended_at,omitzero"`
 	ExpiresAt  time.Time         `json:"expires_at,omitzero"` // of the present upstream, from session.created
 
-	EndWithClient bool    `json:"end_with_client,omitempty"`
-	Overlay       Overlay `json:"overlay,omitzero"` // what broadcasts changed
+	EndWithClient bool     `json:"end_with_client,omitempty"`
+	ListenIn      ListenIn `json:"listen_in,omitempty"`
+	Listeners     int      `json:"listeners,omitempty"` // operators who listen now
+	Overlay       Overlay  `json:"overlay,omitzero"`    // what broadcasts changed
 }
 
 // Item is one entry of the conversation as the application sees it.
@@ -176,11 +193,3 @@ type Dropped struct {
 	Images int64 `json:"images" doc:"Items whose images were dropped; their other content stayed"`
 	Items  int64 `json:"items" doc:"Items that were dropped whole"`
 }
-
-// Events of a session's log that its clients are not sent: they say who did what to it.
-const (
-	TypeCommand = "switchboard.session.command" // see Command
-	TypeClient  = "switchboard.session.client"  // a client was attached, has resumed or was reset, or left
-	TypeWhisper = "switchboard.session.whisper" // a private item: for no client
-	TypeEnded   = "switchboard.session.ended"   // the last event: why and by whom
-)

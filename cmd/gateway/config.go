@@ -58,23 +58,24 @@ type config struct {
 	Heartbeat time.Duration `group:"State" env:"SWITCHBOARD_HEARTBEAT" default:"200ms" help:"Time between two heartbeats, 50ms to 2s, the same on all nodes. A killed node's sessions fail over after 3 to 4 heartbeats, those of a node that hangs or is partitioned after about 15."`
 	Lease     time.Duration `group:"State" env:"SWITCHBOARD_LEASE" default:"60s" help:"For 7/8 of this time, which is at least 5s, sessions continue without Redis; then the node gives them up. Failover of a dead node's sessions does not wait for it."`
 
-	Model              string        `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model for REST sessions whose config names none."`
-	TranscriptionModel string        `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Model that transcribes the user's speech in REST sessions whose config does not mention transcription; empty turns it off."`
-	TokenTTL           time.Duration `group:"Sessions" name:"token-ttl" env:"SWITCHBOARD_TOKEN_TTL" default:"10m" help:"How long a client token is valid before its first use, 10s to 2h; a request may set another value."`
-	ResumeTTL          time.Duration `group:"Sessions" name:"resume-ttl" env:"SWITCHBOARD_RESUME_TTL" default:"24h" help:"How long after its last use a client token can reconnect and resume its session."`
-	Policies           string        `group:"Sessions" env:"SWITCHBOARD_POLICIES" placeholder:"FILE" help:"Client policies by name (JSON); voice and open are built in and can be replaced."`
-	MaxSeconds         int64         `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"Default maximum age of a session in seconds; a request may set another value; 0 is unlimited."`
-	IdleSeconds        int64         `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"Default idle time in seconds, without an event from a client or the application, after which a session ends; 0 is unlimited."`
-	MaxTokens          int64         `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"Default maximum tokens of a session, responses and transcriptions; a request may set another value; 0 is unlimited."`
-	CapMaxSeconds      int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_SECONDS" default:"0" help:"Highest max_seconds that a request may set; 0 is no cap."`
-	CapIdleSeconds     int64         `group:"Sessions" env:"SWITCHBOARD_CAP_IDLE_SECONDS" default:"0" help:"Highest idle_seconds that a request may set; 0 is no cap."`
-	CapMaxTokens       int64         `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_TOKENS" default:"0" help:"Highest max_tokens that a request may set; 0 is no cap."`
-	Prices             string        `group:"Sessions" env:"SWITCHBOARD_PRICES" placeholder:"FILE|JSON" help:"Prices of models, added to the built-in ones or replacing them; see Prices in docs/configuration.md."`
-	CostLabels         []string      `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by which /realtime/usage and the metrics sum usage and cost; comma-separated, at most 5."`
-	BodyBytes          int64         `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
-	FrameBytes         int           `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
-	LargeRate          int           `group:"Sessions" env:"SWITCHBOARD_LARGE_RATE" default:"4194304" help:"Bytes per second that one API key and its clients may send in messages and request bodies over 256 KiB; more is read later (back-pressure). 0 is unlimited."`
-	RenewAfter         int           `group:"Sessions" env:"SWITCHBOARD_RENEW_AFTER" default:"3" help:"Renew a session's upstream after this many consecutive responses that failed with server_error; 0 is never. If that does not help, retry after 1 minute, then 2, 4, … up to 32."`
+	Model              string           `group:"Sessions" env:"SWITCHBOARD_MODEL" default:"gpt-realtime-2.1" help:"Model for REST sessions whose config names none."`
+	TranscriptionModel string           `group:"Sessions" env:"SWITCHBOARD_TRANSCRIPTION_MODEL" default:"gpt-transcribe" help:"Model that transcribes the user's speech in REST sessions whose config does not mention transcription; empty turns it off."`
+	TokenTTL           time.Duration    `group:"Sessions" name:"token-ttl" env:"SWITCHBOARD_TOKEN_TTL" default:"10m" help:"How long a client token is valid before its first use, 10s to 2h; a request may set another value."`
+	ResumeTTL          time.Duration    `group:"Sessions" name:"resume-ttl" env:"SWITCHBOARD_RESUME_TTL" default:"24h" help:"How long after its last use a client token can reconnect and resume its session."`
+	Policies           string           `group:"Sessions" env:"SWITCHBOARD_POLICIES" placeholder:"FILE" help:"Client policies by name (JSON); voice and open are built in and can be replaced."`
+	ListenIn           session.ListenIn `group:"Sessions" name:"listen-in" env:"SWITCHBOARD_LISTEN_IN" enum:"never,allowed,announced" default:"never" help:"Whether operators may listen to the live audio of sessions that do not set listen_in: never, allowed, or announced (clients are told)."`
+	MaxSeconds         int64            `group:"Sessions" env:"SWITCHBOARD_MAX_SECONDS" default:"0" help:"Default maximum age of a session in seconds; a request may set another value; 0 is unlimited."`
+	IdleSeconds        int64            `group:"Sessions" env:"SWITCHBOARD_IDLE_SECONDS" default:"600" help:"Default idle time in seconds, without an event from a client or the application, after which a session ends; 0 is unlimited."`
+	MaxTokens          int64            `group:"Sessions" env:"SWITCHBOARD_MAX_TOKENS" default:"0" help:"Default maximum tokens of a session, responses and transcriptions; a request may set another value; 0 is unlimited."`
+	CapMaxSeconds      int64            `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_SECONDS" default:"0" help:"Highest max_seconds that a request may set; 0 is no cap."`
+	CapIdleSeconds     int64            `group:"Sessions" env:"SWITCHBOARD_CAP_IDLE_SECONDS" default:"0" help:"Highest idle_seconds that a request may set; 0 is no cap."`
+	CapMaxTokens       int64            `group:"Sessions" env:"SWITCHBOARD_CAP_MAX_TOKENS" default:"0" help:"Highest max_tokens that a request may set; 0 is no cap."`
+	Prices             string           `group:"Sessions" env:"SWITCHBOARD_PRICES" placeholder:"FILE|JSON" help:"Prices of models, added to the built-in ones or replacing them; see Prices in docs/configuration.md."`
+	CostLabels         []string         `group:"Sessions" env:"SWITCHBOARD_COST_LABELS" placeholder:"NAME" help:"Labels by which /realtime/usage and the metrics sum usage and cost; comma-separated, at most 5."`
+	BodyBytes          int64            `group:"Sessions" env:"SWITCHBOARD_BODY_BYTES" default:"1048576" help:"Maximum size of a request body in bytes."`
+	FrameBytes         int              `group:"Sessions" env:"SWITCHBOARD_FRAME_BYTES" default:"16777216" help:"Maximum size of one message from a client in bytes."`
+	LargeRate          int              `group:"Sessions" env:"SWITCHBOARD_LARGE_RATE" default:"4194304" help:"Bytes per second that one API key and its clients may send in messages and request bodies over 256 KiB; more is read later (back-pressure). 0 is unlimited."`
+	RenewAfter         int              `group:"Sessions" env:"SWITCHBOARD_RENEW_AFTER" default:"3" help:"Renew a session's upstream after this many consecutive responses that failed with server_error; 0 is never. If that does not help, retry after 1 minute, then 2, 4, … up to 32."`
 
 	SessionClients int `group:"Sessions" env:"SWITCHBOARD_SESSION_CLIENTS" default:"64" help:"Maximum clients attached to one session at once."`
 	TokenClients   int `group:"Sessions" env:"SWITCHBOARD_TOKEN_CLIENTS" default:"8" help:"Maximum clients attached with one client token at once. They share the rate limits of its policy."`

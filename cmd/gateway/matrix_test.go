@@ -53,6 +53,7 @@ var matrix = []struct{ call, body, want string }{
 	{"POST /realtime/sessions/{id}/client-secret/revoke", "", "401 403 403 200 404 200 200"},
 	{"POST /realtime/sessions/{id}/renew", "", "401 403 403 403 403 200 200"},
 	{"WS /realtime/sessions/{id}/relay", "", "401 101 403 101 404 101 101"},
+	{"WS /realtime/sessions/{id}/listen", "", "401 403 403 403 403 101 101"},
 	{"DELETE /realtime/sessions/{id}", "", "401 403 403 200 404 200 200"},
 
 	{"WS /v1/realtime", "", "3000 3000 3000 101 101 101 101"},
@@ -177,7 +178,7 @@ type rolesMatrix struct {
 func newMatrix(t *testing.T) *rolesMatrix {
 	c, err := parse(t, map[string]string{
 		"SWITCHBOARD_API_KEYS": "owner:app:" + ownerKey + ",other:app:" + otherKey + ",op:operator:" + operatorKey + ",root:admin:" + adminKey,
-	}, "--demo", "--listen", "127.0.0.1:0", "--notify", "log://")
+	}, "--demo", "--listen", "127.0.0.1:0", "--notify", "log://", "--listen-in", "allowed")
 	if err != nil {
 		t.Fatal(err)
 	}

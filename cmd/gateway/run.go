@@ -204,7 +204,7 @@ func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redissto
 		Spending: store, Series: store, Lives: store, Audit: store, AuditTold: tellAudit(hooks, log), CostLabels: c.CostLabels,
 		Hub: hub, Store: store, Grants: store, Sealer: sealer, Keys: keys, KeyRing: store, Routes: hooks.Routes(), Metrics: hooks.Metrics(), Web: web.Handler(), Logger: log,
 		PublicURL: public, AllowedOrigins: c.AllowedOrigins, Policies: policies,
-		Model: c.Model, TranscriptionModel: c.TranscriptionModel, Shutdown: dialer.Shutdown,
+		Model: c.Model, TranscriptionModel: c.TranscriptionModel, ListenIn: c.ListenIn, Shutdown: dialer.Shutdown,
 		BodyBytes: c.BodyBytes, FrameBytes: c.FrameBytes, LargeRate: c.LargeRate, TokenTTL: c.TokenTTL, ResumeTTL: c.ResumeTTL,
 	})
 }

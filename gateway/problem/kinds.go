@@ -19,6 +19,7 @@ var Kinds = []Kind{
 	{"token-not-allowed", []int{403}, "A client token may attach to its own session and do nothing else.", "Use an API key, or the token of this session."},
 	{"role-not-allowed", []int{403}, "The role of the API key does not allow it.", "Use a key with the role that the operation names."},
 	{"origin-not-allowed", []int{403}, "The page of the browser is not of an allowed origin.", "Add the origin to --allowed-origins."},
+	{"listening-not-allowed", []int{403}, "The session does not allow operators to listen in.", "Have the application open sessions with listen_in, or set --listen-in."},
 	{"session-not-found", []int{404}, "There is no such session, or it belongs to another key.", "Check the ID."},
 	{"broadcast-not-found", []int{404}, "There is no such broadcast.", "Check the ID."},
 	{"key-not-found", []int{404}, "There is no such API key, or it is not yours.", "Check the ID."},

@@ -7,6 +7,12 @@ import (
 	"switchboard/session"
 )
 
+// Modes of a broadcast.
+const (
+	ModeReplace = "replace" // its instructions take the place of the session's
+	ModeAppend  = "append"  // they follow the session's
+)
+
 // Entry is one entry of the log: a broadcast, or that one was withdrawn.
 type Entry struct {
 	ID        string // grows with each entry

@@ -12,7 +12,7 @@ import (
 // logOnly reports whether an event is for the log and those who follow it, not for clients.
 func logOnly(typ string) bool {
 	switch typ {
-	case session.TypeCommand, session.TypeEnded, session.TypeWhisper, session.TypeClient:
+	case realtime.TypCommand, realtime.TypEnded, realtime.TypWhisper, realtime.TypClient:
 		return true
 	}
 	return false
@@ -73,11 +73,11 @@ func (c *Controller) Note(cmd Command) {
 }
 
 func (c *held) note(cmd Command) {
-	c.logEvent(session.TypeCommand, realtime.Marshal(struct {
+	c.logEvent(realtime.TypCommand, realtime.Marshal(struct {
 		Type    string `json:"type"`
 		EventID string `json:"event_id"`
 		Command
-	}{session.TypeCommand, session.NewID(realtime.OwnPrefix), cmd}))
+	}{realtime.TypCommand, session.NewID(realtime.OwnPrefix), cmd}))
 }
 
 // logEnd writes the last event of the log, unless the session goes on elsewhere.
@@ -85,8 +85,8 @@ func (c *held) logEnd() {
 	if c.elsewhere() {
 		return
 	}
-	c.logEvent(session.TypeEnded, realtime.Marshal(realtime.Object{
-		"type": session.TypeEnded, "event_id": session.NewID(realtime.OwnPrefix), "reason": reasonText(c.reason), "ended_by": endedBy(c.reason),
+	c.logEvent(realtime.TypEnded, realtime.Marshal(realtime.Object{
+		"type": realtime.TypEnded, "event_id": session.NewID(realtime.OwnPrefix), "reason": reasonText(c.reason), "ended_by": endedBy(c.reason),
 	}))
 }
 
@@ -105,7 +105,7 @@ func (c *held) noteClient(action string) {
 	if c.state != stateOpen || c.frozen {
 		return
 	}
-	c.logEvent(session.TypeClient, realtime.Marshal(realtime.Object{
-		"type": session.TypeClient, "event_id": session.NewID(realtime.OwnPrefix), "action": action, "clients": len(c.clients),
+	c.logEvent(realtime.TypClient, realtime.Marshal(realtime.Object{
+		"type": realtime.TypClient, "event_id": session.NewID(realtime.OwnPrefix), "action": action, "clients": len(c.clients),
 	}))
 }

@@ -97,7 +97,7 @@ func BenchmarkBroadcast(b *testing.B) {
 		d.written.Add(sessions)
 		mem.missing.Add(sessions)
 		begin := time.Now()
-		if _, err := mem.Publish(b.Context(), session.Broadcast{Instructions: "close at 8", Mode: session.ModeReplace}); err != nil {
+		if _, err := mem.Publish(b.Context(), session.Broadcast{Instructions: "close at 8", Mode: broadcast.ModeReplace}); err != nil {
 			b.Fatal(err)
 		}
 		d.written.Wait()

@@ -164,7 +164,7 @@ func restore(n *node, s session.Snapshot, lease session.Lease) *Controller {
 	r := s.Record
 	c := newController(n, session.Spec{
 		ID: r.ID, Key: r.Key, Labels: r.Labels, Limits: r.Limits, Policy: r.Policy,
-		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient,
+		Model: r.Model, Intent: r.Intent, SafetyID: r.SafetyID, EndWithClient: r.EndWithClient, ListenIn: r.ListenIn,
 	}, lease)
 	h := c.lock() // nobody else knows of it yet
 	defer h.unlock()

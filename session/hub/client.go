@@ -86,20 +86,7 @@ func (cl *client) join(a *Attachment) error {
 	if !known {
 		n = buffer.Unknown
 	}
-	created := realtime.Marshal(realtime.Object{"type": c.up.words.tells[meansReady], "event_id": c.history.MarkAt(n), "session": c.up.session})
-	err = cl.out.SendEvent(session.NewFrame(created), session.AtOnce)
-	if known {
-		c.history.Since(n, func(payload []byte) {
-			if cl.out.Bytes > cl.out.Limit/2 {
-				cl.out.Release() // see toClients
-			}
-			if err == nil {
-				err = cl.out.SendEvent(session.NewFrame(payload), session.AtOnce)
-			}
-		})
-	} else if last != "" && err == nil {
-		s.reset(cl)
-	}
+	err = s.greet(cl, n, known, last)
 	if err != nil {
 		cl.out.Close()
 		s.left()
@@ -122,6 +109,29 @@ func (cl *client) join(a *Attachment) error {
 	s.save()
 	c.readers.Add(1)
 	return nil
+}
+
+// greet sends a client that joins a session.created of its own, what it missed since the event
+// numbered n, or what there is if that is not known, and how many listen in.
+func (c *held) greet(cl *client, n int64, known bool, last string) error {
+	created := realtime.Marshal(realtime.Object{"type": c.up.words.tells[meansReady], "event_id": c.history.MarkAt(n), "session": c.up.session})
+	err := cl.out.SendEvent(session.NewFrame(created), session.AtOnce)
+	if known {
+		c.history.Since(n, func(payload []byte) {
+			if cl.out.Bytes > cl.out.Limit/2 {
+				cl.out.Release() // see toClients
+			}
+			if err == nil {
+				err = cl.out.SendEvent(session.NewFrame(payload), session.AtOnce)
+			}
+		})
+	} else if last != "" && err == nil {
+		c.reset(cl)
+	}
+	if told := c.listening(c.history.Mark()); told != nil && err == nil { // behind what was missed, which may say otherwise
+		err = cl.out.SendEvent(session.NewFrame(told), session.AtOnce)
+	}
+	return err
 }
 
 // joining names how a client that has seen the event last came: known is whether it is still held.
@@ -294,6 +304,9 @@ func (c *held) fromClient(cl *client, f session.Frame, h realtime.Head, when ses
 	c.node.stats.BytesUp.Add(int64(len(f.Payload())))
 	if !audio && !c.up.gone() { // else it waits for the next one
 		c.up.ledger.request(a, h, f.Payload(), 0, c.up.tail.Seq)
+	}
+	if audio { // before the upstream's connection masks it
+		c.overheard(f.Payload(), audio)
 	}
 	c.relayUp(f, a, when)
 	return nil

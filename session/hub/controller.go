@@ -67,6 +67,7 @@ type Controller struct {
 	withheld   withholding
 	logID      logID
 	feeds      []*Feed
+	listeners  []*Listener
 	whispers   whispers
 	touched    time.Time // last event of a client or the application
 	joined     bool      // a client has been attached before
@@ -315,7 +316,7 @@ func (c *held) record() session.Record {
 		Model: c.spec.Model, Intent: c.spec.Intent, SafetyID: c.spec.SafetyID, Session: c.up.session, Secrets: c.sealedSecrets(),
 		Usage: c.usage, Dropped: c.dropped, Cost: c.costNow(), Clients: len(c.clients), Responding: c.turn.active != "", Response: c.turn.active,
 		CreatedAt: c.created, UpdatedAt: now, ExpiresAt: c.up.expires, EndWithClient: c.spec.EndWithClient, Overlay: c.overlay.Overlay,
-		Errors: c.errors, Latency: c.latency, Condition: c.condition(),
+		Errors: c.errors, Latency: c.latency, Condition: c.condition(), ListenIn: c.spec.ListenIn, Listeners: len(c.listeners),
 	}
 	if c.status == session.StatusEnded {
 		r.EndedAt, r.Reason, r.EndedBy, now = c.ended, reasonText(c.reason), endedBy(c.reason), c.ended

@@ -53,6 +53,16 @@ func (m meaning) ofItem() bool {
 	return false
 }
 
+// heard reports whether those who listen in are given an event: sound, its words, what begins and
+// ends it, and another configuration, because it may have another audio format.
+func (m meaning) heard() bool {
+	switch m {
+	case meansAudio, meansWords, meansTranscribed, meansSpeech, meansCleared, meansTruncated, meansBegun, meansDone, meansConfigured:
+		return true
+	}
+	return false
+}
+
 // lasts reports whether an event ends a change of the conversation. What clients were told
 // has to be so on the node that runs the session next, if this one is killed a moment later.
 func (m meaning) lasts() bool {

@@ -77,6 +77,7 @@ func (c *Controller) connections() (code int, text string, clients []*client, up
 func (c *Controller) finish() {
 	s := c.lock()
 	defer s.unlock()
+	defer s.closeListeners()
 	defer s.closeFeeds() // who sees the log end may look at the record
 	c.state = stateClosed
 	if !s.elsewhere() {

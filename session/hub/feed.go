@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"switchboard/session"
@@ -26,17 +24,13 @@ var ErrFeedBehind = errors.New("session: reader of the feed stayed behind")
 
 // Feed follows the live events of one session, without audio. One goroutine reads it.
 type Feed struct {
-	c      *Controller
-	events chan *session.LoggedEvent
-	bytes  atomic.Int64 // of the events that wait
-	once   sync.Once
-	end    chan struct{}
-	err    error // set before end is closed
+	c *Controller
+	follower[*session.LoggedEvent]
 }
 
 // Subscribe starts to follow the session's log.
 func (c *Controller) Subscribe() *Feed {
-	f := &Feed{c: c, events: make(chan *session.LoggedEvent, feedEvents), end: make(chan struct{})}
+	f := &Feed{c, newFollower(feedEvents, feedBytes, func(e *session.LoggedEvent) int64 { return int64(len(e.Raw)) })}
 	s := c.lock()
 	defer s.unlock()
 	if c.state >= stateClosing {
@@ -57,24 +51,11 @@ func (c *Controller) LastEvent() string {
 // Next waits for the next event. ErrEnded: the session is over; ErrFeedBehind: too slow.
 // Events that were offered before the end come first.
 func (f *Feed) Next(ctx context.Context) (session.LoggedEvent, error) {
-	select {
-	case e := <-f.events:
-		return f.taken(e), nil
-	default:
+	e, err := f.next(ctx)
+	if err != nil {
+		return session.LoggedEvent{}, err
 	}
-	select {
-	case e := <-f.events:
-		return f.taken(e), nil
-	case <-f.end:
-		select {
-		case e := <-f.events:
-			return f.taken(e), nil
-		default:
-			return session.LoggedEvent{}, f.err
-		}
-	case <-ctx.Done():
-		return session.LoggedEvent{}, context.Cause(ctx)
-	}
+	return *e, nil
 }
 
 // Close stops following.
@@ -85,33 +66,14 @@ func (f *Feed) Close() {
 	f.stop(context.Canceled)
 }
 
-// taken counts an event as one that waits no more.
-func (f *Feed) taken(e *session.LoggedEvent) session.LoggedEvent {
-	f.bytes.Add(-int64(len(e.Raw)))
-	return *e
-}
-
 // offer reports false when the feed is over.
 func (f *Feed) offer(e *session.LoggedEvent) bool {
-	size := int64(len(e.Raw))
-	if waiting := f.bytes.Add(size); waiting > feedBytes && waiting > size {
+	if !f.room(e) {
 		f.stop(ErrFeedBehind)
 		return false
 	}
-	select {
-	case f.events <- e:
-		return true
-	default:
-		f.stop(ErrFeedBehind)
-		return false
-	}
-}
-
-func (f *Feed) stop(why error) {
-	f.once.Do(func() {
-		f.err = why
-		close(f.end)
-	})
+	f.put(e)
+	return true
 }
 
 // logID makes the IDs of a session's log: milliseconds and a number within them, always

@@ -290,12 +290,12 @@ func TestBroadcast(t *testing.T) {
 		}
 		expect("one", "be kind")
 
-		all := publish(session.Broadcast{Instructions: "shop closes at 8", Mode: session.ModeAppend, By: "ops", Sticky: true})
+		all := publish(session.Broadcast{Instructions: "shop closes at 8", Mode: broadcast.ModeAppend, By: "ops", Sticky: true})
 		expect("one", `be kind\n\nshop closes at 8`)
 		expect("two", "shop closes at 8")
 		expect("three", "shop closes at 8")
 
-		red := publish(session.Broadcast{Instructions: "only red", Mode: session.ModeReplace, By: "ops", Select: map[string]string{"team": "red"}})
+		red := publish(session.Broadcast{Instructions: "only red", Mode: broadcast.ModeReplace, By: "ops", Select: map[string]string{"team": "red"}})
 		expect("one", "only red")
 		expect("two", "only red")
 		expect("three", "")

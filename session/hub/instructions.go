@@ -17,7 +17,7 @@ func (o *overlay) text() string {
 	text := o.Base
 	for _, b := range o.Standing {
 		switch {
-		case b.Mode == session.ModeReplace || text == "":
+		case b.Mode == broadcast.ModeReplace || text == "":
 			text = b.Instructions
 		default:
 			text += "\n\n" + b.Instructions

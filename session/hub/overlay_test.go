@@ -30,7 +30,7 @@ func toldTo(t *testing.T, up *sessiontest.Conn, instructions string) {
 // publish sends a broadcast to append.
 func (fx *fixture) publish(text string) session.Broadcast {
 	fx.t.Helper()
-	b, err := fx.mem.Publish(fx.t.Context(), session.Broadcast{Instructions: text, Mode: session.ModeAppend, By: "ops"})
+	b, err := fx.mem.Publish(fx.t.Context(), session.Broadcast{Instructions: text, Mode: broadcast.ModeAppend, By: "ops"})
 	if err != nil {
 		fx.t.Fatal(err)
 	}
@@ -239,7 +239,7 @@ func TestWithdrawnBeforeTheSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fx := lone(t)
 		defer fx.stop()
-		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: session.ModeAppend, By: "ops", Sticky: true})
+		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: broadcast.ModeAppend, By: "ops", Sticky: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -290,7 +290,7 @@ func TestBroadcastToAnEmptyLabel(t *testing.T) {
 		defer fx.stop()
 		_, up := fx.openFor(time.Hour)
 		untold(t, up)
-		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: session.ModeAppend, By: "ops", Select: map[string]string{"team": ""}})
+		b, err := fx.mem.Publish(t.Context(), session.Broadcast{Instructions: "close at 8", Mode: broadcast.ModeAppend, By: "ops", Select: map[string]string{"team": ""}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -136,6 +136,9 @@ func frameOf(f session.Frame, event []byte) session.Frame {
 func (c *held) pass(f session.Frame, e event, when session.Timing) {
 	c.toClients(f, e, when)
 	c.remember(f.Payload())
+	if e.means.heard() {
+		c.overheard(f.Payload(), e.means == meansAudio)
+	}
 }
 
 // toClients relays one frame to all clients; one that is too slow is let go.

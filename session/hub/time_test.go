@@ -15,6 +15,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/access"
 	"switchboard/session/hub"
+	"switchboard/session/realtime"
 	"switchboard/session/sessiontest"
 )
 
@@ -401,7 +402,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 			}
 		}
 		events, err := store.Events(context.Background(), "s", "", 100)
-		if err != nil || len(events) != 31 || events[0].Type != session.TypeClient {
+		if err != nil || len(events) != 31 || events[0].Type != realtime.TypClient {
 			t.Errorf("%d events, %v", len(events), err)
 		}
 	})

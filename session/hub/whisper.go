@@ -57,8 +57,8 @@ func (c *held) unheard(e event, raw []byte) bool {
 		return false
 	}
 	if it := gjson.GetBytes(raw, "item"); it.Exists() && c.conv.Find(id) == nil {
-		c.logEvent(session.TypeWhisper, realtime.Marshal(realtime.Object{
-			"type": session.TypeWhisper, "event_id": session.NewID(realtime.OwnPrefix), "item_id": id, "text": it.Get("content.0.text").Str,
+		c.logEvent(realtime.TypWhisper, realtime.Marshal(realtime.Object{
+			"type": realtime.TypWhisper, "event_id": session.NewID(realtime.OwnPrefix), "item_id": id, "text": it.Get("content.0.text").Str,
 		}))
 	}
 	return true

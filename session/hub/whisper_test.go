@@ -9,6 +9,7 @@ import (
 
 	"switchboard/session"
 	"switchboard/session/hub"
+	"switchboard/session/realtime"
 	"switchboard/session/sessiontest"
 )
 
@@ -124,7 +125,7 @@ func TestWhisper(t *testing.T) {
 				events, err := b.mem.Events(t.Context(), "s", "", 1000)
 				logged := 0
 				for _, e := range events {
-					if e.Type == session.TypeWhisper && strings.Contains(string(e.Raw), "discount") {
+					if e.Type == realtime.TypWhisper && strings.Contains(string(e.Raw), "discount") {
 						logged++
 					}
 				}

@@ -8,6 +8,22 @@ import (
 	"github.com/tidwall/gjson"
 )
 
+// Events of the gateway's own. Those in the first part are for a session's log, not for its
+// clients: they say who did what to it.
+const (
+	TypCommand = "switchboard.session.command" // somebody's command was carried out
+	TypClient  = "switchboard.session.client"  // a client was attached, has resumed or was reset, or left
+	TypWhisper = "switchboard.session.whisper" // a private item: for no client
+	TypEnded   = "switchboard.session.ended"   // the last event: why and by whom
+
+	// TypAck is the type of the event with which a client says what it has received. It is allowed
+	// by every policy and never sent upstream.
+	TypAck = "switchboard.ack"
+
+	TypListeners = "switchboard.session.listeners" // how many listen in, for clients of a session that announces it
+	TypBehind    = "switchboard.listener.behind"   // a listener has lost audio at this place
+)
+
 // OwnPrefix begins the event_id of everything the gateway itself sends to the upstream,
 // so that an error that answers it is told to the caller and to nobody else.
 const OwnPrefix = "event_gw_"

@@ -23,10 +23,6 @@ type Refusal struct {
 // TypAppend is the type of the event that carries input audio.
 const TypAppend = "input_audio_buffer.append"
 
-// TypAck is the type of the event with which a client says what it has received. It is the
-// gateway's own, allowed by every policy and never sent upstream.
-const TypAck = "switchboard.ack"
-
 // isInputBuffer reports whether an event of a type is about the input audio buffer.
 func isInputBuffer(typ []byte) bool {
 	return bytes.HasPrefix(typ, []byte("input_audio_buffer."))

@@ -49,9 +49,9 @@ func PlainText(code, message string) string {
 
 // errorPaths is where events carry an error.
 var errorPaths = map[string]string{
-	"error":           "error",
-	"response.done":   "response.status_details.error",
-	session.TypeEnded: "reason",
+	"error":         "error",
+	"response.done": "response.status_details.error",
+	TypEnded:        "reason",
 	"conversation.item.input_audio_transcription.failed": "error",
 }
 

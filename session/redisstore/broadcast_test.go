@@ -19,7 +19,7 @@ import (
 )
 
 func publishAndWithdraw(ctx context.Context, s *redisstore.Store) error {
-	b, err := s.Publish(ctx, session.Broadcast{Instructions: "x", Mode: session.ModeReplace})
+	b, err := s.Publish(ctx, session.Broadcast{Instructions: "x", Mode: broadcast.ModeReplace})
 	if err != nil {
 		return err
 	}
@@ -38,7 +38,7 @@ func reports(id string) broadcast.Report {
 
 func publish(t testing.TB, s *redisstore.Store) session.Broadcast {
 	t.Helper()
-	b, err := s.Publish(t.Context(), session.Broadcast{Instructions: "x", Mode: session.ModeAppend})
+	b, err := s.Publish(t.Context(), session.Broadcast{Instructions: "x", Mode: broadcast.ModeAppend})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func wantSame[T any](t *testing.T, what string, got, want T) {
 func testPublish(t *testing.T, l BroadcastLog) {
 	want := session.Broadcast{
 		ID: "ours to give", CreatedAt: created, WithdrawnBy: "nobody", WithdrawnAt: created,
-		Instructions: "Say }{ ü\n\"twice\".", Mode: session.ModeAppend,
+		Instructions: "Say }{ ü\n\"twice\".", Mode: broadcast.ModeAppend,
 		Select: map[string]string{"team": "ä b"}, Sticky: true, By: "ops 1",
 	}
 	got := publish(t, l, want)
@@ -80,7 +80,7 @@ func testPublish(t *testing.T, l BroadcastLog) {
 	}
 	want.ID, want.CreatedAt, want.WithdrawnBy, want.WithdrawnAt = got.ID, got.CreatedAt, "", time.Time{}
 	wantSame(t, "the broadcast", got, want)
-	next := publish(t, l, session.Broadcast{Instructions: "Now.", Mode: session.ModeReplace})
+	next := publish(t, l, session.Broadcast{Instructions: "Now.", Mode: broadcast.ModeReplace})
 	if session.CompareEventIDs(next.ID, got.ID) <= 0 {
 		t.Fatalf("%s was followed by %s", got.ID, next.ID)
 	}
@@ -94,8 +94,8 @@ func testPublish(t *testing.T, l BroadcastLog) {
 }
 
 func testWithdraw(t *testing.T, l BroadcastLog) {
-	b := publish(t, l, session.Broadcast{Instructions: "Wait.", Mode: session.ModeReplace, By: "ops"})
-	other := publish(t, l, session.Broadcast{Instructions: "Go on.", Mode: session.ModeReplace})
+	b := publish(t, l, session.Broadcast{Instructions: "Wait.", Mode: broadcast.ModeReplace, By: "ops"})
+	other := publish(t, l, session.Broadcast{Instructions: "Go on.", Mode: broadcast.ModeReplace})
 	gone, err := l.Withdraw(t.Context(), b.ID, "ops 2")
 	must(t, err)
 	if gone.WithdrawnAt.Before(b.CreatedAt) {
