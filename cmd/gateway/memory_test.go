@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
-	"time"
 )
 
 func TestSoftLimitIsBelowTheContainers(t *testing.T) {
@@ -34,37 +33,59 @@ func TestSoftLimitIsBelowTheContainers(t *testing.T) {
 	}
 }
 
-func TestHeapGrowsMoreWhileItIsCollectedOften(t *testing.T) {
+func TestHeapGrowsMoreWhileCollectionsAreCostly(t *testing.T) {
 	for name, row := range map[string]struct {
 		percent int
-		after   time.Duration
+		share   float64
 		live    uint64
 		want    int
 	}{
-		"often":               {calmGrowth, time.Millisecond, 10 << 20, 2 * calmGrowth},
-		"often, for long":     {busyGrowth, time.Millisecond, 10 << 20, busyGrowth},
-		"often, a large heap": {calmGrowth, time.Millisecond, 1 << 30, calmGrowth},
-		"often, 128 MiB":      {calmGrowth, time.Millisecond, 128 << 20, 50},
-		"now and then":        {100, time.Second, 10 << 20, 100},
-		"it has become large": {100, time.Second, 512 << 20, calmGrowth},
-		"seldom":              {100, time.Minute, 10 << 20, 50},
-		"seldom, for long":    {calmGrowth, time.Minute, 10 << 20, calmGrowth},
-		"nothing lives":       {calmGrowth, time.Millisecond, 0, 2 * calmGrowth},
+		"costly":               {calmGrowth, 0.3, 10 << 20, 2 * calmGrowth},
+		"costly, for long":     {300, 0.3, 10 << 20, 320},
+		"costly, a tiny heap":  {300, 0.3, 1 << 20, mostGrowth},
+		"costly, a large heap": {busyGrowth, 0.3, 1 << 30, busyGrowth},
+		"neither":              {80, 0.03, 10 << 20, 80},
+		"it has become large":  {320, 0.03, 512 << 20, busyGrowth},
+		"cheap":                {80, 0.001, 10 << 20, 40},
+		"cheap, for long":      {calmGrowth, 0.001, 10 << 20, calmGrowth},
+		"nothing lives":        {calmGrowth, 0.3, 0, 2 * calmGrowth},
 	} {
-		if got := growth(row.percent, row.after, row.live); got != row.want {
+		if got := growth(row.percent, row.share, row.live); got != row.want {
 			t.Errorf("%s: %d percent, want %d", name, got, row.want)
 		}
 	}
 }
 
 func TestPacerSeesEachCollection(t *testing.T) {
-	set, at := make(chan int, 1), time.Now()
-	p := &pacer{growth: calmGrowth, now: func() time.Time { return at }, last: at, set: func(percent int) { set <- percent }}
+	set := make(chan int)
+	p := &pacer{growth: calmGrowth, set: func(percent int) { set <- percent }}
+	p.measure = func() costs {
+		return costs{collections: p.last.collections + 1, all: p.last.all + 10}
+	}
 	p.watch()
-	for _, want := range []int{2 * calmGrowth, 4 * calmGrowth} {
-		runtime.GC()
-		if got := <-set; got != want {
+	for want := 2 * calmGrowth; want <= mostGrowth; want *= 2 {
+		if got := collect(set); got != want {
 			t.Fatalf("set to %d percent, want %d", got, want)
 		}
+	}
+}
+
+// collect collects until something is set: the next mark may be made later than a collection.
+func collect(set <-chan int) int {
+	for {
+		runtime.GC()
+		select {
+		case got := <-set:
+			return got
+		default:
+		}
+	}
+}
+
+func TestCollectionsAreMeasured(t *testing.T) {
+	before := measureCosts()
+	runtime.GC()
+	if after := measureCosts(); after.collections <= before.collections || after.all <= before.all || after.live == 0 {
+		t.Errorf("before %+v, after %+v", before, after)
 	}
 }
