@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -25,12 +27,12 @@ func (c config) settings() ([]gateway.Setting, error) {
 		}
 		s := gateway.Setting{
 			Name: "--" + f.Name, Env: f.Envs[0], Help: f.Help, Default: f.Default, Secret: f.Tag.Get("secret") != "",
-			Value: strings.Trim(fmt.Sprint(f.Target.Interface()), "[]"),
+			Value: valueOf(f.Target.Interface()),
 		}
 		if f.Group != nil {
 			s.Group = f.Group.Title
 		}
-		s.Changed = f.Target.IsValid() && s.Value != s.Default
+		s.Changed = !sameValue(f.Target, f.Default)
 		if f.Tag.Get("secret") != "" && s.Value != "" {
 			s.Value = "set"
 		}
@@ -38,6 +40,33 @@ func (c config) settings() ([]gateway.Setting, error) {
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// valueOf is a value as a flag takes it: 24h, not 24h0m0s.
+func valueOf(v any) string {
+	text := strings.Trim(fmt.Sprint(v), "[]")
+	if _, ok := v.(time.Duration); !ok {
+		return text
+	}
+	if short, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = short + "m"
+	}
+	if short, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = short + "h"
+	}
+	return text
+}
+
+// sameValue reports whether a value is the default, however that is written; "" is the zero value.
+func sameValue(v reflect.Value, standard string) bool {
+	if standard == "" {
+		return v.IsZero() || v.Kind() == reflect.Slice && v.Len() == 0
+	}
+	if d, ok := v.Interface().(time.Duration); ok {
+		want, err := time.ParseDuration(standard)
+		return err == nil && d == want
+	}
+	return strings.EqualFold(valueOf(v.Interface()), standard) // INFO is info
 }
 
 // withoutPassword hides the password of an address.

@@ -56,3 +56,28 @@ func TestSettingsOfAddresses(t *testing.T) {
 		}
 	}
 }
+
+// A value that is the default is not told as changed, however it is written.
+func TestSettingsThatAreNotTheDefault(t *testing.T) {
+	var c config
+	p, err := kong.New(&c, options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse([]string{"--keep=36h", "--allowed-origins=https://a.example", "--demo"}); err != nil {
+		t.Fatal(err)
+	}
+	list, err := c.settings()
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := map[string]string{}
+	for _, s := range list {
+		if s.Changed {
+			changed[s.Name] = s.Value
+		}
+	}
+	if len(changed) != 3 || changed["--keep"] != "36h" || changed["--allowed-origins"] != "https://a.example" {
+		t.Errorf("changed are %v", changed)
+	}
+}

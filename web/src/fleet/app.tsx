@@ -1,14 +1,18 @@
-import { apiKey } from "../shared/key";
+import { apiKey, identity } from "../shared/key";
 import { Shell } from "../shared/shell";
 import { Audit, AuditFilter } from "./audit";
 import { BroadcastView } from "./broadcast";
-import { Broadcasts, OperatorsOnly } from "./broadcasts";
+import { Broadcasts } from "./broadcasts";
+import { Keys } from "./keys";
 import { NewBroadcast } from "./new-broadcast";
+import { NewKey } from "./new-key";
 import { Nodes } from "./nodes";
 import { OverviewFilter, OverviewView } from "./overview";
+import { Refused } from "./refused";
 import { place, route } from "./route";
 import { SessionView } from "./session";
 import { SessionFilter, Sessions } from "./sessions";
+import { Settings, SettingsFilter } from "./settings";
 import { Shutdowns } from "./shutdowns";
 import { Steer } from "./steer";
 import type { Store } from "./store";
@@ -32,26 +36,43 @@ function fold(): string {
   const { section, id } = place.value;
   if (section === "broadcasts") return "New broadcast";
   if (section === "nodes") return "Key";
+  if (section === "keys") return "New API key";
   return id ? "Say something, or change it" : "Filter";
 }
 
 function Side({ store }: { store: Store }) {
   const { section, id } = place.value;
   if (section === "sessions") return id ? <Steer key={id} store={store} id={id} /> : <SessionFilter key={apiKey.value} store={store} />;
-  if (section === "overview") return <OverviewFilter />;
-  if (section === "audit") return store.operator.value && <AuditFilter key={apiKey.value} store={store} />;
-  if (section !== "broadcasts") return null;
-  if (store.operator.value === false) return <p class="help">Broadcasts are written here with an operator's key.</p>;
-  return store.operator.value && <NewBroadcast store={store} />;
+  if (!mayLook(store, section)) return null;
+  switch (section) {
+    case "broadcasts":
+      return <NewBroadcast store={store} />;
+    case "overview":
+      return <OverviewFilter />;
+    case "audit":
+      return <AuditFilter key={apiKey.value} store={store} />;
+    case "keys":
+      return <NewKey store={store} />;
+    case "settings":
+      return <SettingsFilter />;
+  }
+  return null;
 }
 
-/** What is said to a key that is no operator's. */
-const forOperators = {
-  broadcasts: { title: "Broadcasts", lead: "To tell something to the whole fleet" },
-  overview: { title: "Figures of the fleet", lead: "To see what all sessions do" },
-  nodes: { title: "Nodes", lead: "To see how they are, and to drain one" },
-  audit: { title: "Audit logs", lead: "To see who changed what" },
-};
+/** Which role a section needs, and what is said to a key without it. */
+const needs = {
+  broadcasts: { role: "operator", title: "Broadcasts", lead: "To tell something to the whole fleet" },
+  overview: { role: "operator", title: "Figures of the fleet", lead: "To see what all sessions do" },
+  nodes: { role: "operator", title: "Nodes", lead: "To see how they are, and to drain one" },
+  audit: { role: "operator", title: "Audit logs", lead: "To see who changed what" },
+  keys: { role: "admin", title: "API keys", lead: "To list, make and revoke them" },
+  settings: { role: "operator", title: "Settings", lead: "To see how the nodes are configured" },
+} as const;
+
+/** Whether the tab's key may look at a section; undefined until the gateway has said who it is. */
+function mayLook(store: Store, section: keyof typeof needs): boolean | undefined {
+  return needs[section].role === "admin" ? identity.value && identity.value.role === "admin" : store.operator.value;
+}
 
 function Content({ store }: { store: Store }) {
   const { section, id } = place.value;
@@ -64,10 +85,13 @@ function Content({ store }: { store: Store }) {
       </>
     );
   }
-  if (store.operator.value === undefined) return null;
-  if (!store.operator.value) return <OperatorsOnly {...forOperators[section]} />;
+  const may = mayLook(store, section);
+  if (may === undefined) return null;
+  if (!may) return <Refused {...needs[section]} />;
   if (section === "overview") return <OverviewView store={store} />;
   if (section === "nodes") return <Nodes store={store} />;
   if (section === "audit") return <Audit store={store} />;
+  if (section === "keys") return <Keys store={store} />;
+  if (section === "settings") return <Settings store={store} />;
   return id ? <BroadcastView key={id} store={store} id={id} /> : <Broadcasts store={store} />;
 }

@@ -1,4 +1,3 @@
-import { setApiKey } from "../shared/key";
 import { Ago, Empty, Status, Title } from "../shared/parts";
 import { Pager, Pages } from "./pages";
 import { addressOf } from "./route";
@@ -63,22 +62,5 @@ function Row({ broadcast: b }: { broadcast: Broadcast }) {
         <Ago at={b.created_at} />
       </p>
     </li>
-  );
-}
-
-/** Shown to a key that may not. */
-export function OperatorsOnly({ title, lead }: { title: string; lead: string }) {
-  return (
-    <>
-      <h1 class="visually-hidden">{title}</h1>
-      <Empty title={`${title} need an operator.`}>
-        <p class="lead">This key sees and steers the sessions that it opened itself. {lead}, use a key with the role operator.</p>
-        <p>
-          <button class="button" type="button" onClick={() => setApiKey("")}>
-            Use another key
-          </button>
-        </p>
-      </Empty>
-    </>
   );
 }

@@ -6,6 +6,8 @@ export const route = createRoute([
   { id: "overview", name: "Overview" },
   { id: "nodes", name: "Nodes" },
   { id: "audit", name: "Audit log" },
+  { id: "keys", name: "API keys" },
+  { id: "settings", name: "Settings" },
 ]);
 
 export const { place, addressOf, queryOf, filter, fromHere } = route;

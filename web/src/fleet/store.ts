@@ -3,6 +3,7 @@
 import { signal, useSignal, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { ApiProblem } from "../shared/api";
+import { identify } from "../shared/key";
 import { PageStore } from "../shared/page-store";
 import { Poll } from "../shared/poll";
 import { explain, type Notice } from "../shared/words";
@@ -49,17 +50,16 @@ export class Store extends PageStore {
     return !final;
   }
 
-  /** Broadcasts are for operators, so that whoever may list them is one. Reports whether to ask again. */
+  /** Reports whether to ask again. */
   private async askRole(signal: AbortSignal): Promise<boolean> {
     try {
-      await this.get("/realtime/broadcasts?limit=1", signal);
-      if (!signal.aborted) this.operator.value = true;
-    } catch (problem) {
+      const { role } = await identify(this.key);
       if (signal.aborted) return false;
-      if (!(problem instanceof ApiProblem && problem.status === 403)) return this.missed(problem, "The fleet could not be read");
-      this.operator.value = false;
+      this.operator.value = role !== "app";
+    } catch (problem) {
+      return !signal.aborted && this.missed(problem, "The fleet could not be read");
     }
-    if (!signal.aborted) this.heard();
+    this.heard();
     return false;
   }
 }
