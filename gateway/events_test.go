@@ -11,13 +11,13 @@ import (
 	"switchboard/cmd/simulator/standin"
 )
 
-// follow opens an event stream; next reads it by a library that is not ours.
+// follow opens the event stream of a session.
 func (r *rig) follow(id, last string) (next func(typ string) sse.Event, stop func()) {
 	r.t.Helper()
 	return r.followAs(app, "/realtime/sessions/"+id+"/events", last)
 }
 
-// followAs is follow with another key, and a query.
+// followAs opens an event stream with a key; next reads it by a library that is not ours.
 func (r *rig) followAs(key, path, last string) (next func(typ string) sse.Event, stop func()) {
 	r.t.Helper()
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
@@ -26,6 +26,7 @@ func (r *rig) followAs(key, path, last string) (next func(typ string) sse.Event,
 		r.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+key)
+	req.Header.Set("Accept", "text/event-stream")
 	if last != "" {
 		req.Header.Set("Last-Event-ID", last)
 	}

@@ -43,3 +43,6 @@ func SetShutdownClock(g *Gateway, now func() time.Time) { g.shutdowns.clock = no
 
 // Large is the bytes that large messages hold, and how many of them wait.
 func Large(g *Gateway) (held, waiting int64) { return g.large.Load() }
+
+// ListStreams is how many streams of lists a node writes at once.
+const ListStreams = listStreams

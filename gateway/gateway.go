@@ -120,6 +120,7 @@ type Gateway struct {
 	looks     *http.Transport // the same, for requests that change nothing
 	forwarded atomic.Int64    // requests sent to them
 	adoptions chan struct{}   // holds one for each session on its way here
+	lists     chan struct{}   // and for each stream of the list
 
 	shutdowns *shutdowns
 	started   time.Time
@@ -143,7 +144,7 @@ func New(o Options) (*Gateway, error) {
 		return nil, err
 	}
 	problem.Install()
-	g := &Gateway{options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce)}
+	g := &Gateway{options: o, shutdowns: newShutdowns(), origins: newOrigins(o.AllowedOrigins, o.PublicURL), adoptions: make(chan struct{}, adoptionsAtOnce), lists: make(chan struct{}, listStreams)}
 	g.large.KeyBytes, g.large.NodeBytes, g.large.KeyRate = int64(o.FrameBytes)+session.HeadRoom, largeAtOnce*int64(o.FrameBytes), o.LargeRate
 	g.nodes, g.looks = NodeTransport(o.Certificate), NodeTransport(o.Certificate)
 	g.looks.ResponseHeaderTimeout = lookWait

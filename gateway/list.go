@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -40,6 +39,11 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 		return nil, err
 	}
 	g.flush(ctx)
+	return g.listed(ctx, who, q, in.Fields)
+}
+
+// listed is the page of sessions that q selects.
+func (g *Gateway) listed(ctx context.Context, who caller, q session.Query, fields string) (*listOutput, error) {
 	page, err := g.page(ctx, who, q)
 	if err != nil {
 		return nil, err
@@ -47,19 +51,21 @@ func (g *Gateway) list(ctx context.Context, in *listInput) (*listOutput, error) 
 	out := &listOutput{Body: sessionList{
 		Sessions: make([]sessionView, len(page.Records)), Next: page.Next, Total: page.Total,
 	}}
-	if in.Facets {
+	if q.Facets {
 		out.Body.Facets = facetViews(page.Facets)
 	}
-	if out.Body.Totals, err = g.totals(ctx, who.scope()); err != nil {
+	if page.Totals != nil {
+		out.Body.Totals = totalsOf(*page.Totals)
+	} else if out.Body.Totals, err = g.totals(ctx, who.scope()); err != nil {
 		return nil, err
 	}
 	for i, rec := range page.Records {
 		if ctl, ok := g.options.Hub.Controller(rec.ID); ok {
 			rec = ctl.Record()
 		}
-		rec.Reason = callerOf(ctx).reason(rec.Reason)
+		rec.Reason = who.reason(rec.Reason)
 		out.Body.Sessions[i] = view(rec)
-		if in.Fields == "summary" {
+		if fields == "summary" {
 			out.Body.Sessions[i] = summary(out.Body.Sessions[i])
 		}
 	}
@@ -91,7 +97,10 @@ func (c caller) scope() string {
 }
 
 func query(who caller, in *listInput) (session.Query, error) {
-	q := session.Query{Key: cmp.Or(in.Key, who.scope()), Status: in.Status, Limit: in.Limit, After: in.After,
+	if in.After != "" && in.Offset > 0 {
+		return session.Query{}, problem.Field("query.offset", "cannot be given together with after")
+	}
+	q := session.Query{Scope: who.scope(), Key: in.Key, Status: in.Status, Limit: in.Limit, After: in.After, Offset: in.Offset,
 		Text: in.Q, State: in.State, Model: in.Model, Node: in.Node, From: in.From, To: in.To,
 		Sort: in.Sort, Ascending: in.Order == "asc", Facets: in.Facets,
 	}

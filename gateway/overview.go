@@ -205,7 +205,11 @@ func (g *Gateway) totals(ctx context.Context, key string) (Totals, error) {
 	if err != nil {
 		return Totals{}, storeError{err}
 	}
-	return Totals{Status: t.Status, Nodes: t.Nodes, Live: t.Live(), Unattended: t.Unattended, Clients: t.Clients}, nil
+	return totalsOf(t), nil
+}
+
+func totalsOf(t session.Totals) Totals {
+	return Totals{Status: t.Status, Nodes: t.Nodes, Live: t.Live(), Unattended: t.Unattended, Clients: t.Clients}
 }
 
 // Attention is something that an operator should look at.

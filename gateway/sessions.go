@@ -34,8 +34,11 @@ func (g *Gateway) sessionRoutes() []openapi.Route {
 		{Method: "GET", Path: sessions, ID: "list-sessions", Tag: tagSessions, Role: role.App,
 			Summary: "List the fleet's sessions",
 			Text: "An app key sees its own sessions, an operator key all of them, on whichever node they run. " +
-				"Ended sessions stay listed for a day. Filters select through an index: a page is empty only if no session matches.",
-			Do: openapi.JSON(g.list)},
+				"Ended sessions stay listed for a day. Filters select through an index: a page is empty only if no session matches. " +
+				"With Accept: text/event-stream the page is sent as it is and, at most once a second, whenever it is another one.",
+			Do: openapi.Followed(g.list, g.followList, openapi.Event{Type: "sessions", Text: "The page, as GET answers with it.", Example: map[string]any{
+				"sessions": []any{map[string]any{"session_id": "hello", "status": "active", "states": []any{"unattended"}}}, "total": 1,
+			}})},
 		{Method: "GET", Path: sessions + "/{id}", ID: "get-session", Tag: tagSessions, Role: role.App, Errors: []int{404},
 			Summary: "Look at a session",
 			Text:    "Also of a session that has ended.",
@@ -89,6 +92,7 @@ type (
 		Fields string         `query:"fields" enum:"summary" doc:"summary leaves out session, limits, policy and expires_at"`
 		Limit  int            `query:"limit" minimum:"1" maximum:"200" default:"50"`
 		After  string         `query:"after" doc:"next of the page before"`
+		Offset int            `query:"offset" minimum:"0" maximum:"1000000" doc:"Leave out so many of those that match; not together with after"`
 	}
 	listOutput struct{ Body sessionList }
 )

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"strings"
 	"time"
 )
 
@@ -66,14 +67,19 @@ type Index interface {
 
 	// Totals sums up the sessions of one API key, or of all with key "".
 	Totals(ctx context.Context, key string) (Totals, error)
+
+	// Version is another number whenever what the index has of a session is another. It may be
+	// as old as age says, so that many who follow the index look at it once.
+	Version(ctx context.Context, age time.Duration) (int64, error)
 }
 
 // Page is a part of a list of sessions.
 type Page struct {
 	Records []Record
-	Next    string // Query.After of the next page; empty on the last
-	Total   int    // sessions that the query selects, on all pages
-	Facets  Facets // if the query asks for them
+	Next    string  // Query.After of the next page; empty on the last
+	Total   int     // sessions that the query selects, on all pages
+	Facets  Facets  // if the query asks for them
+	Totals  *Totals // as Index.Totals, if the query looks at every session
 }
 
 // Totals are numbers of sessions. All but Status are of live ones, which have not ended.
@@ -82,6 +88,23 @@ type Totals struct {
 	Nodes      map[string]int // by URL; only nodes that run sessions
 	Unattended int            // without a client
 	Clients    int
+}
+
+// NoTotals are those of no session.
+func NoTotals() Totals {
+	return Totals{Nodes: map[string]int{}, Status: map[Status]int{StatusCreated: 0, StatusActive: 0, StatusEnded: 0}}
+}
+
+func (t *Totals) add(f *Facts) {
+	t.Status[f.Status]++
+	if f.Status == StatusEnded {
+		return
+	}
+	t.Nodes[f.Node]++
+	t.Clients += f.Clients
+	if f.Clients == 0 {
+		t.Unattended++
+	}
 }
 
 // Live is the number of sessions that have not ended.
@@ -93,6 +116,7 @@ type Query struct {
 	Status Status            // one status; StatusLive: all but ended
 	Labels map[string]string // all of these
 	Limit  int               // at most this many; 0 is 50, at most 200
+	Age    time.Duration     // what is found by looking at every session may be this old
 	After  string            // "next" of the page before, of the same query
 
 	// What follows is found by looking at every session in the index, not at those of a page.
@@ -105,18 +129,24 @@ type Query struct {
 	Sort      string    // one of the Sort…; "" is SortAge
 	Ascending bool      // the least first
 	Facets    bool      // count values, too
+	Offset    int       // so many of those selected come before the page
+
+	// Scope is the API key whose sessions there are; "" is all. Key selects among them.
+	Scope string
 }
 
 // Surveys reports whether q looks at every session.
 func (q *Query) Surveys() bool {
 	return q.State != "" || q.Status == StatusLive || q.Model != "" || q.Node != "" || q.Text != "" || !q.From.IsZero() || !q.To.IsZero() ||
-		q.Sort != "" && q.Sort != SortAge || q.Ascending || q.Facets
+		q.Sort != "" && q.Sort != SortAge || q.Ascending || q.Facets || q.Offset > 0 || q.Scope != "" && q.Key != "" && q.Key != q.Scope
 }
 
 // Selects reports whether q, but for its page, selects r.
 func (q Query) Selects(r Record) bool {
-	misses, _ := q.misses(&r, time.Now())
-	return misses == 0
+	f := FactsOf(&r)
+	q.Text = strings.ToLower(q.Text)
+	misses, _ := q.misses(&f, time.Now())
+	return misses == 0 && (q.Scope == "" || r.Key == q.Scope)
 }
 
 // Directory knows which node runs which session. Safe for many callers at once.

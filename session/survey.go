@@ -2,7 +2,6 @@ package session
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,16 +45,19 @@ func (l *Latency) Add(d time.Duration) {
 }
 
 // States are those that a session is in; none of one that has ended.
-func (r *Record) States(now time.Time) (list []State) {
-	if r.Status == StatusEnded {
+func (r *Record) States(now time.Time) []State { f := FactsOf(r); return f.States(now) }
+
+// States are those that a session is in; none of one that has ended.
+func (f *Facts) States(now time.Time) (list []State) {
+	if f.Status == StatusEnded {
 		return nil
 	}
 	for _, s := range []struct {
 		holds bool
 		state State
 	}{
-		{r.Condition.Lost, StateReconnecting}, {r.Condition.Failing > 0, StateFailing}, {r.Condition.Pending > 0, StateWaiting},
-		{r.nearLimit(now), StateNearLimit}, {r.Clients == 0, StateUnattended}, {r.Responding, StateSpeaking},
+		{f.Condition.Lost, StateReconnecting}, {f.Condition.Failing > 0, StateFailing}, {f.Condition.Pending > 0, StateWaiting},
+		{f.nearLimit(now), StateNearLimit}, {f.Clients == 0, StateUnattended}, {f.Responding, StateSpeaking},
 	} {
 		if s.holds {
 			list = append(list, s.state)
@@ -64,10 +66,9 @@ func (r *Record) States(now time.Time) (list []State) {
 	return list
 }
 
-func (r *Record) nearLimit(now time.Time) bool {
-	most := r.Limits.MaxSeconds
-	return most > 0 && 10*now.Sub(r.CreatedAt).Seconds() >= 9*float64(most) ||
-		r.Limits.MaxTokens > 0 && 10*r.Usage.Spent() >= 9*r.Limits.MaxTokens
+func (f *Facts) nearLimit(now time.Time) bool {
+	return f.MaxSeconds > 0 && 10*now.Sub(f.CreatedAt).Seconds() >= 9*float64(f.MaxSeconds) ||
+		f.MaxTokens > 0 && 10*f.Spent >= 9*f.MaxTokens
 }
 
 // Orders in which sessions are listed. The greatest come first, or last with Query.Ascending.
@@ -79,56 +80,58 @@ const (
 	SortExpiry  = "expiry"  // when the present upstream must be renewed: the latest come first
 )
 
-// Value is what a session is sorted by.
-func (r *Record) Value(sort string) float64 {
+// value is what a session is sorted by.
+func (f *Facts) value(sort string) float64 {
 	switch sort {
 	case SortCost:
-		return r.Cost.USD
+		return f.Cost
 	case SortErrors:
-		return float64(r.Errors)
+		return float64(f.Errors)
 	case SortLatency:
-		return float64(r.Latency.Mean)
+		return float64(f.Latency)
 	case SortExpiry:
-		if r.ExpiresAt.IsZero() || r.Status == StatusEnded {
+		if f.ExpiresAt.IsZero() || f.Status == StatusEnded {
 			return 0
 		}
-		return float64(r.ExpiresAt.UnixMilli())
+		return float64(f.ExpiresAt.UnixMilli())
 	}
-	return float64(r.CreatedAt.UnixMicro())
+	return float64(f.CreatedAt.UnixMicro())
 }
 
-// misses counts the parts of a query that do not select r, and names the last of them.
-func (q *Query) misses(r *Record, now time.Time) (n int, dimension string) {
+// misses counts the parts of a query that do not select a session, and names the last of them. The
+// query's text is in lower case.
+func (q *Query) misses(f *Facts, now time.Time) (n int, dimension string) {
 	miss := func(selected bool, name string) {
 		if !selected {
 			n, dimension = n+1, name
 		}
 	}
-	miss(q.Key == "" || r.Key == q.Key, "key")
-	miss(q.Status == "" || r.Status == q.Status || q.Status == StatusLive && r.Status != StatusEnded, "status")
-	miss(q.Model == "" || r.Model == q.Model, "model")
-	miss(q.Node == "" || r.Node == q.Node, "node")
-	miss(q.State == "" || slices.Contains(r.States(now), q.State), "state")
+	miss(q.Key == "" || f.Key == q.Key, "key")
+	miss(q.Status == "" || f.Status == q.Status || q.Status == StatusLive && f.Status != StatusEnded, "status")
+	miss(q.Model == "" || f.Model == q.Model, "model")
+	miss(q.Node == "" || f.Node == q.Node, "node")
+	miss(q.State == "" || slices.Contains(f.States(now), q.State), "state")
 	for name, want := range q.Labels {
-		got, ok := r.Labels[name]
+		got, ok := f.label(name)
 		miss(ok && got == want, "label:"+name)
 	}
-	miss(q.From.IsZero() || !r.CreatedAt.Before(q.From), "")
-	miss(q.To.IsZero() || r.CreatedAt.Before(q.To), "")
-	miss(q.Text == "" || r.mentions(q.Text), "")
+	miss(q.From.IsZero() || !f.CreatedAt.Before(q.From), "")
+	miss(q.To.IsZero() || f.CreatedAt.Before(q.To), "")
+	if q.Text != "" && n < 2 { // the costly part, and after two misses it does not matter
+		miss(f.mentions(q.Text), "")
+	}
 	return n, dimension
 }
 
-// mentions reports whether the session's ID, key, model or a label contains a text, whatever its case.
-func (r *Record) mentions(text string) bool {
-	text = strings.ToLower(text)
+// mentions reports whether the session's ID, key, model or a label contains a text in lower case.
+func (f *Facts) mentions(text string) bool {
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
 	both := strings.Contains(text, ":")
-	if has(string(r.ID)) || has(r.Key) || has(r.Model) {
+	if has(string(f.ID)) || has(f.Key) || has(f.Model) {
 		return true
 	}
-	for name, value := range r.Labels {
-		if has(value) || has(name) || both && has(name+":"+value) {
+	for _, l := range f.Labels {
+		if has(l.Value) || has(l.Name) || both && has(l.Name+":"+l.Value) {
 			return true
 		}
 	}
@@ -139,34 +142,35 @@ func (r *Record) mentions(text string) bool {
 // label:<name>. Each counts those that the other parts of the query select.
 type Facets map[string]map[string]int
 
-func (f Facets) add(dimension, value string) {
-	if f[dimension] == nil {
-		f[dimension] = map[string]int{}
+func (t Facets) add(dimension, value string) {
+	if t[dimension] == nil {
+		t[dimension] = map[string]int{}
 	}
-	f[dimension][value]++
+	t[dimension][value]++
 }
 
-func (f Facets) count(r *Record, dimension string, now time.Time) {
+// count adds a session to all dimensions, or to one.
+func (t Facets) count(f *Facts, dimension string, now time.Time) {
 	all := dimension == ""
 	of := func(name, value string) {
 		if (all || dimension == name) && value != "" {
-			f.add(name, value)
+			t.add(name, value)
 		}
 	}
-	of("key", r.Key)
-	of("status", string(r.Status))
-	of("model", r.Model)
-	if r.Status != StatusEnded {
-		of("node", r.Node)
+	of("key", f.Key)
+	of("status", string(f.Status))
+	of("model", f.Model)
+	if f.Status != StatusEnded {
+		of("node", f.Node)
 	}
 	if all || dimension == "state" {
-		for _, s := range r.States(now) {
-			f.add("state", string(s))
+		for _, s := range f.States(now) {
+			t.add("state", string(s))
 		}
 	}
-	for name, value := range r.Labels {
-		if all || dimension == "label:"+name {
-			f.add("label:"+name, value)
+	for _, l := range f.Labels {
+		if all || dimension == "label:"+l.Name {
+			t.add("label:"+l.Name, l.Value)
 		}
 	}
 }
@@ -176,6 +180,7 @@ type Survey struct {
 	q      Query
 	now    time.Time
 	facets Facets
+	totals Totals
 	found  []place
 }
 
@@ -187,7 +192,8 @@ type place struct {
 
 // NewSurvey begins one.
 func NewSurvey(q Query, now time.Time) *Survey {
-	s := &Survey{q: q, now: now}
+	q.Text = strings.ToLower(q.Text)
+	s := &Survey{q: q, now: now, totals: NoTotals()}
 	if q.Facets {
 		s.facets = Facets{}
 	}
@@ -195,18 +201,22 @@ func NewSurvey(q Query, now time.Time) *Survey {
 }
 
 // Add looks at a session; member is its place among those created at the same time, and names it in Page.
-func (s *Survey) Add(r *Record, member string) {
-	misses, dimension := s.q.misses(r, s.now)
+func (s *Survey) Add(f *Facts, member string) {
+	if s.q.Scope != "" && f.Key != s.q.Scope {
+		return
+	}
+	s.totals.add(f)
+	misses, dimension := s.q.misses(f, s.now)
 	if misses == 0 {
-		s.found = append(s.found, place{r.Value(s.q.Sort), member})
+		s.found = append(s.found, place{f.value(s.q.Sort), member})
 	}
 	if s.facets != nil && (misses == 0 || misses == 1 && dimension != "") {
-		s.facets.count(r, dimension, s.now)
+		s.facets.count(f, dimension, s.now)
 	}
 }
 
-// Page returns the members of a page, the cursor of the next one and how many were selected.
-func (s *Survey) Page(after string, limit int) (members []string, next string, total int, facets Facets, err error) {
+// Page returns a page but for its records, which are those of the members.
+func (s *Survey) Page(limit int) (members []string, page Page, err error) {
 	order := func(a, b place) int {
 		c := cmp.Or(cmp.Compare(b.value, a.value), strings.Compare(b.member, a.member))
 		if s.q.Ascending {
@@ -215,13 +225,13 @@ func (s *Survey) Page(after string, limit int) (members []string, next string, t
 		return c
 	}
 	slices.SortFunc(s.found, order)
-	total, facets = len(s.found), maps.Clone(s.facets)
+	page = Page{Total: len(s.found), Facets: s.facets, Totals: &s.totals}
 	rest := s.found
-	if after != "" {
-		value, member, ok := strings.Cut(after, "~")
+	if s.q.After != "" {
+		value, member, ok := strings.Cut(s.q.After, "~")
 		number, bad := strconv.ParseFloat(value, 64)
 		if !ok || bad != nil {
-			return nil, "", 0, nil, &InvalidError{Field: "after", Detail: "is not the next of a page"}
+			return nil, Page{}, &InvalidError{Field: "after", Detail: "is not the next of a page"}
 		}
 		i, found := slices.BinarySearchFunc(rest, place{number, member}, order)
 		if found {
@@ -229,13 +239,14 @@ func (s *Survey) Page(after string, limit int) (members []string, next string, t
 		}
 		rest = rest[i:]
 	}
+	rest = rest[min(max(s.q.Offset, 0), len(rest)):]
 	if len(rest) > limit {
 		rest = rest[:limit]
 		last := rest[limit-1]
-		next = strconv.FormatFloat(last.value, 'f', -1, 64) + "~" + last.member
+		page.Next = strconv.FormatFloat(last.value, 'f', -1, 64) + "~" + last.member
 	}
 	for _, p := range rest {
 		members = append(members, p.member)
 	}
-	return members, next, total, facets, nil
+	return members, page, nil
 }

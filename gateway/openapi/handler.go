@@ -1,8 +1,11 @@
 package openapi
 
 import (
+	"bytes"
 	"context"
+	"maps"
 	"net/http"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -25,6 +28,83 @@ func (do typed[I, O]) add(m *mount, r Route, problem func(error, string) huma.St
 		return nil, problem(err, r.ID)
 	})
 	r.complete(m.doc.Components.Schemas, m.operation(r), nil)
+}
+
+// Followed is a JSON handler whose answer callers can follow: with Accept: text/event-stream, follow
+// is called with what do has answered, and writes the stream. What do refuses is refused as ever.
+func Followed[I, O any](do func(context.Context, *I) (*O, error), follow func(c *gin.Context, in *I, first *O), events ...Event) Handler {
+	return followed[I, O]{do, follow, events}
+}
+
+type followed[I, O any] struct {
+	do     typed[I, O]
+	follow func(c *gin.Context, in *I, first *O)
+	events []Event
+}
+
+// answer is what a handler took and answered for a stream.
+type answer[I, O any] struct {
+	in  *I
+	out *O
+}
+
+func (h followed[I, O]) add(m *mount, r Route, problem func(error, string) huma.StatusError) {
+	type slot struct{} // of the answer in a context
+	before := r.Before
+	r.Before = func(c *gin.Context) {
+		if before != nil {
+			before(c)
+		}
+		if c.IsAborted() || !strings.Contains(c.GetHeader("Accept"), "text/event-stream") {
+			return
+		}
+		var got answer[I, O]
+		plain := c.Writer
+		held := &heldWriter{ResponseWriter: plain, header: http.Header{}, status: http.StatusOK}
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), slot{}, &got))
+		c.Writer = held
+		c.Next()
+		if c.Writer = plain; got.out == nil {
+			held.release()
+			return
+		}
+		h.follow(c, got.in, got.out)
+	}
+	typed[I, O](func(ctx context.Context, in *I) (*O, error) {
+		out, err := h.do(ctx, in)
+		if got, ok := ctx.Value(slot{}).(*answer[I, O]); ok {
+			got.in, got.out = in, out
+		}
+		return out, err
+	}).add(m, r, problem)
+	op := m.operation(r)
+	op.Extensions = maps.Clone(op.Extensions)
+	op.Extensions[extensionEvents] = h.events
+	op.Responses["200"].Content["text/event-stream"] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+}
+
+// heldWriter holds an answer back.
+type heldWriter struct {
+	gin.ResponseWriter
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (w *heldWriter) Header() http.Header               { return w.header }
+func (w *heldWriter) WriteHeader(status int)            { w.status = status }
+func (w *heldWriter) WriteHeaderNow()                   {}
+func (w *heldWriter) Write(b []byte) (int, error)       { return w.body.Write(b) }
+func (w *heldWriter) WriteString(s string) (int, error) { return w.body.WriteString(s) }
+func (w *heldWriter) Status() int                       { return w.status }
+func (w *heldWriter) Size() int                         { return w.body.Len() }
+func (w *heldWriter) Written() bool                     { return w.body.Len() > 0 }
+
+// release sends it.
+func (w *heldWriter) release() {
+	maps.Copy(w.ResponseWriter.Header(), w.header)
+	w.ResponseWriter.WriteHeader(w.status)
+	_, _ = w.body.WriteTo(w.ResponseWriter) // the client is gone
 }
 
 // Plain is a handler that writes its answer itself, such as a stream of events.

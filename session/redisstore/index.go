@@ -42,7 +42,8 @@ func entryOf(r session.Record, until int64) entry {
 		clients = r.Clients
 	}
 	lines := append([]string{strconv.FormatInt(r.Epoch, 10), strconv.Itoa(clients)}, terms(r)...)
-	return entry{member: member(r), until: until, text: strings.Join(lines, "\n"), owner: r.Key, facts: factsOf(&r)}
+	facts := session.FactsOf(&r)
+	return entry{member: member(r), until: until, text: strings.Join(lines, "\n"), owner: r.Key, facts: encoded(&facts)}
 }
 
 // member is a session's name in an index: they sort by creation, and no two are the same.
@@ -119,6 +120,7 @@ func (s *Store) indexCall(key string, tidy int, entries []entry) *call {
 	return &call{script: indexScript, args: args, keys: []string{
 		indexKey(key, "list"), indexKey(key, "until"), indexKey(key, "terms"), indexKey(key, "entries"),
 		indexKey(key, "sums"), indexKey(key, "expiry"), indexKey(key, "facts"),
+		indexKey(key, "changed"), indexKey(key, "version"),
 	}}
 }
 
@@ -200,9 +202,7 @@ func decoded(body *redis.StringCmd) (r session.Record, ok bool, err error) {
 
 // Totals implements [session.Index].
 func (s *Store) Totals(ctx context.Context, key string) (session.Totals, error) {
-	t := session.Totals{Nodes: map[string]int{}, Status: map[session.Status]int{
-		session.StatusCreated: 0, session.StatusActive: 0, session.StatusEnded: 0,
-	}}
+	t := session.NoTotals()
 	err := s.tidy(ctx, key)
 	var sums map[string]string
 	if err == nil {

@@ -17,7 +17,8 @@ import (
 func sessionKey(id session.ID, part string) string { return "gw:{s:" + string(id) + "}:" + part }
 
 // indexKey names a key of the index of all sessions or, unless key is empty, of those of
-// one API key; part is list, until, terms, entries, sums, expiry or facts.
+// one API key; part is list, until, terms, entries, sums, expiry, facts, changed or
+// version.
 func indexKey(key, part string) string {
 	if key == "" {
 		return "gw:{i}:" + part

@@ -34,17 +34,18 @@ func (s *Store) Records(ctx context.Context, q session.Query) (session.Page, err
 }
 
 func (s *Store) page(ctx context.Context, q session.Query, limit int) (page session.Page, err error) {
-	if err := s.tidy(ctx, q.Key); err != nil {
+	index := cmp.Or(q.Scope, q.Key)
+	if err := s.tidy(ctx, index); err != nil {
 		return page, err
 	}
 	wanted := wantedTerms(q)
-	if page.Total, err = s.total(ctx, q.Key, wanted); err != nil {
+	if page.Total, err = s.total(ctx, index, wanted); err != nil {
 		return page, err
 	}
 	// One more than the page holds shows whether there is another.
 	for after := q.After; len(page.Records) <= limit; {
 		var members []string
-		if after, _, members, err = s.walk(ctx, q.Key, wanted, after, limit+1-len(page.Records)); err != nil {
+		if after, _, members, err = s.walk(ctx, index, wanted, after, limit+1-len(page.Records)); err != nil {
 			return page, err
 		}
 		bodies, err := s.bodies(ctx, members)

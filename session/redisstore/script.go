@@ -19,6 +19,8 @@ var (
 	indexSource string
 	//go:embed lua/select.lua
 	selectSource string
+	//go:embed lua/changes.lua
+	changesSource string
 	//go:embed lua/acquire.lua
 	acquireSource string
 	//go:embed lua/restore.lua
@@ -63,6 +65,7 @@ var (
 	packScript      = redis.NewScript(packSource)
 	indexScript     = redis.NewScript(indexSource)
 	selectScript    = redis.NewScript(selectSource)
+	changesScript   = redis.NewScript(changesSource)
 	acquireScript   = redis.NewScript(acquireSource)
 	restoreScript   = redis.NewScript(restoreSource)
 	releaseScript   = redis.NewScript(releaseSource)

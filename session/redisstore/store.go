@@ -33,7 +33,7 @@ type Options struct {
 }
 
 // Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
-// [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] in Redis. Safe for many callers at once; it keeps no state of its own.
+// [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] in Redis. Safe for many callers at once; all the state that it keeps is a mirror of the index.
 //
 // Calls fail with the error of the client, within its time-outs, while Redis is away.
 type Store struct {
@@ -45,6 +45,8 @@ type Store struct {
 	auditKeep  time.Duration
 	auditBytes int
 	now        func() time.Time
+
+	mirror *mirror
 
 	outcomesKept int // of one entry of the log of broadcasts
 }
@@ -73,6 +75,7 @@ func New(client redis.UniversalClient, opts Options) *Store {
 		auditKeep:  cmp.Or(opts.AuditKeep, 30*24*time.Hour),
 		auditBytes: cmp.Or(opts.AuditBytes, 32<<20),
 		now:        time.Now,
+		mirror:     &mirror{},
 
 		outcomesKept: outcomesKept,
 	}

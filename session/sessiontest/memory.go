@@ -26,6 +26,7 @@ type Memory struct {
 	beats    map[string]*incarnation
 	secret   []byte
 	down     error // returned by every call, see Fail
+	applied  int64 // calls of Apply
 
 	generation    int64              // of the fleet
 	log           []*broadcast.Entry // oldest first

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -27,6 +28,7 @@ func (m *Memory) Apply(_ context.Context, changes []session.Change) (stale []ses
 	if m.down != nil {
 		return nil, m.down
 	}
+	m.applied++
 	for i, c := range changes {
 		if !c.ID.Valid() || c.Event != nil && !isEventID(c.Event.ID) {
 			return nil, &session.InvalidError{Field: fmt.Sprintf("changes[%d]", i), Detail: "is not valid"}
@@ -196,45 +198,41 @@ func (m *Memory) Records(_ context.Context, q session.Query) (session.Page, erro
 	survey, byPlace := session.NewSurvey(q, time.Now()), map[string]session.Record{}
 	for _, s := range m.sessions {
 		if s.record != nil {
-			survey.Add(s.record, place(*s.record))
+			f := session.FactsOf(s.record)
+			survey.Add(&f, place(*s.record))
 			byPlace[place(*s.record)] = copied(*s.record)
 		}
 	}
-	var page session.Page
-	members, next, total, facets, err := survey.Page(q.After, min(cmp.Or(max(q.Limit, 0), 50), 200))
+	members, page, err := survey.Page(min(cmp.Or(max(q.Limit, 0), 50), 200))
 	if err != nil {
 		return page, err
 	}
-	page.Total, page.Next, page.Facets = total, next, facets
 	for _, p := range members {
 		page.Records = append(page.Records, byPlace[p])
 	}
 	return page, nil
 }
 
+// Version implements [session.Index]: it counts the calls of Apply.
+func (m *Memory) Version(context.Context, time.Duration) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.applied, m.down
+}
+
 // Totals implements [session.Index].
 func (m *Memory) Totals(_ context.Context, key string) (session.Totals, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := session.Totals{Nodes: map[string]int{}, Status: map[session.Status]int{
-		session.StatusCreated: 0, session.StatusActive: 0, session.StatusEnded: 0,
-	}}
+	survey := session.NewSurvey(session.Query{Scope: key}, time.Now())
 	for _, s := range m.sessions {
-		r := s.record
-		if r == nil || key != "" && r.Key != key {
-			continue
-		}
-		t.Status[r.Status]++
-		if r.Status == session.StatusEnded {
-			continue
-		}
-		t.Nodes[r.Node]++
-		t.Clients += r.Clients
-		if r.Clients == 0 {
-			t.Unattended++
+		if s.record != nil {
+			f := session.FactsOf(s.record)
+			survey.Add(&f, place(*s.record))
 		}
 	}
-	return t, m.down
+	_, page, err := survey.Page(1)
+	return *page.Totals, errors.Join(err, m.down)
 }
 
 // place sorts records by creation and tells them apart.

@@ -64,6 +64,34 @@ func testSurvey(t *testing.T, s session.Store) {
 		_, err := s.Records(t.Context(), session.Query{Sort: session.SortCost, After: after})
 		wantInvalid(t, err, "after")
 	}
+	// A page may begin anywhere.
+	for name, c := range map[string]struct {
+		q    session.Query
+		want []session.ID
+	}{
+		"middle":    {session.Query{Sort: session.SortCost, Offset: 3, Limit: 2}, id(8, 1)},
+		"end":       {session.Query{Offset: 10, Limit: 5}, id(1, 0)},
+		"past it":   {session.Query{Offset: 12}, nil},
+		"the scope": {session.Query{Scope: "shop", Offset: 1, Limit: 2}, id(8, 6)},
+	} {
+		page, err := s.Records(t.Context(), c.q)
+		must(t, err)
+		var got []session.ID
+		for _, r := range page.Records {
+			got = append(got, r.ID)
+		}
+		if total := map[bool]int{true: 6, false: 12}[c.q.Scope != ""]; !slices.Equal(got, c.want) || page.Total != total {
+			t.Errorf("%s: %v of %d, want %v of %d", name, got, page.Total, c.want, total)
+		}
+	}
+	// Whose sessions there are is no part of the query that facets look beside.
+	wantList(t, s, session.Query{Scope: "shop", Key: "desk"})
+	scoped, err := s.Records(t.Context(), session.Query{Scope: "shop", Key: "shop", Text: "s-00", Facets: true})
+	must(t, err)
+	wantSame(t, "facet of keys", scoped.Facets["key"], map[string]int{"shop": 5})
+	beside, err := s.Records(t.Context(), session.Query{Key: "shop", Text: "s-00", Facets: true})
+	must(t, err)
+	wantSame(t, "facet of keys", beside.Facets["key"], map[string]int{"shop": 5, "desk": 5})
 	// A facet counts what the other parts of the query select.
 	page, err := s.Records(t.Context(), session.Query{Facets: true, Status: session.StatusEnded, Model: "gpt-a", Limit: 1})
 	must(t, err)
@@ -73,6 +101,39 @@ func testSurvey(t *testing.T, s session.Store) {
 	})
 	if page.Total != 1 || len(page.Records) != 1 || page.Records[0].Labels["n"] != "9" {
 		t.Errorf("with facets: %+v", page)
+	}
+}
+
+// testSurveyFollows changes sessions between surveys: each sees what was written before it.
+func testSurveyFollows(t *testing.T, s session.Store) {
+	fill(t, s, 30, func(_ int, r *session.Record) { r.Labels = map[string]string{"team": "a"} })
+	ends := func() int {
+		page, err := s.Records(t.Context(), session.Query{Text: "team:a", Status: session.StatusEnded, Facets: true})
+		must(t, err)
+		if n := page.Facets["status"]["ended"]; n != page.Total {
+			t.Errorf("%d of %d counted", n, page.Total)
+		}
+		return page.Total
+	}
+	before := ends()
+	version, err := s.Version(t.Context(), 0)
+	must(t, err)
+	if again, err := s.Version(t.Context(), 0); err != nil || again != version {
+		t.Errorf("nothing changed, and the version was %d and is %d, %v", version, again, err)
+	}
+	for n := range 30 {
+		fill(t, s, n+1, func(i int, r *session.Record) {
+			r.Labels = map[string]string{"team": "a"}
+			if i <= n {
+				r.Status = session.StatusEnded
+			}
+		})
+		if got := ends(); got != before+n+1 {
+			t.Fatalf("%d ended sessions are found, want %d", got, before+n+1)
+		}
+	}
+	if now, err := s.Version(t.Context(), 0); err != nil || now == version {
+		t.Errorf("the version is still %d, %v", now, err)
 	}
 }
 

@@ -8,6 +8,9 @@
 --       5 sums: how many members have a term, and their clients
 --       6 expiry: the members that an older version of the gateway has written
 --       7 facts: member → what a session is sorted, searched and counted by
+--       8 changed: the members whose facts changed last, by the version of that change
+--       9 version: newest, the version of the last change; floor, that of the last one which
+--         changed does not have any more
 -- ARGV  1 now  2 milliseconds to keep the keys when nothing is put in
 --       3 how many expired members to take out at most
 --       4… for each session: its member, the time at which its record expires, its entry
@@ -17,6 +20,27 @@
 -- Returns how many members had expired, and how many are in expiry.
 
 local changes = {}
+local newest
+
+-- note gives a change of facts a version that is greater than any before, even if the keys were
+-- lost: readers that have followed until then read what changed since.
+local function note(member)
+  if not newest then
+    local time = redis.call('TIME')
+    newest = math.max(time[1] * 1000000 + time[2], tonumber(redis.call('HGET', KEYS[9], 'newest') or '0'))
+  end
+  newest = newest + 1
+  redis.call('ZADD', KEYS[8], string.format('%.0f', newest), member)
+end
+
+-- forget bounds what is noted.
+local function forget(most)
+  local over = redis.call('ZCARD', KEYS[8]) - most
+  if over <= 0 then return end
+  local last = redis.call('ZRANGE', KEYS[8], over - 1, over - 1, 'WITHSCORES')
+  redis.call('ZREMRANGEBYRANK', KEYS[8], 0, over - 1)
+  redis.call('HSET', KEYS[9], 'floor', last[2])
+end
 
 local function change(name, by)
   changes[name] = (changes[name] or 0) + by
@@ -59,14 +83,17 @@ local function take_out(member)
   redis.call('ZREM', KEYS[1], member)
   redis.call('ZREM', KEYS[2], member)
   redis.call('HDEL', KEYS[4], member)
-  redis.call('HDEL', KEYS[7], member)
+  if redis.call('HDEL', KEYS[7], member) > 0 then note(member) end
 end
 
 local function put(member, until_, entry, facts)
   local before = redis.call('HGET', KEYS[4], member) or nothing
   if (read(entry)) < (read(before)) then return end -- of a node that has lost the session
   redis.call('ZADD', KEYS[2], until_, member)
-  if facts ~= '' then redis.call('HSET', KEYS[7], member, facts) end
+  if facts ~= '' then
+    redis.call('HSET', KEYS[7], member, facts)
+    note(member)
+  end
   if entry == before then return end
   redis.call('ZADD', KEYS[1], 0, member)
   replace(member, before, entry)
@@ -87,5 +114,9 @@ for _, member in ipairs(expired) do take_out(member) end
 for name, by in pairs(changes) do
   if by ~= 0 and redis.call('HINCRBY', KEYS[5], name, by) == 0 then redis.call('HDEL', KEYS[5], name) end
 end
-for _, i in ipairs({1, 2, 3, 4, 5, 7}) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+if newest then
+  redis.call('HSET', KEYS[9], 'newest', string.format('%.0f', newest))
+  forget(20000)
+end
+for _, i in ipairs({1, 2, 3, 4, 5, 7, 8, 9}) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
 return {#expired, redis.call('ZCARD', KEYS[6])}
