@@ -422,12 +422,24 @@ func TestBroadcastRoutes(t *testing.T) {
 	if got := f.must(200, "GET", "/realtime/sessions/s2", operator, ""); !strings.Contains(string(got.body), `own\n\nclosing at 8`) {
 		t.Errorf("session %s", got.body)
 	}
+	told := func(id, own string, broadcasts int) {
+		t.Helper()
+		got := gjson.GetBytes(f.must(200, "GET", "/realtime/sessions/"+id, app, "").body, "instructions")
+		if got.Get("own").Str != own || int(got.Get("broadcasts.#").Int()) != broadcasts {
+			t.Errorf("%s is told %s", id, got.Raw)
+		}
+	}
+	told("s1", "own", 0)
+	told("s2", "own", 1)
+	f.must(200, "PATCH", "/realtime/sessions/s2", app, `{"instructions":"mine"}`)
+	told("s2", "mine", 1)
 	sessiontest.Eventually(t, "the log says whose broadcast it was", func() bool { return f.logged("s2", `"command":"broadcast","by":"ops"`) })
 	if page := f.must(200, "GET", path+"/outcomes?status=applied", operator, ""); len(page.field(t, "outcomes").([]any)) != 2 {
 		t.Errorf("outcomes %s", page.body)
 	}
 	f.must(200, "DELETE", path, operator, "")
 	sessiontest.Eventually(t, "the log says who withdrew it", func() bool { return f.logged("s2", `"command":"withdraw","by":"ops"`) })
+	told("s2", "mine", 0)
 	f.must(409, "DELETE", path, operator, "")
 	f.must(404, "GET", "/realtime/broadcasts/1-1", operator, "")
 	if list := f.must(200, "GET", "/realtime/broadcasts", operator, ""); len(list.field(t, "broadcasts").([]any)) != 1 {

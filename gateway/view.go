@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/tidwall/gjson"
+
 	"switchboard/gateway/role"
 	"switchboard/session"
 	"switchboard/session/configuration"
@@ -26,6 +28,7 @@ type sessionView struct {
 	Policy     string            `json:"policy,omitempty" doc:"Policy of its client tokens, unless a token has its own"`
 	Model      string            `json:"model,omitempty"`
 	Session    json.RawMessage   `json:"session,omitempty" doc:"Effective API session as the upstream last reported it"`
+	Told       *instructions     `json:"instructions,omitempty" doc:"Of what the model's instructions consist; session.instructions is the whole"`
 	Usage      session.Usage     `json:"usage"`
 	CostUSD    costUSD           `json:"cost_usd" doc:"What its usage costs; unknown if a model that it uses has no price"`
 	Dropped    session.Dropped   `json:"dropped,omitzero" doc:"What was dropped from the conversation to keep it within its limits"`
@@ -43,11 +46,28 @@ type sessionView struct {
 	ExpiresAt  time.Time         `json:"expires_at,omitzero" doc:"When the present connection to the upstream must be renewed"`
 }
 
+// instructions are a session's own, and what broadcasts make of them.
+type instructions struct {
+	Own        string              `json:"own" doc:"The session's own; what PATCH changes"`
+	Broadcasts []session.Broadcast `json:"broadcasts" nullable:"false" doc:"In effect, in their order; one with mode replace takes the place of all before it"`
+}
+
+func instructionsOf(r *session.Record) *instructions {
+	own := gjson.GetBytes(r.Session, "instructions")
+	if !own.Exists() {
+		return nil
+	}
+	if r.Overlay.Based {
+		return &instructions{Own: r.Overlay.Base, Broadcasts: append([]session.Broadcast{}, r.Overlay.Standing...)}
+	}
+	return &instructions{Own: own.Str, Broadcasts: []session.Broadcast{}}
+}
+
 func view(r session.Record) sessionView {
 	return sessionView{
 		SessionID: r.ID, TraceID: r.TraceID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
-		Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, ListenIn: cmp.Or(r.ListenIn, session.ListenNever), Listeners: r.Listeners, Responding: r.Responding,
+		Told: instructionsOf(&r), Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, ListenIn: cmp.Or(r.ListenIn, session.ListenNever), Listeners: r.Listeners, Responding: r.Responding,
 		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
@@ -64,7 +84,7 @@ func (c caller) reason(of string) string {
 
 // summary leaves out what a list of many sessions does not show.
 func summary(v sessionView) sessionView {
-	v.Session, v.Limits, v.Policy, v.ExpiresAt = nil, nil, "", time.Time{}
+	v.Session, v.Told, v.Limits, v.Policy, v.ExpiresAt = nil, nil, nil, "", time.Time{}
 	return v
 }
 
