@@ -121,10 +121,12 @@ test("instructions are changed in sight of those that there are, and the change 
   await rig.session(t, "changed", { config: { instructions: "Be brief. Speak Dutch." } });
   const { id } = await rig.rest("POST", "/realtime/broadcasts", { instructions: "We close at four.", sticky: true });
   t.after(() => rig.rest("DELETE", `/realtime/broadcasts/${id}`));
-  const page = await rig.deskPage(t, { at: "#/sessions/changed" });
+  const page = await rig.deskPage(t, { at: "#/sessions/changed?show=instructions" });
   const before = page.getByTestId("before");
-  await before.getByText("Be brief. Speak Dutch.", { exact: true }).waitFor();
-  await page.getByRole("link", { name: "We close at four." }).waitFor();
+  const own = page.getByTestId("own");
+  await own.getByText("Be brief. Speak Dutch.", { exact: true }).waitFor();
+  await page.getByTestId("standing").getByText("We close at four.").waitFor();
+  assert.equal(await page.getByTestId("standing").getByRole("link").getAttribute("href"), `#/broadcasts/${id}`);
   await page.getByRole("button", { name: "Begin with these" }).click();
   const field = page.getByLabel("New instructions");
   assert.equal(await field.inputValue(), "Be brief. Speak Dutch.");
@@ -132,11 +134,11 @@ test("instructions are changed in sight of those that there are, and the change 
   assert.equal(await before.locator("del").innerText(), "Dutch.");
   assert.equal(await before.locator("ins").innerText(), "German.");
   await page.getByRole("button", { name: "Change them" }).click();
-  await before.getByText("Be brief. Speak German.", { exact: true }).waitFor();
+  await own.getByText("Be brief. Speak German.", { exact: true }).waitFor();
   const now = async () => (await rig.rest("GET", "/realtime/sessions/changed")).session.instructions;
   assert.equal(await now(), "Be brief. Speak German.\n\nWe close at four.");
   await page.getByRole("button", { name: "Undo the change" }).click();
-  await before.getByText("Be brief. Speak Dutch.", { exact: true }).waitFor();
+  await own.getByText("Be brief. Speak Dutch.", { exact: true }).waitFor();
   assert.equal(await now(), "Be brief. Speak Dutch.\n\nWe close at four.");
 });
 

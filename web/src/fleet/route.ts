@@ -10,4 +10,4 @@ export const route = createRoute([
   { id: "settings", name: "Settings" },
 ]);
 
-export const { place, addressOf, queryOf, filter, fromHere } = route;
+export const { place, addressOf, queryOf, filter, fromHere, partOf, showPart } = route;

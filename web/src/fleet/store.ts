@@ -7,6 +7,7 @@ import { identify } from "../shared/key";
 import { PageStore } from "../shared/page-store";
 import { Poll } from "../shared/poll";
 import { explain, type Notice } from "../shared/words";
+import { Drafts } from "./drafts";
 import type { Session } from "./types";
 
 const everyMs = 3_000;
@@ -16,6 +17,9 @@ export class Store extends PageStore {
   readonly operator = signal<boolean | undefined>(undefined);
   /** The session that is looked at. */
   readonly session = signal<Session | undefined>(undefined);
+  /** Whether there is none of its ID. */
+  readonly missing = signal(false);
+  readonly drafts = new Drafts();
 
   private role: Poll | undefined;
   private missedNotice: Notice | undefined;
@@ -24,6 +28,7 @@ export class Store extends PageStore {
     this.key = key;
     this.operator.value = undefined;
     this.session.value = undefined;
+    this.drafts.clear();
     this.notice.value = undefined;
     this.loaded.value = false;
     this.phase.value = key ? "starting" : "idle";

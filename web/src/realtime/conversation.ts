@@ -18,6 +18,12 @@ export interface Entry {
   readonly heard?: number;
   /** Where a spoken answer was cut. */
   readonly cutMs?: number;
+  /** Unix time in ms at which it began. */
+  readonly at?: number;
+  /** From the end of what the user said, or the request, to the first audio or text. */
+  readonly latencyMs?: number;
+  /** Told to the model alone. */
+  readonly private?: boolean;
   readonly call?: { name: string; callId: string; arguments: string; output?: string };
 }
 
@@ -44,6 +50,7 @@ export class Conversation {
   private notes = 0;
   private publishing = false;
   private transcribed = true;
+  private at: number | undefined;
 
   constructor(private readonly schedule: (publish: () => void) => void = nextFrame) {}
 
@@ -67,7 +74,9 @@ export class Conversation {
     this.changeAll((e) => (e.state === from || (!on && unspoken(e)) ? { state: to as Entry["state"] } : undefined));
   }
 
-  apply(event: ServerEvent): void {
+  /** `at` is when it happened, in Unix ms, where that is known. */
+  apply(event: ServerEvent, at?: number): void {
+    this.at = at;
     switch (event.type) {
       case "input_audio_buffer.speech_started":
         return this.put(event.item_id, { role: "user", state: "listening" });
@@ -90,6 +99,8 @@ export class Conversation {
         return this.remove((e) => e.id === event.item_id);
       case "conversation.item.truncated":
         return this.change(event.item_id, (e) => (e.heard === 1 ? undefined : { state: "cut", cutMs: event.audio_end_ms }));
+      case "switchboard.session.whisper":
+        return this.put(event.item_id, { role: "system", state: "done", parts: [event.text], private: true });
       case "switchboard.session.reset":
         return this.restore(event.items, true);
       case "switchboard.session.items":
@@ -117,10 +128,18 @@ export class Conversation {
     this.change(id, (e) => (e.state === "queued" ? { state: "done" } : undefined));
   }
 
-  /** Of an answer that was cut, how much of its audio was heard. */
-  measure({ id, audio_ms, heard_ms }: StoredItem): void {
-    if (heard_ms === undefined || !audio_ms) return;
-    this.change(id, (e) => (e.state === "cut" ? { heard: Math.min(1, heard_ms / audio_ms) } : undefined));
+  /** What only the gateway knows: when it began, how long the user waited for it and, of an answer that was cut, how much of its audio was heard. */
+  measure({ id, audio_ms, heard_ms, latency_ms, created_at }: StoredItem): void {
+    const heard = heard_ms === undefined || !audio_ms ? undefined : Math.min(1, heard_ms / audio_ms);
+    const at = Date.parse(created_at ?? "");
+    this.change(id, (e) => {
+      const news = {
+        ...(heard !== undefined && e.state === "cut" && { heard }),
+        ...(latency_ms && { latencyMs: latency_ms }),
+        ...(at && { at }),
+      };
+      return (Object.keys(news) as (keyof typeof news)[]).some((name) => news[name] !== e[name]) ? news : undefined;
+    });
   }
 
   /** A remark of the page itself. */
@@ -210,7 +229,8 @@ export class Conversation {
     if (anew) this.clear();
     else this.remove((e) => e.state === "queued");
     for (const item of items) {
-      this.putItem({ ...item, status: "completed", content: [{ type: "text", text: wholeText(item) }] });
+      this.putItem({ ...item, status: "completed", content: [{ type: "text", text: wholeText(item) }] }, item.response_id);
+      if (item.private) this.change(item.id, () => ({ private: true }));
       const ms = item.heard_ms;
       if (ms !== undefined) this.change(item.id, () => ({ state: "cut", cutMs: ms }));
       this.measure(item);
@@ -258,7 +278,7 @@ export class Conversation {
   /** Adds an entry at the end unless it is known. */
   private put(id: string, entry: Omit<Entry, "id" | "parts"> & { parts?: readonly string[] }): void {
     if (this.indexOf(id) >= 0) return;
-    this.list.push({ parts: [], ...entry, id });
+    this.list.push({ parts: [], ...(this.at !== undefined && { at: this.at }), ...entry, id });
     this.gone += this.list.splice(0, this.list.length - capacity).length;
     this.publish();
   }

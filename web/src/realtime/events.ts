@@ -15,7 +15,11 @@ export interface Item {
 }
 
 /** An entry of the conversation as the gateway keeps it. */
-export type StoredItem = Pick<schema.Item, "id" | "type" | "role" | "text" | "name" | "call_id" | "arguments" | "output" | "audio_ms" | "heard_ms"> & {
+export type StoredItem = Pick<
+  schema.Item,
+  "id" | "type" | "role" | "text" | "name" | "call_id" | "arguments" | "output" | "audio_ms" | "heard_ms" | "latency_ms" | "private" | "response_id"
+> & {
+  created_at?: string;
   /** The item as the upstream last sent it. */
   raw?: Item;
 };
@@ -32,6 +36,9 @@ export interface ResponseObject {
   status: string;
   status_details?: { type?: string; reason?: string; error?: ErrorDetails } | null;
 }
+
+/** Whose pages show a session. */
+export type Viewer = Pick<schema.Viewer, "by" | "pages">;
 
 interface Part {
   response_id: string;
@@ -50,7 +57,10 @@ type Body =
   | { type: "switchboard.session.renewed"; reason: string }
   // The IDs of items that the gateway dropped to keep the conversation within its limits, and of those that lost their images.
   | { type: "switchboard.session.dropped"; items: readonly string[] | null; images: readonly string[] | null }
-  | { type: "switchboard.session.command"; command: string; by: string }
+  // For those who follow the log only.
+  | { type: "switchboard.session.command"; command: string; by: string; fields?: readonly string[] | null; broadcast_id?: string }
+  | { type: "switchboard.session.whisper"; item_id: string; text: string }
+  | { type: "switchboard.session.viewers"; you: string; viewers: readonly Viewer[] }
   | { type: "switchboard.session.reset" | "switchboard.session.items"; items: StoredItem[] }
   | { type: "error"; error: ErrorDetails }
   | ({ type: "conversation.item.added" | "conversation.item.created" | "conversation.item.done" } & ItemPlaced)

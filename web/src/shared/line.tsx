@@ -56,6 +56,10 @@ interface LineProps {
   entry: Entry;
   /** What the user is called. */
   user?: string;
+  /** Whether it tells when it began, and how long it was waited for. */
+  timed?: boolean;
+  /** Whether it is what the reader looks for. */
+  found?: boolean;
 }
 
 /**
@@ -64,14 +68,15 @@ interface LineProps {
  */
 export class Line extends Component<LineProps> {
   override shouldComponentUpdate(next: LineProps): boolean {
-    return next.entry !== this.props.entry || next.user !== this.props.user;
+    return next.entry !== this.props.entry || next.user !== this.props.user || next.found !== this.props.found;
   }
 
-  override render({ entry, user = speakers.user }: LineProps) {
+  override render({ entry, user = speakers.user, timed, found }: LineProps) {
     return (
-      <li class="line" data-role={entry.role} data-state={entry.state} data-item={entry.id}>
-        <span class="speaker">{entry.role === "user" ? user : speakers[entry.role]}</span>
+      <li class="line" data-role={entry.role} data-state={entry.state} data-item={entry.id} data-private={entry.private} data-found={found || undefined}>
+        <span class="speaker">{entry.private ? "Whisper" : entry.role === "user" ? user : speakers[entry.role]}</span>
         {entry.call ? <FunctionCall call={entry.call} /> : <Said entry={entry} />}
+        {timed && <When entry={entry} />}
       </li>
     );
   }
@@ -85,6 +90,20 @@ export function Dropped({ n, children }: { n: number; children: ComponentChildre
       <p class="help small">{n === 1 ? "One older line is" : `${n.toLocaleString("en")} older lines are`} not shown.</p>
       {children}
     </div>
+  );
+}
+
+function When({ entry: { at, latencyMs, private: hidden } }: { entry: Entry }) {
+  if (at === undefined) return null;
+  const time = new Date(at);
+  return (
+    <p class="when">
+      <time dateTime={time.toISOString()} title={time.toLocaleString()}>
+        {time.toLocaleTimeString()}
+      </time>
+      {latencyMs !== undefined && <span data-testid="latency"> after {(latencyMs / 1000).toFixed(2)} s</span>}
+      {hidden && " the caller never sees this"}
+    </p>
   );
 }
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changes } from "../../src/fleet/diff";
-import { takeApart } from "../../src/fleet/instructions";
 import { parseLabels, sayLabels } from "../../src/fleet/labels";
 import type { Session } from "../../src/fleet/types";
 import { audience, nodeName, progressOf, sayProgress, saySessions, sessionWord } from "../../src/fleet/words";
@@ -82,22 +81,5 @@ test("what changes in a text is told word by word", () => {
   assert.deepEqual(
     changes(long, "short").map((c) => c.kind),
     ["same", "out", "in"].filter((kind) => kind !== "same"),
-  );
-});
-
-test("a session's own instructions are told from the broadcasts on top of them", () => {
-  const b = (id: string, instructions: string, withdrawn_at?: string) => ({
-    id,
-    instructions,
-    mode: "append" as const,
-    by: "op",
-    created_at: "",
-    ...(withdrawn_at && { withdrawn_at }),
-  });
-  const { own, standing } = takeApart("Be brief.\n\nWe close at four.\n\nSay so.", [b("3", "Say so."), b("2", "Forget it.", "then"), b("1", "We close at four.")]);
-  assert.equal(own, "Be brief.");
-  assert.deepEqual(
-    standing.map(({ id }) => id),
-    ["1", "3"],
   );
 });

@@ -1,0 +1,62 @@
+// A part of a session that is read on its own: what fails there is told there, and the rest of the page goes on.
+
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { ApiProblem } from "../shared/api";
+import { Poll } from "../shared/poll";
+import { sentence } from "../shared/words";
+import type { Store } from "./store";
+import type { Session } from "./types";
+import type { Watch } from "./watch";
+
+/** What each part of a session's page gets. */
+export interface PartProps {
+  store: Store;
+  session: Session;
+  watch: Watch;
+}
+
+export const pathOf = (id: string, rest = "") => `/realtime/sessions/${encodeURIComponent(id)}${rest}`;
+
+const everyMs = 5_000;
+
+/** What is at an address, read anew while it is looked at, and whenever a signal that `address` reads changes; `last` says after which answer no other comes. */
+export function usePart<T>(store: Store, address: () => string, last: (answer: T) => boolean = () => false) {
+  const answer = useSignal<T | undefined>(undefined);
+  const problem = useSignal<unknown>(undefined);
+  const poll = useRef<Poll | undefined>(undefined);
+  useSignalEffect(() => {
+    const path = address();
+    const read = async (signal: AbortSignal): Promise<boolean> => {
+      try {
+        const body = await store.get<T>(path, signal);
+        if (signal.aborted) return false;
+        answer.value = body;
+        problem.value = undefined;
+        return !last(body);
+      } catch (cause) {
+        if (signal.aborted) return false;
+        problem.value = cause;
+        return !(cause instanceof ApiProblem && cause.final);
+      }
+    };
+    const current = (poll.current = new Poll(read, everyMs));
+    return () => current.stop();
+  });
+  return { answer, problem, again: () => poll.current?.again() };
+}
+
+/** Why a part cannot be read now. */
+export function Problem({ what, problem }: { what: string; problem: unknown }) {
+  if (problem === undefined) return null;
+  const silent = problem instanceof ApiProblem && problem.status === 0;
+  const why = silent ? "The gateway does not answer." : sentence(problem instanceof Error ? problem.message : String(problem));
+  const final = problem instanceof ApiProblem && problem.final;
+  return (
+    <p class="notice" data-tone="warning" data-testid="part-problem" role="alert">
+      <span>
+        <strong>{what}.</strong> {why} {!final && "The page keeps trying."}
+      </span>
+    </p>
+  );
+}
