@@ -8,6 +8,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/buffer"
 	"switchboard/session/configuration"
+	"switchboard/session/realtime"
 )
 
 // open connects to the upstream for the first time.
@@ -22,6 +23,8 @@ func (c *Controller) open(ctx context.Context) error {
 	s.use(l)
 	s.notice(Notice{Type: NoticeStarted})
 	s.save()
+	created := c.up.words.tells[meansReady]
+	s.logEvent(created, realtime.Marshal(realtime.Object{"type": created, "event_id": session.NewID(realtime.OwnPrefix), "session": c.up.session}))
 	return nil
 }
 

@@ -402,7 +402,7 @@ func TestStoreAwayAndBack(t *testing.T) {
 			}
 		}
 		events, err := store.Events(context.Background(), "s", "", 100)
-		if err != nil || len(events) != 31 || events[0].Type != realtime.TypClient {
+		if err != nil || len(events) != 32 || events[0].Type != "session.created" || events[1].Type != realtime.TypClient {
 			t.Errorf("%d events, %v", len(events), err)
 		}
 	})

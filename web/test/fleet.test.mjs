@@ -162,7 +162,7 @@ test("one session: read along, spoken in, changed, stopped and ended", async (t)
 
   await t.test("it is ended, after being asked once more", async () => {
     await page.getByRole("button", { name: "End", exact: true }).click();
-    await page.getByRole("button", { name: "No" }).click();
+    await page.getByRole("button", { name: "No", exact: true }).click();
     await page.getByRole("button", { name: "End", exact: true }).click();
     await page.getByRole("group", { name: "End this session?" }).getByRole("button", { name: "End" }).click();
     await page.locator('[data-testid="session"][data-status="ended"]').waitFor();

@@ -57,9 +57,9 @@ export function sayMoment({ kind, text, by, open }: Moment): string {
   }
 }
 
-export function toneOf({ kind, text }: Moment): Tone {
+export function toneOf({ kind, text, open }: Moment): Tone {
   if (kind === "error" || (kind === "response" && text === "failed")) return "bad";
-  if (kind === "response" && text !== "completed") return "busy";
+  if (open || (kind === "response" && text !== "completed")) return "busy";
   return kind === "speech" || kind === "operator" ? "busy" : "good";
 }
 

@@ -206,8 +206,7 @@ function VersionOf({ version, before, use }: { version: Version; before: Version
 }
 
 function author({ by, broadcast }: Version, before: Version | undefined): string {
-  if (!before) return "The first that the log has";
-  if (!by) return "Changed by a client";
+  if (!by) return before ? "Changed by a client" : "As it began";
   return broadcast ? `Changed by a broadcast of ${by}` : `Changed by ${by}`;
 }
 

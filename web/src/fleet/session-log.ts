@@ -57,7 +57,7 @@ export class SessionLog {
     if (!broadcast && !(event.command === "update" && event.fields?.some((f) => f.endsWith("instructions")))) return;
     const all = this.versions.peek();
     const last = all.at(-1);
-    if (!last || last.by !== undefined || at - last.at > authorWithinMs || all.length === 1) return;
+    if (!last || last.by !== undefined || at - last.at > authorWithinMs) return;
     this.versions.value = [...all.slice(0, -1), { ...last, by: event.by, broadcast }];
   }
 }

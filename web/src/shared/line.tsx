@@ -101,8 +101,8 @@ function When({ entry: { at, latencyMs, private: hidden } }: { entry: Entry }) {
       <time dateTime={time.toISOString()} title={time.toLocaleString()}>
         {time.toLocaleTimeString()}
       </time>
-      {latencyMs !== undefined && <span data-testid="latency"> after {(latencyMs / 1000).toFixed(2)} s</span>}
-      {hidden && " the caller never sees this"}
+      {latencyMs !== undefined && <span data-testid="latency"> · after {(latencyMs / 1000).toFixed(2)} s</span>}
+      {hidden && " · the caller never sees this"}
     </p>
   );
 }
