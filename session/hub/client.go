@@ -199,8 +199,9 @@ func (c *held) drop(cl *client, reason error) {
 	if !slices.Contains(c.clients, cl) {
 		return
 	}
-	c.detach()
 	c.clients = slices.DeleteFunc(slices.Clone(c.clients), func(o *client) bool { return o == cl }) // a relay may be walking the old list
+	c.detach()                                                                                      // which may drop others
+	_ = cl.out.Settle()
 	cl.out.Close()
 	if !c.spec.EndWithClient {
 		c.depart(cl.position(), cl.token)

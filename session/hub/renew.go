@@ -176,6 +176,7 @@ func (c *held) lost(l *leg, why error) {
 	if c.state != stateOpen || !c.up.present(l) {
 		return
 	}
+	c.up.lose() // first: what detach finds broken is this leg no longer
 	c.detach()
 	if c.up.fail(why) {
 		c.end(why)

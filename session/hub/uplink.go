@@ -82,10 +82,9 @@ func (u *uplink) lose() {
 	u.out.Hold()
 }
 
-// fail ends the use of the leg for a reason, and reports whether another one would do no better.
+// fail closes the leg that was lost for a reason, and reports whether another one would do no better.
 func (u *uplink) fail(why error) (over bool) {
 	l := u.leg
-	u.lose()
 	if errors.Is(why, errExpiring) {
 		l.state = legSpent
 	}
