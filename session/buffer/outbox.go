@@ -213,25 +213,42 @@ func (o *Outbox) Follow(source func() []byte) {
 	}
 }
 
-// Drop lets go of waiting audio that nobody will hear: that of response, or with an
-// empty response the oldest until the queue is within its limit. All else stays.
-func (o *Outbox) Drop(response string) {
-	if len(o.Queue) == 0 {
-		return
-	}
-	kept := o.Queue[:0]
-	for _, q := range o.Queue {
-		stale := q.Audio && (response != "" && q.response == response || response == "" && o.Bytes > o.Limit)
-		if !stale {
-			kept = append(kept, q)
-			continue
+// DropResponse lets go of a response's audio that waits: nobody will hear it. All else stays.
+func (o *Outbox) DropResponse(id string) {
+	o.Queue = slices.DeleteFunc(o.Queue, func(q Queued) bool {
+		stale := q.Audio && q.response == id
+		if stale {
+			o.lose(q)
 		}
-		o.Bytes -= len(q.Frame.Raw)
-		o.Lost += len(q.Frame.Raw)
-		o.Dropped.Add(1)
+		return stale
+	})
+}
+
+// DropOldest lets go of the audio that has waited longest, until the queue is within its limit. All
+// else stays. It looks at no more than it lets go of and what stands between, so that each event
+// of a flood costs the same, however long the queue is.
+func (o *Outbox) DropOldest() {
+	n := 0 // so many events at the front were looked at
+	for ; n < len(o.Queue) && o.Bytes > o.Limit; n++ {
+		if o.Queue[n].Audio {
+			o.lose(o.Queue[n])
+		}
 	}
-	clear(o.Queue[len(kept):])
-	o.Queue = kept
+	front := n // where what stays of them begins
+	for i := n - 1; i >= 0; i-- {
+		if !o.Queue[i].Audio {
+			front--
+			o.Queue[front] = o.Queue[i]
+		}
+	}
+	clear(o.Queue[:front])
+	o.Queue = o.Queue[front:]
+}
+
+func (o *Outbox) lose(q Queued) {
+	o.Bytes -= len(q.Frame.Raw)
+	o.Lost += len(q.Frame.Raw)
+	o.Dropped.Add(1)
 }
 
 // TakeBack lets go of an event that waits; false if none does that has this ID.
@@ -296,7 +313,7 @@ func (o *Outbox) TakeOver(first []Queued, old *Outbox) error {
 			for _, q := range queue[i:] {
 				o.Push(q)
 			}
-			o.Drop("")
+			o.DropOldest()
 			return nil
 		}
 		if err := o.write(q.Frame, session.AtOnce); err != nil {

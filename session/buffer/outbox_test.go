@@ -1,6 +1,8 @@
 package buffer
 
 import (
+	"bytes"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -37,5 +39,43 @@ func TestHoldLetsFramesGo(t *testing.T) {
 	o.Close()
 	if err := o.SendAudio(session.NewFrame([]byte("third")), nil, session.AtOnce); err != nil || !o.Closed() || o.Bytes != 0 {
 		t.Errorf("a closed outbox kept %d bytes, %v", o.Bytes, err)
+	}
+}
+
+// TestDropOldestKeepsTheOrder: of what waits only the oldest audio goes, and no more than has to.
+func TestDropOldestKeepsTheOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		o := Outbox{Limit: 200, Dropped: new(atomic.Int64)}
+		for i := range 40 {
+			o.Push(Queued{Frame: session.NewFrame([]byte{byte(i)}), Audio: random.IntN(3) > 0})
+		}
+		left, want := o.Bytes, []byte{}
+		for _, q := range o.Queue {
+			if q.Audio && left > o.Limit {
+				left -= len(q.Frame.Raw)
+				continue
+			}
+			want = append(want, q.Frame.Payload()...)
+		}
+		before := o.Bytes
+		o.DropOldest()
+		var got []byte
+		for _, q := range o.Queue {
+			got = append(got, q.Frame.Payload()...)
+		}
+		if !bytes.Equal(got, want) || o.Bytes != left || o.Lost != before-left {
+			t.Fatalf("seed %d: %v stay, want %v; %d bytes, want %d; %d lost", seed, got, want, o.Bytes, left, o.Lost)
+		}
+	}
+}
+
+// BenchmarkDropOldest is one append to a queue that is full, as in a flood.
+func BenchmarkDropOldest(b *testing.B) {
+	o := Outbox{Limit: 2 << 20, Dropped: new(atomic.Int64)}
+	f := session.NewFrame(make([]byte, 1400))
+	for b.Loop() {
+		o.Push(Queued{Frame: f, Audio: true})
+		o.DropOldest()
 	}
 }

@@ -177,7 +177,7 @@ func (c *held) observeDone(h realtime.Head, raw []byte) {
 	c.noteOutcome(r)
 	if r.Status == "cancelled" {
 		for _, cl := range c.clients {
-			cl.out.Drop(r.ID) // nobody will play it
+			cl.out.DropResponse(r.ID) // nobody will play it
 		}
 		c.trim(time.Now(), min(interruptedGrace, c.node.ResumeGrace))
 	}

@@ -123,7 +123,7 @@ func (u *uplink) room(f session.Frame) error {
 		return ErrBusy // it alone is more than may wait
 	}
 	if u.out.Full() {
-		u.out.Drop("")
+		u.out.DropOldest()
 		if u.out.Full() {
 			return ErrBusy
 		}
