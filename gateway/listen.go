@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -77,8 +78,7 @@ func (g *Gateway) listen(c *gin.Context) {
 	}
 	g.record(who, audit.Entry{Action: actListen, Session: id, Status: http.StatusSwitchingProtocols})
 	defer g.record(who, audit.Entry{Action: actListens, Session: id, Status: http.StatusOK})
-	code, reason := listening(p.ctx, conn, l)
-	_ = conn.Close(code, reason) // of a peer that is gone nothing is wanted
+	listening(p.ctx, conn, l)
 }
 
 // listener begins to listen for a caller who may.
@@ -96,12 +96,27 @@ func (g *Gateway) listener(ctx context.Context, who caller, id session.ID) (*hub
 	return ctl.Listen(who.Key.Name)
 }
 
-// listening sends what is heard until one of the two, or the right to listen, is gone, and returns
-// how to close.
-func listening(ctx context.Context, conn *websocket.Conn, l *hub.Listener) (websocket.StatusCode, string) {
-	there, cancel := context.WithCancel(conn.CloseRead(context.Background())) // canceled, a read would close the connection without a word
-	defer cancel()
-	defer context.AfterFunc(ctx, cancel)()
+// listening sends what is heard until one of the two, or the right to listen, is gone, and closes
+// the socket.
+func listening(ctx context.Context, conn *websocket.Conn, l *hub.Listener) {
+	there, cancel := context.WithCancel(ctx)
+	var reading sync.WaitGroup
+	reading.Go(func() {
+		defer cancel()
+		if _, _, err := conn.Reader(context.Background()); err == nil { // pongs and its end are read on the way
+			_ = conn.Close(websocket.StatusPolicyViolation, "a listener says nothing")
+		}
+	})
+	code, reason := hearing(there, conn, l)
+	if ctx.Err() != nil {
+		code, reason = session.CloseRevoked, "the API key is gone"
+	}
+	_ = conn.Close(code, reason) // of a peer that is gone nothing is wanted
+	reading.Wait()
+}
+
+// hearing sends what is heard until that is over, and returns how to close.
+func hearing(there context.Context, conn *websocket.Conn, l *hub.Listener) (websocket.StatusCode, string) {
 	for {
 		wait, done := context.WithTimeout(there, listenPing)
 		event, err := l.Next(wait)
@@ -112,8 +127,6 @@ func listening(ctx context.Context, conn *websocket.Conn, l *hub.Listener) (webs
 			err = within(listenWrite, func(ctx context.Context) error { return conn.Write(ctx, websocket.MessageText, event) })
 		case errors.As(err, &closed):
 			return websocket.StatusCode(closed.Code), closed.Reason
-		case ctx.Err() != nil:
-			return session.CloseRevoked, "the API key is gone"
 		case there.Err() == nil:
 			err = within(listenPing, conn.Ping)
 		}
