@@ -99,12 +99,12 @@ type (
 	sentOutput         struct{ Body Sent }
 	renewedOutput      struct {
 		Status int
-		Body   Renewed
+		Body   renewed
 	}
 )
 
-// Renewed answers a renewal.
-type Renewed struct {
+// renewed answers a renewal.
+type renewed struct {
 	SessionID session.ID      `json:"session_id"`
 	Status    string          `json:"status" enum:"renewed,pending" doc:"pending: it takes longer, and goes on; with 202"`
 	Reason    string          `json:"reason" doc:"Why the upstream was replaced: requested, or what came before that: expiring, upstream_lost, failing" example:"requested"`
@@ -236,7 +236,7 @@ func (g *Gateway) renew(ctx context.Context, in *idInput) (*renewedOutput, error
 	note(ctx, ctl, hub.Command{Name: "renew"})
 	rec := ctl.Record()
 	out := &renewedOutput{Status: http.StatusOK}
-	out.Body = Renewed{SessionID: rec.ID, Status: "renewed", Reason: r.Reason, Items: r.Items, Dropped: r.Dropped, Session: rec.Session, ExpiresAt: rec.ExpiresAt}
+	out.Body = renewed{SessionID: rec.ID, Status: "renewed", Reason: r.Reason, Items: r.Items, Dropped: r.Dropped, Session: rec.Session, ExpiresAt: rec.ExpiresAt}
 	if r.Pending {
 		out.Status, out.Body.Status = http.StatusAccepted, "pending"
 	}

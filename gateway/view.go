@@ -12,6 +12,7 @@ import (
 	"switchboard/session"
 	"switchboard/session/configuration"
 	"switchboard/session/realtime"
+	"switchboard/session/survey"
 )
 
 // sessionView is a session as the API shows it.
@@ -68,7 +69,7 @@ func view(r session.Record) sessionView {
 		SessionID: r.ID, TraceID: r.TraceID, Status: r.Status, Reason: r.Reason, EndedBy: r.EndedBy, Key: r.Key, Node: r.Node,
 		Labels: r.Labels, Limits: &r.Limits, Policy: r.Policy.Name, Model: r.Model, Session: configuration.ShownSession(r.Session),
 		Told: instructionsOf(&r), Usage: r.Usage, Dropped: r.Dropped, CostUSD: costUSD(r.Cost), Clients: r.Clients, ListenIn: cmp.Or(r.ListenIn, session.ListenNever), Listeners: r.Listeners, Responding: r.Responding,
-		States: append([]session.State{}, r.States(time.Now())...), Errors: r.Errors, Latency: r.Latency,
+		States: append([]session.State{}, survey.States(&r, time.Now())...), Errors: r.Errors, Latency: r.Latency,
 		CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, EndedAt: r.EndedAt, ExpiresAt: r.ExpiresAt,
 	}
 }

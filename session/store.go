@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"strings"
 	"time"
 )
 
@@ -90,23 +89,6 @@ type Totals struct {
 	Clients    int
 }
 
-// NoTotals are those of no session.
-func NoTotals() Totals {
-	return Totals{Nodes: map[string]int{}, Status: map[Status]int{StatusCreated: 0, StatusActive: 0, StatusEnded: 0}}
-}
-
-func (t *Totals) add(f *Facts) {
-	t.Status[f.Status]++
-	if f.Status == StatusEnded {
-		return
-	}
-	t.Nodes[f.Node]++
-	t.Clients += f.Clients
-	if f.Clients == 0 {
-		t.Unattended++
-	}
-}
-
 // Live is the number of sessions that have not ended.
 func (t Totals) Live() int { return t.Status[StatusCreated] + t.Status[StatusActive] }
 
@@ -139,14 +121,6 @@ type Query struct {
 func (q *Query) Surveys() bool {
 	return q.State != "" || q.Status == StatusLive || q.Model != "" || q.Node != "" || q.Text != "" || !q.From.IsZero() || !q.To.IsZero() ||
 		q.Sort != "" && q.Sort != SortAge || q.Ascending || q.Facets || q.Offset > 0 || q.Scope != "" && q.Key != "" && q.Key != q.Scope
-}
-
-// Selects reports whether q, but for its page, selects r.
-func (q Query) Selects(r Record) bool {
-	f := FactsOf(&r)
-	q.Text = strings.ToLower(q.Text)
-	misses, _ := q.misses(&f, time.Now())
-	return misses == 0 && (q.Scope == "" || r.Key == q.Scope)
 }
 
 // Directory knows which node runs which session. Safe for many callers at once.

@@ -11,6 +11,7 @@ import (
 	"switchboard/session/hub"
 	"switchboard/session/series"
 	"switchboard/session/sessiontest"
+	"switchboard/session/survey"
 )
 
 // measured checks that one duration was counted, and how long it was.
@@ -87,7 +88,7 @@ func TestConditionIsInTheRecord(t *testing.T) {
 			t.Helper()
 			synctest.Wait()
 			r := c.Record()
-			if got := r.States(time.Now()); !slices.Equal(got, want) {
+			if got := survey.States(&r, time.Now()); !slices.Equal(got, want) {
 				t.Errorf("states %v, want %v", got, want)
 			}
 			if err := fx.hub.Flush(t.Context()); err != nil {

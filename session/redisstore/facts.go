@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 // Facts are texts separated by a character that no key, model, node or label has to contain: in
@@ -20,7 +21,7 @@ const (
 var factText = strings.NewReplacer(between, " ")
 
 // encoded is the text of facts, as lua/index.lua stores it.
-func encoded(f *session.Facts) string {
+func encoded(f *survey.Facts) string {
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	flags, expires := int64(0), int64(0)
 	if !f.ExpiresAt.IsZero() {
@@ -53,7 +54,7 @@ const (
 )
 
 // factsOf reads the text of facts; false if it is of another version.
-func factsOf(member, text string) (f session.Facts, ok bool) {
+func factsOf(member, text string) (f survey.Facts, ok bool) {
 	var fields [factFields]string
 	for i := range fields {
 		if fields[i], text, ok = strings.Cut(text, between); !ok && i < factFields-1 {
@@ -67,7 +68,7 @@ func factsOf(member, text string) (f session.Facts, ok bool) {
 	created, id, _ := strings.Cut(member, ".")
 	micros, _ := strconv.ParseInt(created, 16, 64)
 	flags := number(10)
-	f = session.Facts{
+	f = survey.Facts{
 		ID: session.ID(id), CreatedAt: time.UnixMicro(micros), Status: session.Status(fields[1]), Key: fields[2], Node: fields[3], Model: fields[4],
 		Clients: int(number(5)), Errors: number(7), Latency: number(8), MaxSeconds: number(13), Responding: flags&responding != 0,
 		Condition: session.Condition{Lost: flags&lost != 0, Failing: int(number(11)), Pending: int(number(12))},
@@ -81,10 +82,10 @@ func factsOf(member, text string) (f session.Facts, ok bool) {
 		f.MaxTokens, _ = strconv.ParseInt(most, 10, 64)
 	}
 	if text != "" {
-		f.Labels = make([]session.Label, 0, (strings.Count(text, between)+1)/2)
+		f.Labels = make([]survey.Label, 0, (strings.Count(text, between)+1)/2)
 	}
 	for text != "" {
-		var l session.Label
+		var l survey.Label
 		l.Name, text, _ = strings.Cut(text, between)
 		l.Value, text, _ = strings.Cut(text, between)
 		f.Labels = append(f.Labels, l)

@@ -16,6 +16,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 // Bounds of one call of lua/index.lua.
@@ -42,7 +43,7 @@ func entryOf(r session.Record, until int64) entry {
 		clients = r.Clients
 	}
 	lines := append([]string{strconv.FormatInt(r.Epoch, 10), strconv.Itoa(clients)}, terms(r)...)
-	facts := session.FactsOf(&r)
+	facts := survey.Of(&r)
 	return entry{member: member(r), until: until, text: strings.Join(lines, "\n"), owner: r.Key, facts: encoded(&facts)}
 }
 
@@ -202,7 +203,7 @@ func decoded(body *redis.StringCmd) (r session.Record, ok bool, err error) {
 
 // Totals implements [session.Index].
 func (s *Store) Totals(ctx context.Context, key string) (session.Totals, error) {
-	t := session.NoTotals()
+	t := survey.NoTotals()
 	err := s.tidy(ctx, key)
 	var sums map[string]string
 	if err == nil {

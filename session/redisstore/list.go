@@ -7,6 +7,7 @@ import (
 	"regexp"
 
 	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 const (
@@ -57,7 +58,7 @@ func (s *Store) page(ctx context.Context, q session.Query, limit int) (page sess
 			if err != nil {
 				return page, fmt.Errorf("%s: %w", members[i], err)
 			}
-			if ok && member(r) == members[i] && q.Selects(r) {
+			if ok && member(r) == members[i] && survey.Selects(q, &r) {
 				page.Records = append(page.Records, r)
 			}
 		}

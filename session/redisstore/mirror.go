@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 // Bounds of a mirror.
@@ -24,13 +24,13 @@ type mirror struct {
 	lacks      int        // sessions that were listed then without facts and without a record
 
 	mu      sync.RWMutex
-	facts   map[string]*session.Facts // by member, never changed; nil: it was dropped
-	version int64                     // of the newest change that it has
+	facts   map[string]*survey.Facts // by member, never changed; nil: it was dropped
+	version int64                    // of the newest change that it has
 	idle    *time.Timer
 }
 
 // each passes the facts of all sessions to look, in no order.
-func (m *mirror) each(look func(f *session.Facts, member string)) {
+func (m *mirror) each(look func(f *survey.Facts, member string)) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	for member, f := range m.facts {
@@ -101,8 +101,8 @@ func (m *mirror) fill(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	facts := make(map[string]*session.Facts, c.listed)
-	if err := s.readWhole(ctx, func(member string, f session.Facts) { facts[member] = &f }); err != nil {
+	facts := make(map[string]*survey.Facts, c.listed)
+	if err := s.readWhole(ctx, func(member string, f survey.Facts) { facts[member] = &f }); err != nil {
 		return err
 	}
 	m.mu.Lock()

@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 // survey finds sessions in the mirror of the index, and reads the records of the page.
 func (s *Store) survey(ctx context.Context, q session.Query, limit int) (page session.Page, err error) {
-	survey := session.NewSurvey(q, s.now())
+	found := survey.New(q, s.now())
 	if err := s.mirror.refresh(ctx, s, q.Age); err != nil {
 		return page, fmt.Errorf("survey sessions: %w", err)
 	}
-	s.mirror.each(survey.Add)
-	members, page, err := survey.Page(limit)
+	s.mirror.each(found.Add)
+	members, page, err := found.Page(limit)
 	if err != nil || len(members) == 0 {
 		return page, err
 	}
@@ -48,7 +49,7 @@ func (s *Store) Version(ctx context.Context, age time.Duration) (int64, error) {
 const surveyStep = 5000 // sessions that are read in one round trip
 
 // readWhole passes the facts of all sessions to take. While it takes one step, the next is read.
-func (s *Store) readWhole(ctx context.Context, take func(member string, f session.Facts)) error {
+func (s *Store) readWhole(ctx context.Context, take func(member string, f survey.Facts)) error {
 	whole, err := s.allHaveFacts(ctx)
 	if err != nil {
 		return err
@@ -148,7 +149,7 @@ func give(ctx context.Context, steps chan<- []fact, step []fact) error {
 }
 
 // readRecords takes the facts of sessions from their records.
-func (s *Store) readRecords(ctx context.Context, members []string, take func(string, session.Facts)) error {
+func (s *Store) readRecords(ctx context.Context, members []string, take func(string, survey.Facts)) error {
 	for chunk := range slices.Chunk(members, listMost) {
 		bodies, err := s.bodies(ctx, chunk)
 		if err != nil {
@@ -156,7 +157,7 @@ func (s *Store) readRecords(ctx context.Context, members []string, take func(str
 		}
 		for i, body := range bodies {
 			if r, ok, err := decoded(body); err == nil && ok && member(r) == chunk[i] {
-				take(chunk[i], session.FactsOf(&r))
+				take(chunk[i], survey.Of(&r))
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"switchboard/session"
+	"switchboard/session/survey"
 )
 
 // logLength is the number of events that Memory keeps of a session.
@@ -195,15 +196,15 @@ func (m *Memory) Records(_ context.Context, q session.Query) (session.Page, erro
 	case m.down != nil:
 		return session.Page{}, m.down
 	}
-	survey, byPlace := session.NewSurvey(q, time.Now()), map[string]session.Record{}
+	found, byPlace := survey.New(q, time.Now()), map[string]session.Record{}
 	for _, s := range m.sessions {
 		if s.record != nil {
-			f := session.FactsOf(s.record)
-			survey.Add(&f, place(*s.record))
+			f := survey.Of(s.record)
+			found.Add(&f, place(*s.record))
 			byPlace[place(*s.record)] = copied(*s.record)
 		}
 	}
-	members, page, err := survey.Page(min(cmp.Or(max(q.Limit, 0), 50), 200))
+	members, page, err := found.Page(min(cmp.Or(max(q.Limit, 0), 50), 200))
 	if err != nil {
 		return page, err
 	}
@@ -224,14 +225,14 @@ func (m *Memory) Version(context.Context, time.Duration) (int64, error) {
 func (m *Memory) Totals(_ context.Context, key string) (session.Totals, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	survey := session.NewSurvey(session.Query{Scope: key}, time.Now())
+	found := survey.New(session.Query{Scope: key}, time.Now())
 	for _, s := range m.sessions {
 		if s.record != nil {
-			f := session.FactsOf(s.record)
-			survey.Add(&f, place(*s.record))
+			f := survey.Of(s.record)
+			found.Add(&f, place(*s.record))
 		}
 	}
-	_, page, err := survey.Page(1)
+	_, page, err := found.Page(1)
 	return *page.Totals, errors.Join(err, m.down)
 }
 

@@ -40,6 +40,7 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"totals":                        testTotals,
 		"survey":                        testSurvey,
 		"survey by state":               testSurveyStates,
+		"survey pages":                  testSurveyPages,
 		"survey follows":                testSurveyFollows,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

@@ -1,17 +1,19 @@
-package session
+package survey
 
 import (
 	"maps"
 	"slices"
 	"time"
+
+	"switchboard/session"
 )
 
 // Facts are what a session is sorted, searched and counted by: as much of its record as an index
 // has to hold of every session.
 type Facts struct {
-	ID         ID
+	ID         session.ID
 	CreatedAt  time.Time
-	Status     Status
+	Status     session.Status
 	Key        string
 	Node       string
 	Model      string
@@ -21,7 +23,7 @@ type Facts struct {
 	Errors     int64
 	Latency    int64 // mean, in milliseconds
 	ExpiresAt  time.Time
-	Condition  Condition
+	Condition  session.Condition
 	Responding bool
 	MaxSeconds int64
 	MaxTokens  int64
@@ -31,8 +33,8 @@ type Facts struct {
 // Label is one label of a session.
 type Label struct{ Name, Value string }
 
-// FactsOf takes them from a record.
-func FactsOf(r *Record) Facts {
+// Of takes them from a record.
+func Of(r *session.Record) Facts {
 	f := Facts{
 		ID: r.ID, CreatedAt: r.CreatedAt, Status: r.Status, Key: r.Key, Node: r.Node, Model: r.Model,
 		Clients: r.Clients, Cost: r.Cost.USD, Errors: r.Errors, Latency: r.Latency.Mean, ExpiresAt: r.ExpiresAt,

@@ -1,4 +1,7 @@
-package session
+// Package survey sorts, searches and counts sessions that are looked at one by one. Make a survey
+// with [New], add the [Facts] of every session and ask for the page. The states of a session and what
+// a query selects are told here, for every store in the same way.
+package survey
 
 import (
 	"cmp"
@@ -6,58 +9,26 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"switchboard/session"
 )
 
-// State is what an operator should know of a live session; it may be in several.
-type State string
-
-// The states, those that hurt most first.
-const (
-	StateReconnecting State = "reconnecting" // its upstream was lost, and another is being made
-	StateFailing      State = "failing"      // its last responses failed
-	StateWaiting      State = "waiting"      // for the result of a function call
-	StateNearLimit    State = "near_limit"   // nine tenths of its time or tokens are used
-	StateUnattended   State = "unattended"   // no client is attached
-	StateSpeaking     State = "answering"    // a response is being generated
-)
-
-// Condition is what the states of a live session are made of, beyond the rest of its record.
-type Condition struct {
-	Lost    bool `json:"lost,omitempty"`    // it has no upstream now
-	Failing int  `json:"failing,omitempty"` // responses in a row that failed
-	Pending int  `json:"pending,omitempty"` // function calls that wait for their result
-}
-
-// Latency is how long a session's responses took to be heard.
-type Latency struct {
-	Turns int64 `json:"turns" doc:"Responses whose first audio was measured"`
-	Mean  int64 `json:"mean_ms" doc:"Milliseconds from the end of what the user said, or a request, to the first audio"`
-	Max   int64 `json:"max_ms"`
-	Last  int64 `json:"last_ms"`
-}
-
-// Add counts another response.
-func (l *Latency) Add(d time.Duration) {
-	ms := d.Milliseconds()
-	l.Mean = (l.Mean*l.Turns + ms) / (l.Turns + 1)
-	l.Turns++
-	l.Max, l.Last = max(l.Max, ms), ms
-}
-
 // States are those that a session is in; none of one that has ended.
-func (r *Record) States(now time.Time) []State { f := FactsOf(r); return f.States(now) }
+func States(r *session.Record, now time.Time) []session.State {
+	f := Of(r)
+	return f.states(now)
+}
 
-// States are those that a session is in; none of one that has ended.
-func (f *Facts) States(now time.Time) (list []State) {
-	if f.Status == StatusEnded {
+func (f *Facts) states(now time.Time) (list []session.State) {
+	if f.Status == session.StatusEnded {
 		return nil
 	}
 	for _, s := range []struct {
 		holds bool
-		state State
+		state session.State
 	}{
-		{f.Condition.Lost, StateReconnecting}, {f.Condition.Failing > 0, StateFailing}, {f.Condition.Pending > 0, StateWaiting},
-		{f.nearLimit(now), StateNearLimit}, {f.Clients == 0, StateUnattended}, {f.Responding, StateSpeaking},
+		{f.Condition.Lost, session.StateReconnecting}, {f.Condition.Failing > 0, session.StateFailing}, {f.Condition.Pending > 0, session.StateWaiting},
+		{f.nearLimit(now), session.StateNearLimit}, {f.Clients == 0, session.StateUnattended}, {f.Responding, session.StateSpeaking},
 	} {
 		if s.holds {
 			list = append(list, s.state)
@@ -71,26 +42,17 @@ func (f *Facts) nearLimit(now time.Time) bool {
 		f.MaxTokens > 0 && 10*f.Spent >= 9*f.MaxTokens
 }
 
-// Orders in which sessions are listed. The greatest come first, or last with Query.Ascending.
-const (
-	SortAge     = "age" // by their creation: the newest come first
-	SortCost    = "cost"
-	SortErrors  = "errors"
-	SortLatency = "latency" // mean
-	SortExpiry  = "expiry"  // when the present upstream must be renewed: the latest come first
-)
-
 // value is what a session is sorted by.
 func (f *Facts) value(sort string) float64 {
 	switch sort {
-	case SortCost:
+	case session.SortCost:
 		return f.Cost
-	case SortErrors:
+	case session.SortErrors:
 		return float64(f.Errors)
-	case SortLatency:
+	case session.SortLatency:
 		return float64(f.Latency)
-	case SortExpiry:
-		if f.ExpiresAt.IsZero() || f.Status == StatusEnded {
+	case session.SortExpiry:
+		if f.ExpiresAt.IsZero() || f.Status == session.StatusEnded {
 			return 0
 		}
 		return float64(f.ExpiresAt.UnixMilli())
@@ -100,17 +62,17 @@ func (f *Facts) value(sort string) float64 {
 
 // misses counts the parts of a query that do not select a session, and names the last of them. The
 // query's text is in lower case.
-func (q *Query) misses(f *Facts, now time.Time) (n int, dimension string) {
+func misses(q *session.Query, f *Facts, now time.Time) (n int, dimension string) {
 	miss := func(selected bool, name string) {
 		if !selected {
 			n, dimension = n+1, name
 		}
 	}
 	miss(q.Key == "" || f.Key == q.Key, "key")
-	miss(q.Status == "" || f.Status == q.Status || q.Status == StatusLive && f.Status != StatusEnded, "status")
+	miss(q.Status == "" || f.Status == q.Status || q.Status == session.StatusLive && f.Status != session.StatusEnded, "status")
 	miss(q.Model == "" || f.Model == q.Model, "model")
 	miss(q.Node == "" || f.Node == q.Node, "node")
-	miss(q.State == "" || slices.Contains(f.States(now), q.State), "state")
+	miss(q.State == "" || slices.Contains(f.states(now), q.State), "state")
 	for name, want := range q.Labels {
 		got, ok := f.label(name)
 		miss(ok && got == want, "label:"+name)
@@ -138,11 +100,10 @@ func (f *Facts) mentions(text string) bool {
 	return false
 }
 
-// Facets are how many sessions have each value of something: status, state, key, model, node, or
-// label:<name>. Each counts those that the other parts of the query select.
-type Facets map[string]map[string]int
+// facets counts values.
+type facets session.Facets
 
-func (t Facets) add(dimension, value string) {
+func (t facets) add(dimension, value string) {
 	if t[dimension] == nil {
 		t[dimension] = map[string]int{}
 	}
@@ -150,7 +111,7 @@ func (t Facets) add(dimension, value string) {
 }
 
 // count adds a session to all dimensions, or to one.
-func (t Facets) count(f *Facts, dimension string, now time.Time) {
+func (t facets) count(f *Facts, dimension string, now time.Time) {
 	all := dimension == ""
 	of := func(name, value string) {
 		if (all || dimension == name) && value != "" {
@@ -160,11 +121,11 @@ func (t Facets) count(f *Facts, dimension string, now time.Time) {
 	of("key", f.Key)
 	of("status", string(f.Status))
 	of("model", f.Model)
-	if f.Status != StatusEnded {
+	if f.Status != session.StatusEnded {
 		of("node", f.Node)
 	}
 	if all || dimension == "state" {
-		for _, s := range f.States(now) {
+		for _, s := range f.states(now) {
 			t.add("state", string(s))
 		}
 	}
@@ -177,10 +138,10 @@ func (t Facets) count(f *Facts, dimension string, now time.Time) {
 
 // Survey sorts and counts sessions that are looked at one by one, in any order. Add each, then call Page.
 type Survey struct {
-	q      Query
+	q      session.Query
 	now    time.Time
-	facets Facets
-	totals Totals
+	facets facets
+	totals session.Totals
 	found  []place
 }
 
@@ -190,12 +151,12 @@ type place struct {
 	member string // orders those of the same value
 }
 
-// NewSurvey begins one.
-func NewSurvey(q Query, now time.Time) *Survey {
+// New begins one.
+func New(q session.Query, now time.Time) *Survey {
 	q.Text = strings.ToLower(q.Text)
 	s := &Survey{q: q, now: now, totals: NoTotals()}
 	if q.Facets {
-		s.facets = Facets{}
+		s.facets = facets{}
 	}
 	return s
 }
@@ -205,8 +166,8 @@ func (s *Survey) Add(f *Facts, member string) {
 	if s.q.Scope != "" && f.Key != s.q.Scope {
 		return
 	}
-	s.totals.add(f)
-	misses, dimension := s.q.misses(f, s.now)
+	add(&s.totals, f)
+	misses, dimension := misses(&s.q, f, s.now)
 	if misses == 0 {
 		s.found = append(s.found, place{f.value(s.q.Sort), member})
 	}
@@ -216,7 +177,7 @@ func (s *Survey) Add(f *Facts, member string) {
 }
 
 // Page returns a page but for its records, which are those of the members.
-func (s *Survey) Page(limit int) (members []string, page Page, err error) {
+func (s *Survey) Page(limit int) (members []string, page session.Page, err error) {
 	order := func(a, b place) int {
 		c := cmp.Or(cmp.Compare(b.value, a.value), strings.Compare(b.member, a.member))
 		if s.q.Ascending {
@@ -225,13 +186,13 @@ func (s *Survey) Page(limit int) (members []string, page Page, err error) {
 		return c
 	}
 	slices.SortFunc(s.found, order)
-	page = Page{Total: len(s.found), Facets: s.facets, Totals: &s.totals}
+	page = session.Page{Total: len(s.found), Facets: session.Facets(s.facets), Totals: &s.totals}
 	rest := s.found
 	if s.q.After != "" {
 		value, member, ok := strings.Cut(s.q.After, "~")
 		number, bad := strconv.ParseFloat(value, 64)
 		if !ok || bad != nil {
-			return nil, Page{}, &InvalidError{Field: "after", Detail: "is not the next of a page"}
+			return nil, session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 		}
 		i, found := slices.BinarySearchFunc(rest, place{number, member}, order)
 		if found {
@@ -249,4 +210,29 @@ func (s *Survey) Page(limit int) (members []string, page Page, err error) {
 		members = append(members, p.member)
 	}
 	return members, page, nil
+}
+
+// Selects reports whether q, but for its page, selects r.
+func Selects(q session.Query, r *session.Record) bool {
+	f := Of(r)
+	q.Text = strings.ToLower(q.Text)
+	n, _ := misses(&q, &f, time.Now())
+	return n == 0 && (q.Scope == "" || r.Key == q.Scope)
+}
+
+// NoTotals are those of no session.
+func NoTotals() session.Totals {
+	return session.Totals{Nodes: map[string]int{}, Status: map[session.Status]int{session.StatusCreated: 0, session.StatusActive: 0, session.StatusEnded: 0}}
+}
+
+func add(t *session.Totals, f *Facts) {
+	t.Status[f.Status]++
+	if f.Status == session.StatusEnded {
+		return
+	}
+	t.Nodes[f.Node]++
+	t.Clients += f.Clients
+	if f.Clients == 0 {
+		t.Unattended++
+	}
 }
