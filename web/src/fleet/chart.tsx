@@ -18,9 +18,9 @@ const [width, height] = [320, 80];
 export function Chart({ name, series = [], points, of, unit = "" }: ChartProps) {
   const pointed = useSignal<number | undefined>(undefined);
   const values = points.map(of);
-  const most = Math.max(1, ...values.flat());
+  const most = Math.max(0, ...values.flat());
   const step = width / Math.max(1, points.length - 1);
-  const y = (v: number) => (height - 1 - (v / most) * (height - 2)).toFixed(1);
+  const y = (v: number) => (height - 1 - (v / (most || 1)) * (height - 2)).toFixed(1);
   const line = (i: number) => values.map((v, x) => `${(x * step).toFixed(1)},${y(v[i] ?? 0)}`).join(" ");
   const index = Math.min(pointed.value ?? points.length - 1, points.length - 1);
   const shown = points[index];
@@ -69,5 +69,5 @@ function clock(at: string): string {
 }
 
 function round(n: number): string {
-  return (Math.round(n * 10) / 10).toLocaleString("en-GB");
+  return n.toLocaleString("en-GB", { maximumFractionDigits: n < 1 ? 2 : 1 });
 }

@@ -32,6 +32,12 @@ export async function fleet({ page, callers, open, shoot, application }) {
   await application("POST", "/realtime/sessions/harbour-hotel-3/message", { text: "We would rather take the one at six." });
   await page.getByTestId("conversation").getByText("goes as planned").waitFor();
   await shoot("session");
+  await application("POST", "/realtime/sessions/harbour-hotel-3/notes", { text: "Asks for a late ferry: call the harbour office." });
+  for (const [part, seen] of parts) {
+    await open(`/fleet#/sessions/harbour-hotel-3?show=${part}`);
+    await page.getByTestId(part).getByText(seen).first().waitFor();
+    await shoot(`session-${part}`);
+  }
 
   await open("/fleet#/sessions");
   await page.locator('[data-id="harbour-hotel-3"]').waitFor();
@@ -68,4 +74,14 @@ const sections = [
   ["broadcasts", "leaves at five"],
   ["nodes", "Redis"],
   ["audit", "create-session"],
+  ["keys", "API keys"],
+  ["settings", "Policies"],
+];
+
+/** Parts of a session's page, and a text that each shows when it is drawn. */
+const parts = [
+  ["timeline", "operator"],
+  ["events", "response.done"],
+  ["instructions", "leaves at five"],
+  ["notes", "harbour office"],
 ];
