@@ -255,3 +255,50 @@ test("the network is lost for ten seconds: what is written stays, what happened 
   assert.equal(await page.getByRole("textbox", { name: "Whisper" }).inputValue(), "Half a thought");
   await b.getByTestId("viewers").getByText("Also viewed by ann").waitFor();
 });
+
+test("a session that is moved and renewed while it is shown goes on, and says so", async (t) => {
+  await rig.session(t, "moving", { config: { output_modalities: ["text"] } });
+  const page = await rig.deskPage(t, { ...ann, at: address("moving") });
+  const lines = page.getByTestId("conversation").locator("> li");
+  await rig.rest("POST", "/realtime/sessions/moving/message", { text: "Before." });
+  await lines.getByText("You said: Before.").waitFor();
+  const { node } = await rig.rest("GET", "/realtime/sessions/moving");
+  const { nodes } = await rig.rest("GET", "/nodes");
+  const of = nodes.find((n) => n.url === node || n.node === node);
+  await rig.rest("POST", `/nodes/${encodeURIComponent(of.id ?? of.node)}/drain`);
+  t.after(async () => {
+    await rig.rest("DELETE", `/nodes/${encodeURIComponent(of.id ?? of.node)}/drain`);
+    while (!(await fetch(`${node}/readyz`)).ok) await new Promise((resolve) => setTimeout(resolve, 100));
+  });
+  await page.waitForFunction((old) => !document.querySelector('[data-testid="session"]').textContent.includes(old), new URL(node).host);
+  await rig.rest("POST", "/realtime/sessions/moving/renew");
+  await rig.rest("POST", "/realtime/sessions/moving/message", { text: "After." });
+  await lines.getByText("You said: After.").waitFor();
+  assert.equal(await lines.and(page.locator('[data-role="user"], [data-role="assistant"]')).count(), 4, "nothing is there twice");
+  await lines.getByText("fleet had its upstream replaced.").waitFor();
+  await part(page, "Timeline");
+  await page.getByTestId("timeline").getByText("Moved to another node").waitFor();
+  await page.getByTestId("timeline").getByText("Upstream replaced: requested").waitFor();
+});
+
+// The last one: what it takes away does not come back.
+test("Redis is lost: what is shown goes on, parts that need Redis say so, and what was written stays", async (t) => {
+  await rig.rest("POST", "/realtime/sessions", { session_id: "alone", config: { output_modalities: ["text"] } });
+  const page = await rig.deskPage(t, { ...ann, at: address("alone") });
+  const lines = page.getByTestId("conversation").locator("> li");
+  await page.getByRole("textbox", { name: "Whisper" }).fill("Half a thought");
+  await part(page, "Notes");
+  await page.getByText("No note yet.").waitFor();
+  await rig.redis.stop();
+  await page.getByTestId("part-problem").getByText("The notes cannot be read").waitFor();
+  await page.getByLabel("New note").fill("Redis is gone.");
+  await page.getByRole("button", { name: "Write the note" }).click();
+  await page.getByTestId("notice").getByText("The note could not be written").waitFor();
+  assert.equal(await page.getByLabel("New note").inputValue(), "Redis is gone.");
+  assert.deepEqual(await violations(page), []);
+  await part(page, "Conversation");
+  await page.getByLabel("Message").fill("Still there?");
+  await page.getByRole("button", { name: "Say it" }).click();
+  await lines.getByText("You said: Still there?").waitFor();
+  assert.equal(await page.getByRole("textbox", { name: "Whisper" }).inputValue(), "Half a thought");
+});
