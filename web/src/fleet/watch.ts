@@ -15,6 +15,9 @@ const turns = new Set(["response.created", "response.done", "session.updated", "
 /** After these an item has another latency, or another part of it was heard. */
 const measured = new Set(["response.done", "conversation.item.truncated", "conversation.item.input_audio_transcription.completed"]);
 
+/** Words that come closely together are drawn together: one reads along, and does not speak. */
+const drawMs = 100;
+
 /** Between two attempts to read the items. */
 const againMs = 3_000;
 
@@ -37,7 +40,7 @@ interface Happened {
 }
 
 export class Watch {
-  readonly conversation = new Conversation();
+  readonly conversation = new Conversation((publish) => setTimeout(publish, drawMs));
   readonly log = new SessionLog();
   /** Whose pages show the session, and which of them is this one's key. */
   readonly viewers = signal<{ you: string; viewers: readonly Viewer[] } | undefined>(undefined);
