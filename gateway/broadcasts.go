@@ -44,6 +44,7 @@ type (
 			Instructions string            `json:"instructions" minLength:"1" maxLength:"16384" doc:"What the sessions are told"`
 			Mode         string            `json:"mode,omitempty" enum:"replace,append" default:"append" doc:"In the place of each session's own instructions, or behind them"`
 			Select       map[string]string `json:"select,omitempty" nullable:"true" maxProperties:"32" doc:"Labels a session must have, all of them; none: every session"`
+			Sessions     []session.ID      `json:"sessions,omitempty" nullable:"true" maxItems:"500" doc:"IDs: only these, if select selects them, too"`
 			Sticky       bool              `json:"sticky,omitempty" doc:"Sessions that are created later get it too"`
 		}
 	}
@@ -126,10 +127,18 @@ func (g *Gateway) broadcast(ctx context.Context, in *broadcastInput) (*broadcast
 	if err := checkLabels("select", in.Body.Select); err != nil {
 		return nil, err
 	}
+	for i, id := range in.Body.Sessions {
+		if !id.Valid() {
+			return nil, &session.InvalidError{Field: "sessions[" + strconv.Itoa(i) + "]", Detail: "is no ID of a session"}
+		}
+	}
+	if len(in.Body.Sessions) > 0 && in.Body.Sticky {
+		return nil, &session.InvalidError{Field: "sticky", Detail: "sessions that are created later are none of sessions"}
+	}
 	who := callerOf(ctx).Key.Name
 	b, err := g.options.Broadcasts.Publish(ctx, session.Broadcast{
 		Instructions: in.Body.Instructions, Mode: cmp.Or(in.Body.Mode, broadcast.ModeAppend),
-		Select: in.Body.Select, Sticky: in.Body.Sticky, By: who,
+		Select: in.Body.Select, Sessions: in.Body.Sessions, Sticky: in.Body.Sticky, By: who,
 	})
 	if err != nil {
 		return nil, storeError{err}

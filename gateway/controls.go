@@ -73,7 +73,7 @@ func (g *Gateway) controlRoutes() []openapi.Route {
 type (
 	updateInput struct {
 		ID   session.ID    `path:"id" doc:"The session's ID"`
-		Body sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object"`
+		Body sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object; and labels, to be set or, with null, removed"`
 	}
 	messageInput struct {
 		ID   session.ID `path:"id" doc:"The session's ID"`
@@ -125,18 +125,57 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if err != nil {
 		return nil, err
 	}
-	patch, err := patchOf(json.RawMessage(in.Body))
+	labels, body, err := labelsOf(json.RawMessage(in.Body))
 	if err != nil {
 		return nil, err
 	}
-	effective, err := ctl.Update(ctx, patch)
-	if err != nil {
-		return nil, err
+	fields := fieldsOfPatch(body)
+	var effective json.RawMessage
+	if labels == nil || len(fields) > 0 {
+		patch, err := patchOf(body)
+		if err != nil {
+			return nil, err
+		}
+		if effective, err = ctl.Update(ctx, patch); err != nil {
+			return nil, err
+		}
+		fields = fieldsOfPatch(patch)
 	}
-	note(ctx, ctl, hub.Command{Name: "update", Fields: fieldsOfPatch(patch)})
+	if labels != nil {
+		if err := ctl.Relabel(ctx, labels); err != nil {
+			return nil, err
+		}
+		fields = append(fields, "labels")
+	}
+	note(ctx, ctl, hub.Command{Name: "update", Fields: fields})
 	rec := ctl.Record()
-	rec.Session = effective
+	if effective != nil {
+		rec.Session = effective
+	}
 	return &sessionOutput{Body: view(rec)}, nil
+}
+
+// labelsOf takes changes of labels out of an update: by name, nil removes one. Without any it is nil.
+func labelsOf(body json.RawMessage) (changes map[string]*string, rest json.RawMessage, err error) {
+	given := gjson.GetBytes(body, "labels")
+	if !given.Exists() {
+		return nil, body, nil
+	}
+	if json.Unmarshal([]byte(given.Raw), &changes) != nil || changes == nil {
+		return nil, nil, &session.InvalidError{Field: "labels", Detail: "want an object of texts, or null to remove one"}
+	}
+	set := map[string]string{}
+	for name, value := range changes {
+		set[name] = ""
+		if value != nil {
+			set[name] = *value
+		}
+	}
+	if err := checkLabels("labels", set); err != nil {
+		return nil, nil, err
+	}
+	rest, err = sjson.DeleteBytes(body, "labels")
+	return changes, rest, err
 }
 
 // patchOf turns the short form or a GA object into a partial session, whose type is the caller's or left out.

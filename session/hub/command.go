@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -136,6 +137,43 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 		}
 	}
 	return c.up.session, nil
+}
+
+// mostLabels are the labels of one session.
+const mostLabels = 32
+
+// Relabel sets labels of the session, and removes those that are nil.
+func (c *Controller) Relabel(ctx context.Context, changes map[string]*string) error {
+	if err := c.relabel(changes); err != nil {
+		return err
+	}
+	c.kept(ctx)
+	return nil
+}
+
+func (c *Controller) relabel(changes map[string]*string) error {
+	s := c.lock()
+	defer s.unlock()
+	if err := s.unable(); err != nil {
+		return err
+	}
+	labels := maps.Clone(c.spec.Labels) // notices share those that there were
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	for name, value := range changes {
+		if value == nil {
+			delete(labels, name)
+		} else {
+			labels[name] = *value
+		}
+	}
+	if len(labels) > mostLabels {
+		return &session.InvalidError{Field: "labels", Detail: "a session has at most 32"}
+	}
+	c.spec.Labels = labels
+	s.save()
+	return nil
 }
 
 // complete adds the type to an update that has none, because the API requires it, and puts its instructions under

@@ -57,7 +57,9 @@ func (o *overlay) take(e broadcast.Entry, base string) bool {
 	if !o.Based {
 		o.Based, o.Base = true, base
 	}
-	o.Standing = append(slices.Clip(o.Standing), e.Broadcast)
+	b := e.Broadcast
+	b.Sessions = nil // it is one of them, and a record need not name the others
+	o.Standing = append(slices.Clip(o.Standing), b)
 	return true
 }
 
@@ -76,7 +78,10 @@ func (o *overlay) drop(id string) {
 }
 
 // selects reports whether a session with these labels is meant.
-func selects(b *session.Broadcast, labels map[string]string) bool {
+func selects(b *session.Broadcast, id session.ID, labels map[string]string) bool {
+	if len(b.Sessions) > 0 && !slices.Contains(b.Sessions, id) {
+		return false
+	}
 	for k, v := range b.Select {
 		if got, has := labels[k]; !has || got != v {
 			return false

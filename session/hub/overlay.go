@@ -107,7 +107,7 @@ func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error
 	defer s.unlock()
 	b := &e.Broadcast
 	switch {
-	case s.unable() != nil, !selects(b, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
+	case s.unable() != nil, !selects(b, c.id, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
 		return false
 	case !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt):
 		c.overlay.pass(e.ID) // nor is it for this session on the node that runs it next

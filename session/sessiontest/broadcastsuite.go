@@ -72,7 +72,7 @@ func testPublish(t *testing.T, l BroadcastLog) {
 	want := session.Broadcast{
 		ID: "ours to give", CreatedAt: created, WithdrawnBy: "nobody", WithdrawnAt: created,
 		Instructions: "Say }{ ü\n\"twice\".", Mode: broadcast.ModeAppend,
-		Select: map[string]string{"team": "ä b"}, Sticky: true, By: "ops 1",
+		Select: map[string]string{"team": "ä b"}, Sessions: []session.ID{"s-1", "s-2"}, Sticky: true, By: "ops 1",
 	}
 	got := publish(t, l, want)
 	if age := time.Since(got.CreatedAt); age > time.Hour || age < -time.Hour || !isEventID(got.ID) {
