@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"switchboard/session"
@@ -33,6 +34,8 @@ type Controller struct {
 	hungUp   chan struct{} // closed when windUp has closed all connections
 	gone     chan struct{} // closed when all of windUp is done
 	update   chan struct{} // holds one: an update of the application's is under way
+
+	gate atomic.Pointer[gate] // what the upstream sends passes it; nil: there is none
 
 	mu sync.Mutex
 	// Guarded by mu.

@@ -99,12 +99,14 @@ func (h *Hub) catchUpLocked(c *Controller) {
 	}
 }
 
-// overlayNow lets a session consider an entry and reports whether it was concerned;
-// settle is told once what became of it.
-func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error)) bool {
+// overlayNow lets a session consider an entry and reports whether it was concerned; g is told
+// once what became of it. Unless the session is in the middle of a turn, what its upstream sends
+// meanwhile passes g's gate.
+func (c *Controller) overlayNow(g *gathering) bool {
 	c.await()
 	s := c.lock()
 	defer s.unlock()
+	e := g.entry
 	b := &e.Broadcast
 	switch {
 	case s.unable() != nil, !selects(b, c.id, c.spec.Labels), c.up.kind != "realtime": // no other has instructions
@@ -115,7 +117,11 @@ func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error
 	case !c.overlay.take(e, c.up.says):
 		return false
 	}
+	if c.turn.active == "" && !c.turn.speaking {
+		c.gate.Store(&g.gate)
+	}
 	s.sendOverlay(func(id session.ID, err error) {
+		c.gate.CompareAndSwap(&g.gate, nil)
 		var refused *session.UpstreamError
 		if errors.As(err, &refused) { // it must not spoil the next upstream's configuration
 			c.overlay.drop(e.Broadcast.ID)
@@ -124,7 +130,7 @@ func (c *Controller) overlayNow(e broadcast.Entry, settle func(session.ID, error
 			s.noteEntry(e)
 		}
 		s.save() // not before: whoever claims the session meanwhile considers the entry anew
-		settle(id, err)
+		g.settle(id, err)
 	})
 	return true
 }

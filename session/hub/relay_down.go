@@ -27,6 +27,9 @@ func (c *Controller) readUpstream(l *leg) {
 	var watch stopwatch
 	err := l.conn.Each(func(f session.Frame, err error) error {
 		watch.read()
+		if g := c.gate.Load(); g != nil && g.enter(c.life.Done()) {
+			defer g.leave()
+		}
 		if !c.await() {
 			return errReplaced
 		}
