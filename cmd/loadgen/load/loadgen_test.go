@@ -46,7 +46,7 @@ func TestMeasure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			target := newStandIn(t, "sk-test")
-			w, err := measure(context.Background(), target, target, small(t, name), &Progress{})
+			w, err := measure(context.Background(), Running{Target: target, StandIn: target}, small(t, name), &Progress{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestMeasureTalk(t *testing.T) {
 	target := newStandIn(t, "sk-test")
 	sc := small(t, "talk")
 	sc.Window = 1500 * time.Millisecond
-	w, err := measure(context.Background(), target, target, sc, &Progress{})
+	w, err := measure(context.Background(), Running{Target: target, StandIn: target}, sc, &Progress{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestMeasureTalk(t *testing.T) {
 
 func TestMeasureRefused(t *testing.T) {
 	target := newStandIn(t, "sk-wrong")
-	w, err := measure(context.Background(), target, target, small(t, "paced"), &Progress{})
+	w, err := measure(context.Background(), Running{Target: target, StandIn: target}, small(t, "paced"), &Progress{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestMeasureStopped(t *testing.T) {
 	target := newStandIn(t, "sk-test")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if w, err := measure(ctx, target, target, small(t, "paced"), &Progress{}); err == nil {
+	if w, err := measure(ctx, Running{Target: target, StandIn: target}, small(t, "paced"), &Progress{}); err == nil {
 		t.Errorf("went on and saw %+v", w)
 	}
 }

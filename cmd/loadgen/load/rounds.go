@@ -18,9 +18,10 @@ type Contender struct {
 
 // Running is a contender that takes sessions.
 type Running struct {
-	Target  endpoint.Target
-	StandIn endpoint.Target // answers for the arrival of appends
-	Stop    func() error
+	Target    endpoint.Target
+	StandIn   endpoint.Target // answers for the arrival of appends
+	Listeners int             // operators who listen in meanwhile
+	Stop      func() error
 }
 
 // Compete measures every contender in every round. Odd rounds go in reverse, so that
@@ -52,5 +53,5 @@ func (c Contender) measure(ctx context.Context, sc endpoint.Scenario, show *Prog
 		return w, err
 	}
 	defer func() { err = errors.Join(err, r.Stop()) }()
-	return measure(ctx, r.Target, r.StandIn, sc, show)
+	return measure(ctx, r, sc, show)
 }

@@ -24,13 +24,14 @@ type Command struct {
 	CompareKey string `help:"Its key, if it is another one."`
 	StandIn    string `help:"Address of cmd/simulator behind the server, to learn when appends arrive there. Asked for through the server itself if not given." name:"stand-in"`
 
-	Scenario string        `help:"What the sessions do, one of the scenarios above." default:"paced" short:"s"`
-	Sessions int           `help:"How many at once; 0: as the scenario has it." short:"n"`
-	Opening  int           `help:"How many are being opened at a time; 0: as the scenario has it."`
-	Duration time.Duration `help:"Length of one measured window; 0: as the scenario has it." short:"d"`
-	Rounds   int           `help:"How often to measure." default:"1" short:"r"`
-	JSON     bool          `help:"Print every window as JSON instead of a table."`
-	Quiet    bool          `help:"Show no progress." short:"q"`
+	Scenario  string        `help:"What the sessions do, one of the scenarios above." default:"paced" short:"s"`
+	Sessions  int           `help:"How many at once; 0: as the scenario has it." short:"n"`
+	Opening   int           `help:"How many are being opened at a time; 0: as the scenario has it."`
+	Duration  time.Duration `help:"Length of one measured window; 0: as the scenario has it." short:"d"`
+	Rounds    int           `help:"How often to measure." default:"1" short:"r"`
+	Listeners int           `help:"Operators who listen in on the first server meanwhile, at most 64, with the same key; the second has none. Both may be one server."`
+	JSON      bool          `help:"Print every window as JSON instead of a table."`
+	Quiet     bool          `help:"Show no progress." short:"q"`
 }
 
 // Run is called by the command line.
@@ -94,6 +95,9 @@ func (c *Command) contenders() ([]Contender, error) {
 		r := Running{Target: t, StandIn: t, Stop: func() error { return nil }}
 		if c.StandIn != "" {
 			r.StandIn = standIn
+		}
+		if s.name == "target" {
+			r.Listeners = c.Listeners
 		}
 		all = append(all, Contender{s.name, func(context.Context) (Running, error) { return r, nil }})
 	}

@@ -57,8 +57,9 @@ type Measurement struct {
 
 // measure opens the scenario's sessions, lets them talk, counts for the length of the
 // window, and ends them.
-func measure(ctx context.Context, target, standIn endpoint.Target, sc endpoint.Scenario, show *Progress) (Window, error) {
-	m := &Measurement{Target: target, StandIn: standIn, Scenario: sc, Meter: &Meter{}, gauge: program.GaugeOf(target.PID)}
+func measure(ctx context.Context, r Running, sc endpoint.Scenario, show *Progress) (Window, error) {
+	target := r.Target
+	m := &Measurement{Target: target, StandIn: r.StandIn, Scenario: sc, Meter: &Meter{}, gauge: program.GaugeOf(target.PID)}
 	m.Window = Window{Scenario: sc.Title(), Target: target.Name, Wanted: sc.Sessions}
 	defer target.HangUp()
 	defer show.watch(m.Window, m.Meter)()
@@ -73,7 +74,7 @@ func measure(ctx context.Context, target, standIn endpoint.Target, sc endpoint.S
 	m.Window.CPUPerConnect = connected.CpuSince(base, int64(len(legs)))
 	hangUp := m.Call(ctx, legs)
 	if err == nil {
-		err = m.count(ctx, base)
+		err = m.countHeard(ctx, base, r.Listeners)
 	}
 	hangUp()
 	m.sum()
@@ -134,6 +135,16 @@ func (m *Measurement) Connect(ctx context.Context) []endpoint.Leg {
 		legs = append(legs, l)
 	}
 	return legs
+}
+
+// countHeard is count while so many listen in.
+func (m *Measurement) countHeard(ctx context.Context, base program.Reading, listeners int) error {
+	hangUp, err := m.listenIn(ctx, listeners)
+	if err != nil {
+		return err
+	}
+	defer hangUp()
+	return m.count(ctx, base)
 }
 
 // count waits for the warm-up to pass and counts what happens in the window.
