@@ -2,6 +2,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { apiKey } from "../shared/key";
 import { Status, Title } from "../shared/parts";
 import { plural } from "../shared/words";
+import { Listen } from "./listen";
 import { pathOf } from "./part";
 import { addressOf, partOf, showPart } from "./route";
 import { Actions } from "./session-actions";
@@ -70,6 +71,7 @@ function Standing({ store, session, again }: { store: Store; session: Session; a
         </div>
         {!ended && <Actions store={store} session={session} again={again} />}
       </div>
+      {!ended && <Listen store={store} session={session} />}
       <nav class="tabs" aria-label="Parts of the session">
         {parts.map((p) => (
           <button key={p.id} class="tab" type="button" aria-pressed={p === shown} onClick={() => showPart({ show: p === parts[0] ? undefined : p.id, item: undefined })}>

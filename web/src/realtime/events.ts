@@ -61,6 +61,10 @@ type Body =
   | { type: "switchboard.session.command"; command: string; by: string; fields?: readonly string[] | null; broadcast_id?: string }
   | { type: "switchboard.session.whisper"; item_id: string; text: string }
   | { type: "switchboard.session.viewers"; you: string; viewers: readonly Viewer[] }
+  // For those who listen in only.
+  | { type: "input_audio_buffer.append"; audio: string }
+  | { type: "switchboard.listener.behind"; dropped_events: number; dropped_bytes: number }
+  | { type: "switchboard.session.listeners"; listeners: number }
   | { type: "switchboard.session.reset" | "switchboard.session.items"; items: StoredItem[] }
   | { type: "error"; error: ErrorDetails }
   | ({ type: "conversation.item.added" | "conversation.item.created" | "conversation.item.done" } & ItemPlaced)

@@ -25,6 +25,8 @@ interface RelayOptions {
   onEnd(end: RelayEnd): void;
   /** The last event that another relay of this client received: what came after it is sent first. */
   lastEventId?: string;
+  /** It only listens: it acknowledges nothing, and misses what happens while it is lost. */
+  listens?: boolean;
 }
 
 /** The session is gone; attaching again makes no sense. */
@@ -137,7 +139,7 @@ export class Relay {
     const event = parseServerEvent(data);
     if (!event) return;
     // A relay that comes back greets with a session.created of its own, before what was missed.
-    if (event.event_id && !(this.lastEventId && event.type === "session.created")) this.see(event.event_id);
+    if (event.event_id && !this.options.listens && !(this.lastEventId && event.type === "session.created")) this.see(event.event_id);
     this.options.onEvent(event);
   }
 

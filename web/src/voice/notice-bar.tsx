@@ -24,6 +24,13 @@ export function NoticeBar({ call }: { call: Call }) {
           </span>
         </div>
       )}
+      {call.talk.listeners.value > 0 && (
+        <div class="notice" data-tone="warning" data-testid="listeners">
+          <p>
+            <strong>Somebody listens in.</strong> An operator of this service hears the conversation.
+          </p>
+        </div>
+      )}
       {notice && (
         <div class="notice" data-tone={notice.tone} data-testid="notice">
           <p>

@@ -44,6 +44,8 @@ export interface Underway {
 
 export class Talk {
   readonly floor = signal<Floor>("none");
+  /** Operators who listen in, where the session tells its callers. */
+  readonly listeners = signal(0);
   readonly conversation = new Conversation();
   readonly trace = new Trace();
   readonly turns = new Turns();
@@ -183,6 +185,9 @@ export class Talk {
 
   private follow(event: ServerEvent): void {
     switch (event.type) {
+      case "switchboard.session.listeners":
+        this.listeners.value = event.listeners;
+        return;
       case "switchboard.session.reset":
         return this.forgetResponse();
       case "switchboard.session.renewed":

@@ -42,6 +42,8 @@ const session = (change: Partial<Session>): Session => ({
   status: "active",
   key: "demo",
   node: "http://a:1",
+  listen_in: "never",
+  listeners: 0,
   usage: { responses: 0, total_tokens: 0, input_tokens: 0, output_tokens: 0 },
   clients: 1,
   errors: 0,

@@ -55,12 +55,13 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 5; i++) await Promise.resolve();
 }
 
-async function open(ticket: () => Promise<Ticket> = async () => ({ url: "/realtime/sessions/s1/relay", token: "ek_1" })) {
+async function open(ticket: () => Promise<Ticket> = async () => ({ url: "/realtime/sessions/s1/relay", token: "ek_1" }), listens = false) {
   const states: string[] = [];
   const ends: RelayEnd[] = [];
   const events: string[] = [];
   const relay = new Relay({
     ticket,
+    listens,
     onEvent: (event) => events.push(event.type),
     onState: (state: RelayState) => states.push(state.name),
     onEnd: (end) => ends.push(end),
@@ -179,4 +180,17 @@ test("closed by the page it stays closed", async () => {
   await settle();
   assert.equal(Socket.all.length, 1);
   assert.deepEqual(ends, []);
+});
+
+test("one that only listens acknowledges nothing, and does not say what it saw when it connects again", async () => {
+  await open(async () => ({ url: "/realtime/sessions/s1/listen", token: "sk-op" }), true);
+  newest().accept();
+  newest().onmessage?.({ data: '{"type":"session.created","event_id":"event_7"}' });
+  mock.timers.tick(10_000);
+  assert.deepEqual(newest().sent, []);
+  newest().lose(1012, "the session moved to another node: listen again");
+  mock.timers.tick(1_000);
+  await settle();
+  assert.equal(Socket.all.length, 2);
+  assert.equal(newest().url, "wss://gateway.example/realtime/sessions/s1/listen");
 });
