@@ -46,3 +46,13 @@ func Large(g *Gateway) (held, waiting int64) { return g.large.Load() }
 
 // ListStreams is how many streams of lists a node writes at once.
 const ListStreams = listStreams
+
+// Vigils is a gateway of which only the watch over other nodes works: keep begins it for one that
+// is reached at owner, and died is what happens when a node is declared dead.
+func Vigils(silence time.Duration) (keep func(owner string, lost func()) (heard, end func()), died func(url string)) {
+	g := &Gateway{options: Options{Silence: silence}}
+	return func(owner string, lost func()) (heard, end func()) {
+		v := g.keepVigil("s", owner, lost)
+		return v.heard, v.end
+	}, g.nodeDied
+}

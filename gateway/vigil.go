@@ -20,6 +20,7 @@ type vigil struct {
 	lost  func()
 	timer *time.Timer
 	last  atomic.Int64 // when the node was heard, by time.Since(began)
+	died  atomic.Bool  // the node was declared dead when it had just been heard
 	over  atomic.Bool
 }
 
@@ -31,10 +32,11 @@ var began = time.Now()
 func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 	v := &vigil{g: g, owner: owner, lost: lost}
 	v.heard()
-	g.vigils.add(v)
 	look := func() {
 		switch quiet := time.Since(began) - time.Duration(v.last.Load()); {
 		case v.over.Load():
+		case v.died.Swap(false) && quiet >= deadSilence:
+			lost()
 		case quiet < g.options.Silence:
 			v.timer.Reset(g.options.Silence - quiet)
 		case g.elsewhere(id, owner):
@@ -45,6 +47,7 @@ func (g *Gateway) keepVigil(id session.ID, owner string, lost func()) *vigil {
 	}
 	v.timer = time.AfterFunc(math.MaxInt64, func() { _ = contain.Do(g.options.Logger, "vigil", look, "session", id) })
 	v.timer.Reset(g.options.Silence) // not before it is known, as it sets itself again
+	g.vigils.add(v)
 	return v
 }
 
@@ -82,7 +85,8 @@ func (s *vigils) remove(v *vigil) {
 }
 
 // nodeDied tells those at once that hang on a node which was declared dead, or wait for a session
-// of it. One that was heard a moment ago is another incarnation at the same address.
+// of it. One that was heard a moment ago may be another incarnation at the same address, or a
+// request that has only just been sent: it is lost if it says nothing for a while longer.
 func (g *Gateway) nodeDied(url string) {
 	g.vigils.mu.Lock()
 	if g.vigils.next != nil {
@@ -91,8 +95,13 @@ func (g *Gateway) nodeDied(url string) {
 	}
 	var over []*vigil
 	for v := range g.vigils.all {
-		if v.owner == url && time.Since(began)-time.Duration(v.last.Load()) >= deadSilence {
+		switch {
+		case v.owner != url:
+		case time.Since(began)-time.Duration(v.last.Load()) >= deadSilence:
 			over = append(over, v)
+		default:
+			v.died.Store(true)
+			v.timer.Reset(deadSilence)
 		}
 	}
 	g.vigils.mu.Unlock()

@@ -107,7 +107,7 @@ func TestFailoverInTime(t *testing.T) {
 			for from := -1; from < 3; from++ {
 				w.cuts[link{from, 0}] = drops
 			}
-		}, 2*modelLease + time.Second}, // its heartbeats reach Redis: it gives up by itself
+		}, 4500 * time.Millisecond}, // its heartbeats reach Redis: it gives up by itself
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := settled(t, 3)

@@ -115,7 +115,9 @@ func (m *Machine) Answered(sent session.Heartbeat, began, now time.Duration, c s
 // here on the heartbeat alone does.
 func (m *Machine) learn(now time.Duration, members []session.Member) {
 	listed := make(map[string]bool, len(members))
+	newest := make(map[string]int64, len(members)) // joined, by URL
 	for _, c := range members {
+		newest[c.Node.URL] = max(newest[c.Node.URL], c.Joined)
 		name := c.Incarnation
 		switch {
 		case name == m.self.Incarnation:
@@ -130,6 +132,9 @@ func (m *Machine) learn(now time.Duration, members []session.Member) {
 		o.promised = 0
 		if !listed[name] {
 			delete(m.others, name)
+		}
+		if o.Joined < newest[o.Node.URL] { // its process gave it up, or is gone
+			o.evidence = Replaced
 		}
 	}
 }

@@ -33,6 +33,7 @@ type layout struct {
 	redis     []string // more flags of Redis
 	env       []string // more environment of the nodes
 	lines     bool     // each node has a line to Redis of its own, that can be cut
+	doors     bool     // and a door, through which the other nodes reach it
 }
 
 // fleet is several gateway processes with one Redis, a stand-in and a balancer before them.
@@ -55,6 +56,7 @@ type server struct {
 	env, args          []string
 	probe              func(context.Context) error
 	line               *passage // to Redis; nil: there is nothing to cut
+	door               *passage // for the other nodes; nil: they reach its address
 	starts             int
 	child              *program.Child // nil while it does not run
 }
@@ -81,6 +83,14 @@ func (s *server) end(how func(*program.Child) error) error {
 func (s *server) signal(sig syscall.Signal) error { return s.child.Cmd.Process.Signal(sig) }
 
 func (s *server) url() string { return "http://" + s.address }
+
+// known is the URL by which the fleet knows a node.
+func (s *server) known() string {
+	if s.door == nil {
+		return s.url()
+	}
+	return "http://" + s.door.address()
+}
 
 // startFleet starts everything; stop has to be called even after an error.
 func startFleet(ctx context.Context, p programs, dir string, l layout) (*fleet, error) {
@@ -121,8 +131,10 @@ func (f *fleet) stop() error {
 	var all error
 	for _, n := range f.nodes {
 		all = errors.Join(all, n.end((*program.Child).Kill))
-		if n.line != nil {
-			n.line.stop()
+		for _, p := range []*passage{n.line, n.door} {
+			if p != nil {
+				p.stop()
+			}
 		}
 	}
 	return errors.Join(all, f.standIn.end((*program.Child).Kill), f.redis.end((*program.Child).Kill))
@@ -178,34 +190,42 @@ func (f *fleet) newNode(number int, l layout) (*server, error) {
 	}
 	redis := f.redis.address
 	if l.lines {
-		if n.line, err = newPassage(f.reachRedis); err != nil {
+		if n.line, err = newPassage(reach(f.redis.address)); err != nil {
 			return nil, err
 		}
 		redis = n.line.address()
+	}
+	if l.doors {
+		if n.door, err = newPassage(reach(address)); err != nil {
+			return nil, err
+		}
 	}
 	n.env = append([]string{
 		"REDIS_URL=redis://" + redis + "/0",
 		"OPENAI_BASE_URL=" + f.standIn.url() + "/v1",
 		"OPENAI_API_KEY=" + upstreamKey(number),
 		"SWITCHBOARD_API_KEYS=ops:operator:" + lab.OperatorKey,
-		"SWITCHBOARD_NODE_URL=http://" + address,
+		"SWITCHBOARD_NODE_URL=" + n.known(),
 		"SWITCHBOARD_LEASE=" + f.Lease.String(),
 		"SWITCHBOARD_IDLE_SECONDS=0",
 	}, l.env...)
 	return n, nil
 }
 
-func (f *fleet) reachRedis(ctx context.Context) net.Conn {
-	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.redis.address)
-	if err != nil {
-		return nil
+// reach is what a passage to an address dials with.
+func reach(address string) func(context.Context) net.Conn {
+	return func(ctx context.Context) net.Conn {
+		c, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err != nil {
+			return nil
+		}
+		return c
 	}
-	return c
 }
 
-// node finds a node by its address.
+// node finds a node by its URL.
 func (f *fleet) node(url string) *server {
-	if i := slices.IndexFunc(f.nodes, func(n *server) bool { return n.url() == url }); i >= 0 {
+	if i := slices.IndexFunc(f.nodes, func(n *server) bool { return n.known() == url }); i >= 0 {
 		return f.nodes[i]
 	}
 	return nil

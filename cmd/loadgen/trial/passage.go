@@ -19,8 +19,16 @@ type passage struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	open map[net.Conn]bool
-	shut chan struct{} // closed when bytes flow again; nil: they do
+	shut map[way]chan struct{} // closed when bytes flow again that way; they do the others
 }
+
+// way is one of the two that bytes go through a passage.
+type way int
+
+const (
+	toFar  way = iota // from who came
+	toNear            // to who came
+)
 
 func newPassage(dial func(context.Context) net.Conn) (*passage, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -47,25 +55,30 @@ func (p *passage) stop() {
 	p.running.Wait()
 }
 
-// block keeps what is sent, and who comes, until unblock, as a network does that has
-// broken in two: nobody is told, and what was under way arrives late.
-func (p *passage) block() {
+// block keeps what is sent one of the ways, or both, and who comes, until unblock, as a network
+// does that has broken in two: nobody is told, and what was under way arrives late.
+func (p *passage) block(ways ...way) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shut = make(chan struct{})
+	p.shut = make(map[way]chan struct{})
+	for _, w := range ways {
+		p.shut[w] = make(chan struct{})
+	}
 }
 
 func (p *passage) unblock() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	close(p.shut)
+	for _, shut := range p.shut {
+		close(shut)
+	}
 	p.shut = nil
 }
 
 // flows waits while the passage is blocked.
-func (p *passage) flows() error {
+func (p *passage) flows(w way) error {
 	p.mu.Lock()
-	shut := p.shut
+	shut := p.shut[w]
 	p.mu.Unlock()
 	if shut == nil {
 		return nil
@@ -101,7 +114,7 @@ func (p *passage) accept() {
 
 func (p *passage) join(near net.Conn) {
 	defer near.Close()
-	if p.flows() != nil {
+	if p.flows(toFar) != nil {
 		return
 	}
 	far := p.dial(p.ctx)
@@ -114,9 +127,10 @@ func (p *passage) join(near net.Conn) {
 	}
 	defer p.drop(near, far)
 	var both sync.WaitGroup
-	for to, from := range map[net.Conn]net.Conn{near: far, far: near} {
+	for w, ends := range map[way][2]net.Conn{toFar: {near, far}, toNear: {far, near}} {
 		both.Go(func() {
-			_, _ = io.Copy(to, &through{from, p}) // its end, however it came, is the end of both
+			from, to := ends[0], ends[1]
+			_, _ = io.Copy(to, &through{from, p, w}) // its end, however it came, is the end of both
 			to.Close()
 			from.Close()
 		})
@@ -128,11 +142,12 @@ func (p *passage) join(near net.Conn) {
 type through struct {
 	from net.Conn
 	p    *passage
+	way  way
 }
 
 func (t *through) Read(b []byte) (int, error) {
 	n, err := t.from.Read(b)
-	if shut := t.p.flows(); shut != nil {
+	if shut := t.p.flows(t.way); shut != nil {
 		return 0, shut
 	}
 	return n, err

@@ -24,10 +24,10 @@ func TestPassageBlocked(t *testing.T) {
 				defer p.stopped()
 				near, far := net.Pipe()
 				read := make(chan string)
-				p.block()
+				p.block(toNear)
 				go func() {
 					b := make([]byte, 8)
-					n, _ := (&through{far, p}).Read(b)
+					n, _ := (&through{far, p, toNear}).Read(b)
 					read <- string(b[:n])
 				}()
 				if _, err := io.WriteString(near, "late"); err != nil {
@@ -45,5 +45,20 @@ func TestPassageBlocked(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A passage that is blocked one way lets the other through.
+func TestPassageBlockedOneWay(t *testing.T) {
+	p := &passage{}
+	p.ctx, p.stopped = context.WithCancel(t.Context())
+	defer p.stopped()
+	p.block(toFar)
+	if err := p.flows(toNear); err != nil {
+		t.Error(err)
+	}
+	p.stopped()
+	if p.flows(toFar) == nil {
+		t.Error("it flows both ways")
 	}
 }

@@ -16,6 +16,7 @@ import (
 type Command struct {
 	Kill      KillTrial      `cmd:"" help:"Kill nodes under load: every session is to be back on another one."`
 	Freeze    freezeTrial    `cmd:"" help:"Freeze nodes under load: every session is to be back on another one."`
+	Partition partitionTrial `cmd:"" help:"Cut a node off from Redis, from the other node or from both, both ways or one: a session moves only if it must."`
 	Away      awayTrial      `cmd:"" help:"Freeze Redis under load for most of a lease: no session is to end or to move."`
 	Rolling   rollingTrial   `cmd:"" help:"Restart all nodes in turn under load: nothing is to be lost."`
 	Renewal   renewalTrial   `cmd:"" help:"Talk on for many lives of an upstream session."`

@@ -23,14 +23,14 @@ func (t *allTrials) sizes() []trial {
 	p := t.programs
 	if t.Full {
 		return []trial{
-			&KillTrial{p, 300, 10, 3, false}, &freezeTrial{KillTrial{p, 300, 3, 3, true}}, &awayTrial{p, 300, 50 * time.Second, 3},
+			&KillTrial{p, 300, 10, 3, false}, &freezeTrial{KillTrial{p, 300, 3, 3, true}}, &partitionTrial{p, 100, 2, 10 * time.Second}, &awayTrial{p, 300, 50 * time.Second, 3},
 			&rollingTrial{p, 300, 3}, &renewalTrial{p, 4, 20 * time.Second, 5 * time.Minute},
 			&cutTrial{p, 4, 200, 1200 * time.Millisecond, 2}, &ownersTrial{p, 20, 3 * time.Minute, 3}, &broadcastTrial{p, 10000, 50, 2},
 			&webhooksTrial{p, 20000, 30, 3}, &abuseTrial{programs: p, Sessions: 50, Calm: 10 * time.Second, For: fullAbuse, Pause: 20 * time.Millisecond, Creates: 200, Uploads: 40},
 		}
 	}
 	return []trial{
-		&KillTrial{p, 60, 3, 3, false}, &freezeTrial{KillTrial{p, 60, 1, 3, true}}, &awayTrial{p, 60, 50 * time.Second, 3},
+		&KillTrial{p, 60, 3, 3, false}, &freezeTrial{KillTrial{p, 60, 1, 3, true}}, &partitionTrial{p, 20, 1, 8 * time.Second}, &awayTrial{p, 60, 50 * time.Second, 3},
 		&rollingTrial{p, 60, 3}, &renewalTrial{p, 4, 10 * time.Second, time.Minute},
 		&cutTrial{p, 4, 25, 1200 * time.Millisecond, 2}, &ownersTrial{p, 12, time.Minute, 3}, &broadcastTrial{p, 1000, 20, 2},
 		&webhooksTrial{p, 5000, 30, 3}, &abuseTrial{programs: p, Sessions: 20, Calm: 5 * time.Second, For: 10 * time.Second, Pause: 20 * time.Millisecond, Creates: 100, Uploads: 10, Tell: true},

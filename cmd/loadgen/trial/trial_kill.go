@@ -109,7 +109,7 @@ func (t *KillTrial) round(ctx context.Context, f *fleet, c *crowd) (r killRound,
 		return r, err
 	}
 	victim := f.nodes[rand.IntN(len(f.nodes))]
-	moved := slices.DeleteFunc(slices.Clone(c.clients), func(cl *client) bool { return where[cl.session.ID] != victim.url() })
+	moved := slices.DeleteFunc(slices.Clone(c.clients), func(cl *client) bool { return where[cl.session.ID] != victim.known() })
 	r.at, r.moved = time.Now(), len(moved)
 	if err := t.strike(victim); err != nil {
 		return r, err

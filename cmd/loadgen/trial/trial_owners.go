@@ -133,7 +133,7 @@ func (f *fleet) owner(ctx context.Context) (*server, error) {
 
 // cutOff keeps a node from Redis for a while, and what they told each other under way.
 func (s *server) cutOff(ctx context.Context, d time.Duration) error {
-	s.line.block()
+	s.line.block(toFar, toNear)
 	defer s.line.unblock()
 	return endpoint.Sleep(ctx, d)
 }

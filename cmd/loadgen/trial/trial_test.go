@@ -19,6 +19,7 @@ func TestTrials(t *testing.T) {
 	for _, one := range []trial{
 		&KillTrial{p, 6, 1, 2, false},
 		&freezeTrial{KillTrial{p, 6, 1, 3, true}},
+		&partitionTrial{p, 4, 1, 5 * time.Second},
 		&awayTrial{p, 6, 8 * time.Second, 2},
 		&rollingTrial{p, 6, 2},
 		&renewalTrial{p, 2, 4 * time.Second, 8 * time.Second},
