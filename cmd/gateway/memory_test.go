@@ -33,39 +33,32 @@ func TestSoftLimitIsBelowTheContainers(t *testing.T) {
 	}
 }
 
-func TestHeapGrowsMoreWhileCollectionsAreCostly(t *testing.T) {
-	for name, row := range map[string]struct {
-		percent int
-		share   float64
-		live    uint64
-		want    int
-	}{
-		"costly":               {calmGrowth, 0.3, 10 << 20, 2 * calmGrowth},
-		"costly, for long":     {300, 0.3, 10 << 20, 320},
-		"costly, a tiny heap":  {300, 0.3, 1 << 20, mostGrowth},
-		"costly, a large heap": {busyGrowth, 0.3, 1 << 30, busyGrowth},
-		"neither":              {80, 0.03, 10 << 20, 80},
-		"it has become large":  {320, 0.03, 512 << 20, busyGrowth},
-		"cheap":                {80, 0.001, 10 << 20, 40},
-		"cheap, for long":      {calmGrowth, 0.001, 10 << 20, calmGrowth},
-		"nothing lives":        {calmGrowth, 0.3, 0, 2 * calmGrowth},
+func TestGrowthFollowsWhatLives(t *testing.T) {
+	for live, want := range map[uint64]int{
+		0:         mostGrowth,
+		1 << 20:   mostGrowth,
+		8 << 20:   100,
+		12 << 20:  65,
+		32 << 20:  heapGrowth,
+		1 << 30:   heapGrowth,
+		100 << 30: heapGrowth,
 	} {
-		if got := growth(row.percent, row.share, row.live); got != row.want {
-			t.Errorf("%s: %d percent, want %d", name, got, row.want)
+		if got := growth(live); got != want {
+			t.Errorf("%d bytes live: %d percent, want %d", live, got, want)
 		}
 	}
 }
 
 func TestPacerSeesEachCollection(t *testing.T) {
-	set := make(chan int)
-	p := &pacer{growth: calmGrowth, set: func(percent int) { set <- percent }}
-	p.measure = func() costs {
-		return costs{collections: p.last.collections + 1, all: p.last.all + 10}
+	set, live := make(chan int), uint64(1<<20)
+	p := &pacer{live: func() uint64 { live *= 2; return live }, set: func(percent int) { set <- percent }}
+	go p.collected()
+	if got := <-set; got != growth(2<<20) {
+		t.Fatalf("set to %d percent first", got)
 	}
-	p.watch()
-	for want := 2 * calmGrowth; want <= mostGrowth; want *= 2 {
-		if got := collect(set); got != want {
-			t.Fatalf("set to %d percent, want %d", got, want)
+	for at := uint64(4 << 20); at <= 32<<20; at *= 2 {
+		if got := collect(set); got != growth(at) {
+			t.Fatalf("set to %d percent with %d bytes, want %d", got, at, growth(at))
 		}
 	}
 }
@@ -82,10 +75,11 @@ func collect(set <-chan int) int {
 	}
 }
 
-func TestCollectionsAreMeasured(t *testing.T) {
-	before := measureCosts()
+func TestLiveHeapIsRead(t *testing.T) {
+	large := make([]byte, 32<<20)
 	runtime.GC()
-	if after := measureCosts(); after.collections <= before.collections || after.all <= before.all || after.live == 0 {
-		t.Errorf("before %+v, after %+v", before, after)
+	if got := liveHeap(); got < uint64(len(large)) {
+		t.Errorf("%d bytes live, with one slice of %d", got, len(large))
 	}
+	runtime.KeepAlive(large)
 }
