@@ -6,75 +6,9 @@ import { sessionId, start, useRig } from "./rig.mjs";
 
 const rig = useRig({ env: { SWITCHBOARD_API_KEYS: "shop:app:sk-shop,op:operator:sk-op-operator" } });
 
-const row = (page, id) => page.locator(`[data-testid="sessions"] [data-id="${id}"]`);
-
 async function sessions(t, n, name, labels) {
   for (let i = 0; i < n; i++) await rig.session(t, `${name}-${i}`, { labels });
 }
-
-test("the oldest of many is found by its label, the counts are the fleet's, and the address says all of it", async (t) => {
-  await rig.session(t, "oldest", { labels: { page: "voice" } });
-  await rig.rest("POST", "/realtime/sessions", { session_id: "over", config: {} });
-  await rig.rest("DELETE", "/realtime/sessions/over");
-  await sessions(t, 60, "crowd", { crowd: "yes" });
-  const page = await rig.deskPage(t);
-  const summary = page.getByTestId("summary");
-  await summary.getByText("61 sessions with 0 clients on 1 node, 61 with nobody attached, 1 ended · 50 of 62 shown").waitFor();
-  await page.getByLabel("Labels").fill("page:voice");
-  await page.keyboard.press("Enter");
-  await row(page, "oldest").waitFor();
-  await summary.getByText("1 shown").waitFor();
-  assert.equal(new URL(page.url()).hash, "#/sessions?label=page%3Avoice");
-  await page.getByLabel("Labels").fill("");
-  await page.keyboard.press("Tab");
-  await page.getByLabel("Ended", { exact: true }).check();
-  await row(page, "over").getByText("ended by admin demo").waitFor();
-
-  await page.reload();
-  await row(page, "over").waitFor();
-  assert.equal(await page.getByLabel("Ended", { exact: true }).isChecked(), true);
-  await page.getByLabel("All", { exact: true }).check();
-  await page.getByRole("button", { name: "Older" }).click();
-  await row(page, "oldest").waitFor();
-  await page.reload();
-  await row(page, "oldest").waitFor();
-  await row(page, "oldest").getByRole("link").click();
-  await page.getByRole("link", { name: "← Sessions" }).click();
-  await row(page, "oldest").waitFor();
-  await page.getByRole("button", { name: "Newer" }).click();
-  await row(page, "crowd-59").waitFor();
-  await page.getByLabel("Opened by").fill("shop");
-  await page.keyboard.press("Enter");
-  await page.getByText("No session fits the filter.").waitFor();
-  await page.goBack();
-  await row(page, "crowd-59").waitFor();
-});
-
-test("a page without any session is not the end while there is a next one", async (t) => {
-  await rig.session(t, "far-back");
-  const page = await rig.deskPage(t, { at: "#/broadcasts" });
-  await page.route("**/realtime/sessions?*", async (route) => {
-    const url = new URL(route.request().url());
-    // As a node that looks at so many records a page would answer.
-    const n = Number(url.searchParams.get("after") || 0);
-    url.searchParams.delete("after");
-    const response = await route.fetch({ url: url.href });
-    const body = await response.json();
-    return n < 3
-      ? route.fulfill({ response, json: { ...body, sessions: [], next: String(n + 1) } })
-      : route.fulfill({
-          response,
-          json: {
-            ...body,
-            next: undefined,
-            sessions: [{ session_id: "far-back", status: "active", key: "demo", usage: { total_tokens: 0 }, clients: 0, responding: false, created_at: new Date().toISOString() }],
-          },
-        });
-  });
-  await page.evaluate(() => (location.hash = "#/sessions?status=active"));
-  await row(page, "far-back").waitFor();
-  assert.equal(await page.getByText("No session fits").count(), 0);
-});
 
 test("a broadcast that replaces, or reaches everybody, asks first; the next one begins from nothing", async (t) => {
   await sessions(t, 3, "asked", { team: "billing" });

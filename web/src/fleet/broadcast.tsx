@@ -46,7 +46,7 @@ export function BroadcastView({ store, id }: { store: Store; id: string }) {
   const b = gone.value ? undefined : status.value;
   return (
     <article class="detail" data-testid="broadcast" data-withdrawn={b?.withdrawn_at !== undefined}>
-      <Title back={back()}>{gone.value ? "No such broadcast" : b ? `Broadcast to ${audience(b.select)}` : "Broadcast"}</Title>
+      <Title back={back()}>{gone.value ? "No such broadcast" : b ? `Broadcast to ${audience(b.select, b.sessions ?? [])}` : "Broadcast"}</Title>
       {gone.value && <p class="lead">It is not among those that the gateway keeps.</p>}
       {b && <Standing store={store} path={path} broadcast={b} withdraw={withdraw} />}
     </article>

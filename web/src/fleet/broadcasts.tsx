@@ -55,7 +55,7 @@ function Row({ broadcast: b }: { broadcast: Broadcast }) {
         <Status {...broadcastWord(b)} />
       </div>
       <p class="row-facts">
-        <span>to {audience(b.select)}</span>
+        <span>to {audience(b.select, b.sessions ?? [])}</span>
         <span>{b.mode === "replace" ? "in place of their own" : "added to their own"}</span>
         {b.sticky && <span>new sessions too</span>}
         <span>by {b.by}</span>

@@ -1,44 +1,32 @@
-import { useEffect } from "preact/hooks";
-import { Ago, Empty, Filter, Segments, Status, Title } from "../shared/parts";
-import { plural } from "../shared/words";
+import { useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { apiKey } from "../shared/key";
+import { Ago, Empty, Status, Title } from "../shared/parts";
+import { count, plural } from "../shared/words";
+import { Bulk } from "./bulk";
+import { Feed, rowAt, type Shown } from "./feed";
 import type { Labels } from "./labels";
-import { LabelsField } from "./labels-field";
-import { Pager, Pages } from "./pages";
-import { addressOf, filter, queryOf } from "./route";
-import { type Store, usePolled } from "./store";
-import type { Session, SessionPage } from "./types";
-import { nodeName, sayCost, saySessions, sayShown, sessionWord } from "./words";
+import { addressOf, queryOf } from "./route";
+import { Said } from "./said";
+import { select, selected } from "./selection";
+import { apiQuery } from "./session-filter";
+import type { Store } from "./store";
+import type { Session } from "./types";
+import { nodeName, sayCost, saySessions, sessionWord, stateWords } from "./words";
 
-const pages = new Pages("sessions");
+/** Rows that are drawn above and below those in sight. */
+const spare = 8;
 
-/** What of the fleet is shown, as the address has it. */
-function shown() {
-  const query = queryOf("sessions");
-  const labels: Labels = Object.fromEntries(query.getAll("label").map((pair) => [pair.split(":", 1)[0], pair.slice(pair.indexOf(":") + 1)]));
-  return { status: (query.get("status") ?? "") as "" | Session["status"], labels, key: query.get("key") ?? "" };
-}
-
-/** Shows another part of the fleet, from its newest on. */
-function show(changes: { status?: string; label?: string[]; key?: string }): void {
-  filter("sessions", { ...changes, after: undefined });
-}
-
-function address(): string {
-  const query = queryOf("sessions");
-  query.set("limit", "50");
-  query.set("fields", "summary");
-  return `/realtime/sessions?${query}`;
-}
-
-/** The sessions of all nodes, newest first. */
+/** The sessions of all nodes: those in sight are drawn, and followed as they change. */
 export function Sessions({ store }: { store: Store }) {
-  const { answer } = usePolled<SessionPage>(store, "The sessions could not be read", address);
-  const page = answer.value;
-  const goOn = page && !page.sessions.length ? page.next : undefined; // a page without any is not the end
-  useEffect(() => {
-    if (goOn) pages.older(goOn);
-  }, [goOn]);
-  if (!page) {
+  const query = String(apiQuery());
+  const feed = useRef<Feed>(undefined as never);
+  feed.current ??= new Feed(store);
+  useEffect(() => feed.current.list(query), [query, apiKey.value]);
+  useEffect(() => () => feed.current.close(), []);
+  const text = queryOf("sessions").get("said");
+  const shown = feed.current.shown.value;
+  if (!shown) {
     return (
       <>
         <Title>Sessions</Title>
@@ -46,26 +34,26 @@ export function Sessions({ store }: { store: Store }) {
       </>
     );
   }
+  const { page } = shown;
   const filtered = queryOf("sessions").size > 0;
-  if (!page.sessions.length && !filtered) return <Nothing />;
+  if (!page.total && !filtered) return <Nothing />;
   return (
     <>
       <Title>Sessions</Title>
       <p class="help summary" data-testid="summary">
         {saySessions(page.totals)}
-        {(filtered || page.next) && ` · ${sayShown(page)}`}
+        {filtered && ` · ${count(page.total)} fit the filter`}
       </p>
       {store.operator.value === false && <OwnOnly />}
-      {page.sessions.length ? (
-        <ol class="rows" data-testid="sessions">
-          {page.sessions.map((s) => (
-            <Row key={s.session_id} session={s} />
-          ))}
-        </ol>
+      {text ? (
+        <Said key={text} store={store} text={text} query={query} />
       ) : (
-        <p class="lead nothing">{goOn ? "Looking…" : "No session fits the filter."}</p>
+        <>
+          <Bulk store={store} total={page.total} query={apiQuery} />
+          <Pause feed={feed.current} />
+          {page.total ? <Rows feed={feed.current} shown={shown} /> : <p class="lead nothing">No session fits the filter.</p>}
+        </>
       )}
-      <Pager pages={pages} next={page.next} label="Pages of sessions" />
     </>
   );
 }
@@ -96,10 +84,75 @@ function OwnOnly() {
   );
 }
 
-function Row({ session: s }: { session: Session }) {
+/** Rows that change place under the pointer can be stopped. */
+function Pause({ feed }: { feed: Feed }) {
   return (
-    <li class="row" data-id={s.session_id} data-status={s.status}>
+    <label class="check">
+      <input type="checkbox" checked={feed.paused.value} onChange={(e) => (feed.paused.value = e.currentTarget.checked)} />
+      Pause: leave the rows as they are
+    </label>
+  );
+}
+
+/** As many rows as are in sight, at their places in a list of all. */
+function Rows({ feed, shown }: { feed: Feed; shown: Shown }) {
+  const list = useRef<HTMLOListElement>(null);
+  const sight = useSignal({ first: 0, rows: 20, height: 0 });
+  const { total } = shown.page;
+  useEffect(() => {
+    let asked = 0;
+    const look = () => {
+      asked = 0;
+      const ol = list.current;
+      const height = ol?.firstElementChild?.getBoundingClientRect().height;
+      if (!ol || !height) return;
+      const first = Math.max(0, Math.floor(-ol.getBoundingClientRect().top / height) - spare);
+      const rows = Math.ceil(innerHeight / height) + 2 * spare;
+      const was = sight.peek();
+      if (first !== was.first || rows !== was.rows || height !== was.height) sight.value = { first, rows, height };
+    };
+    const soon = () => (asked ||= requestAnimationFrame(look));
+    soon();
+    const done = new AbortController();
+    addEventListener("scroll", soon, { capture: true, passive: true, signal: done.signal });
+    addEventListener("resize", soon, { signal: done.signal });
+    return () => {
+      done.abort();
+      cancelAnimationFrame(asked);
+    };
+  }, []);
+  const { rows, height } = sight.value;
+  const first = Math.max(0, Math.min(sight.value.first, total - rows));
+  const end = Math.min(total, first + rows);
+  useEffect(() => feed.look(first, end), [first, end]);
+  const places = Array.from({ length: end - first }, (_, i) => first + i);
+  return (
+    <ol class="rows windowed" data-testid="sessions" ref={list} style={{ paddingTop: `${first * height}px`, paddingBottom: `${(total - end) * height}px` }}>
+      {places.map((place) => {
+        const s = rowAt(shown, place);
+        return s ? (
+          <Row key={s.session_id} session={s} place={place} total={total} />
+        ) : (
+          <li key={place} class="row" aria-setsize={total} aria-posinset={place + 1}>
+            <p class="help">Reading…</p>
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+function Row({ session: s, place, total }: { session: Session; place: number; total: number }) {
+  return (
+    <li class="row" data-id={s.session_id} data-status={s.status} aria-setsize={total} aria-posinset={place + 1}>
       <div class="row-head">
+        <input
+          class="row-select"
+          type="checkbox"
+          aria-label={`Select ${s.session_id}`}
+          checked={selected.value.has(s.session_id)}
+          onChange={(e) => select(s.session_id, e.currentTarget.checked)}
+        />
         <a class="row-link" href={addressOf("sessions", s.session_id)}>
           {s.session_id}
         </a>
@@ -108,8 +161,13 @@ function Row({ session: s }: { session: Session }) {
       <p class="row-facts">
         <LabelList labels={s.labels} />
         {s.status === "ended" ? s.reason && <span>{s.reason}</span> : <span>{plural(s.clients, "client")}</span>}
+        {s.states.slice(1).map((state) => (
+          <span key={state}>{stateWords[state].text.toLowerCase()}</span>
+        ))}
         <span>{plural(s.usage.total_tokens, "token")}</span>
         {s.cost_usd !== undefined && <span>{sayCost(s.cost_usd)}</span>}
+        {s.errors > 0 && <span class="bad">{plural(s.errors, "error")}</span>}
+        {s.latency.turns > 0 && <span>{count(s.latency.mean_ms)} ms to first audio</span>}
         <span>by {s.key}</span>
         {s.node && <span>on {nodeName(s.node)}</span>}
         <Ago at={s.ended_at ?? s.created_at} />
@@ -127,48 +185,5 @@ export function LabelList({ labels = {} }: { labels: Labels | undefined }) {
         </span>
       ))}
     </>
-  );
-}
-
-export function SessionFilter({ store }: { store: Store }) {
-  const { status, labels, key } = shown();
-  return (
-    <Filter>
-      <Segments
-        name="status"
-        legend="Status"
-        chosen={status}
-        onChoose={(value) => show({ status: value })}
-        choices={[
-          { value: "", label: "All" },
-          { value: "active", label: "Live" },
-          { value: "created", label: "Opened" },
-          { value: "ended", label: "Ended" },
-        ]}
-      />
-      <LabelsField
-        id="labels"
-        label="Labels"
-        help="All of them must be there; separate them by commas."
-        labels={labels}
-        onLabels={(labels) => show({ label: Object.entries(labels).map(([name, value]) => `${name}:${value}`) })}
-      />
-      {store.operator.value && (
-        <div class="group">
-          <label class="label" for="opened-by">
-            Opened by
-          </label>
-          <input
-            class="field"
-            id="opened-by"
-            autocomplete="off"
-            spellcheck={false}
-            placeholder="Name of an API key"
-            value={key}
-            onChange={(e) => show({ key: e.currentTarget.value.trim() })}
-          />
-        </div>
-      )}
-    </Filter>
   );
 }

@@ -1,16 +1,28 @@
 // States of sessions and broadcasts in plain words.
 
 import { count, plural, type Word } from "../shared/words";
-import type { Broadcast, Counts, OutcomeStatus, Session, SessionPage, Totals } from "./types";
+import type { Broadcast, Counts, OutcomeStatus, Session, Totals } from "./types";
 
 export function sessionWord(s: Session): Word {
   if (s.status === "ended") return { text: "Ended", tone: "quiet" };
-  const limit = nearLimit(s);
+  const trouble = s.states.find((state) => state === "reconnecting" || state === "failing" || state === "waiting");
+  if (trouble) return stateWords[trouble];
+  const limit = nearLimit(s) ?? (s.states.includes("near_limit") && stateWords.near_limit.text);
   if (limit) return { text: limit, tone: "bad" };
   if (s.responding) return { text: "Answering", tone: "busy" };
   if (s.status === "created") return { text: s.clients ? "Opened" : "Opened, nobody attached", tone: "quiet" };
   return s.clients ? { text: "Live", tone: "good" } : { text: "Live, nobody attached", tone: "busy" };
 }
+
+/** What an operator should know of a live session, the worst first. */
+export const stateWords: Record<Session["states"][number], Word> = {
+  reconnecting: { text: "Reconnecting to OpenAI", tone: "bad" },
+  failing: { text: "Answers fail", tone: "bad" },
+  waiting: { text: "Waiting for a function result", tone: "busy" },
+  near_limit: { text: "Near a limit", tone: "bad" },
+  unattended: { text: "No client attached", tone: "busy" },
+  answering: { text: "Answering", tone: "good" },
+};
 
 /** Past this share of a limit a session is near it. */
 const nearShare = 0.9;
@@ -50,7 +62,8 @@ export function sayProgress(counts: Counts): string {
 }
 
 /** Whom a broadcast is for. */
-export function audience(labels: Record<string, string> | undefined): string {
+export function audience(labels: Record<string, string> | undefined, sessions: readonly string[] = []): string {
+  if (sessions.length) return plural(sessions.length, "chosen session");
   const pairs = Object.entries(labels ?? {}).map(([name, value]) => `${name}:${value}`);
   return pairs.length ? `sessions with ${pairs.join(" and ")}` : "every session";
 }
@@ -68,11 +81,6 @@ export function saySessions({ live, clients, unattended, nodes, status }: Totals
   if (unattended) parts.push(`${count(unattended)} with nobody attached`);
   if (ended) parts.push(`${count(ended)} ended`);
   return parts.join(", ");
-}
-
-/** How much of what matches is on the page. */
-export function sayShown({ sessions, total }: SessionPage): string {
-  return sessions.length < total ? `${count(sessions.length)} of ${count(total)} shown` : `${count(total)} shown`;
 }
 
 /** In US dollars; a session costs cents. */
