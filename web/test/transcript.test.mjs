@@ -1,6 +1,7 @@
 // What a conversation looks like, on the voice page and on the fleet page, also on a small screen, and what it costs.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { patience, say, start, useRig } from "./rig.mjs";
 
@@ -26,9 +27,9 @@ test("a function call fits a phone, and unfolds into JSON that can be copied", a
   await rig.session(t, id, { config: { instructions: "Call look_up_order when you are asked.", tools: [tool] } });
   await rig.rest("POST", `/realtime/sessions/${id}/message`, { text: "Use look_up_order please." });
   const page = await rig.deskPage(t, { at: `#/sessions/${id}`, ...phone, permissions: ["clipboard-read", "clipboard-write"] });
-  const args = page.getByTestId("call-arguments");
-  await args.waitFor();
   const conversation = page.locator(".conversation");
+  const args = conversation.getByTestId("call-arguments");
+  await args.waitFor();
   const [scroll, client] = await width(conversation);
   assert.equal(scroll, client, "nothing runs out of the transcript");
   assert.equal(await args.locator("pre").isVisible(), false);
@@ -117,10 +118,9 @@ test("older lines that are not shown are named, and can all be had; who has scro
   await page.getByTestId("dropped").getByText("20 older lines are not shown.").waitFor();
   assert.equal(await page.getByTestId("conversation").locator("> li").count(), 500);
   assert.equal(await page.getByTestId("to-end").count(), 0);
-  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Save the whole conversation" }).click()]);
-  const text = await (await import("node:fs/promises")).readFile(await file.path(), "utf8");
-  assert.equal(text.split("\n\n").length, 520);
-  assert.match(text, /^User: Line \d+\./);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.getByRole("button", { name: "Text" }).click()]);
+  const text = await readFile(await file.path(), "utf8");
+  assert.equal(text.match(/ Line \d+\.$/gm)?.length, 520);
 
   const conversation = page.locator(".conversation");
   await conversation.evaluate((el) => (el.scrollTop = 100));
