@@ -182,16 +182,32 @@ func (g *Gateway) readBody(c *gin.Context) {
 		r.Body, r.ContentLength = http.NoBody, 0
 	case !utf8.Valid(raw):
 		g.fail(c, problem.New(http.StatusBadRequest, "malformed-request", "the body is not UTF-8"))
-	case realtime.CheckBody(raw) != nil:
-		g.fail(c, realtime.CheckBody(raw))
-	case strict.Repeated(raw) != "":
-		g.fail(c, &session.InvalidError{Field: strict.Repeated(raw), Detail: "is given twice"})
 	default:
+		if err := checkBody(raw); err != nil {
+			g.fail(c, err)
+			return
+		}
 		patient(c)
 		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(raw)), int64(len(raw))
 		r.Header.Set("Content-Type", "application/json")
 		c.Set(bodyRead, raw)
 	}
+}
+
+// checkBody refuses a body that other parsers would read differently, or at too great a cost.
+func checkBody(raw []byte) error {
+	var repeats bool
+	err := strict.InTurn(raw, func() (refused error) {
+		repeats, refused = realtime.CheckBody(raw)
+		return refused
+	})
+	if err != nil || !repeats {
+		return err
+	}
+	if at := strict.Repeated(raw); at != "" {
+		return &session.InvalidError{Field: at, Detail: strict.Twice}
+	}
+	return nil // it is no JSON, which its decoder tells
 }
 
 // upgradable refuses requests that are no WebSocket handshake, before anything is opened for them.

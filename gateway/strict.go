@@ -29,7 +29,7 @@ func decodeStrict(r io.Reader, into any) error {
 	if null := strict.NullOf(raw, reflect.TypeOf(into).Elem()); null != nil {
 		return &session.InvalidError{Field: null.Field, Detail: null.Detail}
 	}
-	err = json.Unmarshal(raw, into)
+	err = strict.InTurn(raw, func() error { return json.Unmarshal(raw, into) })
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return &session.InvalidError{Field: cmp.Or(wrong.Field, "body"), Detail: "has the wrong type"}
 	}

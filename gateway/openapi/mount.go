@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"iter"
 	"maps"
@@ -15,6 +16,7 @@ import (
 	"switchboard/gateway/document"
 	"switchboard/gateway/problem"
 	"switchboard/gateway/role"
+	"switchboard/gateway/strict"
 )
 
 // Options are where routes go and what is said of all of them. Engine and Admit are required.
@@ -68,7 +70,12 @@ func (m *mount) config() huma.Config {
 		c.Servers = []*huma.Server{{URL: strings.TrimSuffix(m.o.Server, "/"), Description: "The fleet's public address"}}
 	}
 	c.DocsPath, c.SchemasPath, c.OpenAPIPath = "", "", "" // our own page; no CDN
-	c.CreateHooks = nil                                   // no $schema in bodies
+	format := huma.DefaultJSONFormat
+	format.Unmarshal = func(raw []byte, into any) error {
+		return strict.InTurn(raw, func() error { return json.Unmarshal(raw, into) })
+	}
+	c.Formats = map[string]huma.Format{"application/json": format, "json": format}
+	c.CreateHooks = nil // no $schema in bodies
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"key": {Type: "http", Scheme: "bearer", Description: "An API key of the gateway's, or a client token where it says so"},
 	}

@@ -1,12 +1,9 @@
 package strict
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 
@@ -19,10 +16,15 @@ const NotNull = "must not be null"
 // Null says where raw has a null that its schema does not allow; encoding/json and huma take a null for a member that was
 // left out. Names that the schema does not have are not looked into. nil: nowhere.
 func Null(r huma.Registry, s *huma.Schema, raw []byte) *Error {
-	if at, found := nullIn(r, s, raw, ""); found {
-		return &Error{at, NotNull}
-	}
-	return nil
+	return InTurn(raw, func() *Error {
+		if !json.Valid(raw) {
+			return nil // which its decoder tells
+		}
+		if at, found := nullIn(&walker{b: raw}, r, s); found {
+			return &Error{strings.TrimPrefix(at, "."), NotNull}
+		}
+		return nil
+	})
 }
 
 // NullOf is Null with the schema that the OpenAPI document shows for a type.
@@ -43,44 +45,39 @@ type typeSchema struct {
 
 var schemas sync.Map // typeSchema by reflect.Type
 
-// nullIn reads of raw what the schema has names for, and passes over the rest.
-func nullIn(r huma.Registry, s *huma.Schema, raw []byte, at string) (string, bool) {
+// nullIn steps over one value, up to a null that its schema does not allow. What the schema has no
+// names for is passed over.
+func nullIn(w *walker, r huma.Registry, s *huma.Schema) (at string, found bool) {
 	for s != nil && s.Ref != "" {
 		s = r.SchemaFromRef(s.Ref)
 	}
-	if raw = bytes.TrimSpace(raw); s == nil || len(raw) == 0 {
-		return "", false
-	}
-	switch {
-	case string(raw) == "null":
-		return at, !s.Nullable && s.Type != ""
-	case raw[0] == '[' && s.Items != nil:
-		var list []json.RawMessage
-		_ = json.Unmarshal(raw, &list) // one that is malformed is told by its decoder
-		for i, item := range list {
-			if at, found := nullIn(r, s.Items, item, fmt.Sprintf("%s[%d]", at, i)); found {
-				return at, true
+	switch first := w.peek(); {
+	case s == nil:
+		w.skip()
+	case first == 'n':
+		w.skip()
+		return "", !s.Nullable && s.Type != ""
+	case first == '[' && s.Items != nil:
+		w.items(func(n int) bool {
+			if at, found = nullIn(w, r, s.Items); found {
+				at = fmt.Sprintf("[%d]%s", n, at)
 			}
-		}
-	case raw[0] == '{' && s.Type == huma.TypeObject:
-		return nullInObject(r, s, raw, at)
+			return !found
+		})
+	case first == '{' && s.Type == huma.TypeObject:
+		others, _ := s.AdditionalProperties.(*huma.Schema)
+		w.members(func(name string) bool {
+			of, known := s.Properties[name]
+			if !known {
+				of = others
+			}
+			if at, found = nullIn(w, r, of); found {
+				at = "." + name + at
+			}
+			return !found
+		})
+	default:
+		w.skip()
 	}
-	return "", false
-}
-
-func nullInObject(r huma.Registry, s *huma.Schema, raw []byte, at string) (string, bool) {
-	var members map[string]json.RawMessage
-	_ = json.Unmarshal(raw, &members)
-	others, _ := s.AdditionalProperties.(*huma.Schema)
-	for _, name := range slices.Sorted(maps.Keys(members)) {
-		of, known := s.Properties[name]
-		if !known {
-			of = others
-		}
-		path := strings.TrimPrefix(at+"."+name, ".")
-		if at, found := nullIn(r, of, members[name], path); found {
-			return at, true
-		}
-	}
-	return "", false
+	return at, found
 }

@@ -4,10 +4,8 @@
 package strict
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -32,46 +30,42 @@ func (e *Error) Error() string { return strings.TrimPrefix(e.Field+": "+e.Detail
 // Unknown says where raw has a name for which a type, of structs, maps and lists of them, has no field; "" if there is
 // none. Left to itself, encoding/json takes names in any case and drops those that it does not know.
 func Unknown(raw []byte, t reflect.Type) string {
+	return InTurn(raw, func() string {
+		if !json.Valid(raw) {
+			return "" // which its decoder tells
+		}
+		return unknownIn(&walker{b: raw}, t)
+	})
+}
+
+// unknownIn steps over one value, up to a name that is unknown.
+func unknownIn(w *walker, t reflect.Type) (at string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t.Kind() {
-	case reflect.Slice:
-		return unknownInList(raw, t.Elem())
-	case reflect.Struct, reflect.Map:
-	default:
-		return ""
+	kind, first := t.Kind(), w.peek()
+	switch {
+	case first == '{' && (kind == reflect.Struct || kind == reflect.Map):
+		w.members(func(name string) bool {
+			of := typeOf(t, name)
+			if of == nil {
+				at = name
+			} else if rest := unknownIn(w, of); rest != "" {
+				at = join(name, rest)
+			}
+			return at == ""
+		})
+	case first == '[' && kind == reflect.Slice && (t.Elem().Kind() == reflect.Struct || t.Elem().Kind() == reflect.Pointer):
+		w.items(func(n int) bool {
+			if rest := unknownIn(w, t.Elem()); rest != "" {
+				at = join(fmt.Sprintf("[%d]", n), rest)
+			}
+			return at == ""
+		})
+	default: // or of the wrong type, which its decoder tells
+		w.skip()
 	}
-	keys := map[string]json.RawMessage{}
-	if json.Unmarshal(raw, &keys) != nil {
-		return "" // of the wrong type, which its decoder tells
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		of := typeOf(t, key)
-		if of == nil {
-			return key
-		}
-		if at := Unknown(keys[key], of); at != "" {
-			return join(key, at)
-		}
-	}
-	return ""
-}
-
-func unknownInList(raw []byte, t reflect.Type) string {
-	if kind := t.Kind(); kind != reflect.Struct && kind != reflect.Pointer {
-		return ""
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		return ""
-	}
-	for i, raw := range list {
-		if at := Unknown(raw, t); at != "" {
-			return join(fmt.Sprintf("[%d]", i), at)
-		}
-	}
-	return ""
+	return at
 }
 
 func join(name, rest string) string {
@@ -97,40 +91,44 @@ func typeOf(t reflect.Type, name string) reflect.Type {
 // Repeated says where an object in raw has a name for the second time; "" if none has, or if raw is no JSON. One parser
 // takes the first of the two and the next one the last: what was meant is not known.
 func Repeated(raw []byte) string {
-	if !json.Valid(raw) { // which bounds the depth, too
-		return ""
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	path := repeatedIn(d)
+	path := InTurn(raw, func() []string {
+		if !json.Valid(raw) { // which bounds the depth, too
+			return nil
+		}
+		return repeatedIn(&walker{b: raw})
+	})
 	slices.Reverse(path)
 	return strings.TrimPrefix(strings.Join(path, ""), ".")
 }
 
-// repeatedIn reads a value that is valid, up to a name that is there twice, and returns the
-// way to that, innermost first.
-func repeatedIn(d *json.Decoder) (path []string) {
-	open, _ := d.Token()
-	if _, nests := open.(json.Delim); !nests {
-		return nil
-	}
-	seen := map[string]bool{}
-	for i := 0; d.More(); i++ {
-		step := fmt.Sprintf("[%d]", i)
-		if open == json.Delim('{') {
-			key, _ := d.Token()
-			step = fmt.Sprint(".", key)
-			if seen[step] {
-				return []string{step}
+// repeatedIn steps over one value, up to a name that is there twice, and returns the way to that,
+// innermost first.
+func repeatedIn(w *walker) (path []string) {
+	switch w.peek() {
+	case '{':
+		seen := map[string]bool{}
+		w.members(func(name string) bool {
+			if seen[name] {
+				path = []string{"." + name}
+				return false
 			}
-			seen[step] = true
-		}
-		if path := repeatedIn(d); path != nil {
-			return append(path, step)
-		}
+			seen[name] = true
+			if path = repeatedIn(w); path != nil {
+				path = append(path, "."+name)
+			}
+			return path == nil
+		})
+	case '[':
+		w.items(func(n int) bool {
+			if path = repeatedIn(w); path != nil {
+				path = append(path, fmt.Sprintf("[%d]", n))
+			}
+			return path == nil
+		})
+	default:
+		w.skip()
 	}
-	_, _ = d.Token() // the end
-	return nil
+	return path
 }
 
 // Members reads one JSON object from d member by member, in any length: member must read the value, or refuse the name.

@@ -58,16 +58,18 @@ type Scanner struct {
 var keySeed = maphash.MakeSeed()
 
 // CheckBody refuses a REST body that is nested more deeply, or has more keys in an object, than
-// an event may. *InvalidError names the limit.
-func CheckBody(body []byte) error {
+// an event may. *InvalidError names the limit. It reports, too, whether an object has a key twice.
+func CheckBody(body []byte) (repeats bool, refused error) {
 	s := Scanner{b: body}
 	switch err := s.value(0); {
+	case errors.Is(err, errDuplicate):
+		return true, nil
 	case errors.Is(err, errDepth):
-		return &session.InvalidError{Field: "body", Detail: fmt.Sprintf("is nested more than %d levels deep", maxDepth)}
+		return false, &session.InvalidError{Field: "body", Detail: fmt.Sprintf("is nested more than %d levels deep", maxDepth)}
 	case errors.Is(err, errKeys):
-		return &session.InvalidError{Field: "body", Detail: fmt.Sprintf("has an object with more than %d keys", maxKeys)}
+		return false, &session.InvalidError{Field: "body", Detail: fmt.Sprintf("has an object with more than %d keys", maxKeys)}
 	}
-	return nil
+	return false, nil
 }
 
 func (s *Scanner) tooDeep(depth int) bool {

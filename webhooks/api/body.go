@@ -52,7 +52,7 @@ func decode(raw []byte, into any) error {
 	if null := strict.NullOf(raw, reflect.TypeOf(into).Elem()); null != nil {
 		return invalid(null.Field, null.Detail)
 	}
-	return mistyped("", json.Unmarshal(raw, into))
+	return mistyped("", strict.InTurn(raw, func() error { return json.Unmarshal(raw, into) }))
 }
 
 func notJSON(err error) error {
