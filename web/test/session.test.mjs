@@ -157,7 +157,7 @@ test("events are filtered, read, copied, downloaded, and stand still while they 
   assert.equal(JSON.parse(await readFile(await saved.path(), "utf8")).event.type, "response.done");
   await page.getByRole("button", { name: "Pause" }).click();
   await rig.rest("POST", "/realtime/sessions/logged/message", { text: "More." });
-  await page.waitForTimeout(500); // it would have been drawn
+  await page.locator(".fact", { hasText: "Answers" }).getByText("2", { exact: true }).waitFor(); // the page knows of it
   assert.equal(await list.locator("> li").count(), 1);
   await page.getByRole("button", { name: "Go on" }).click();
   await list.locator("> li").nth(1).waitFor();

@@ -22,6 +22,18 @@ export class Drafts {
     return draft;
   }
 
+  /** What is written in a form; a form that was never shown has nothing. */
+  written(session: string, form: string): string {
+    return this.all.get(session)?.get(form)?.value ?? "";
+  }
+
+  /** Forgets a form that will not be shown again. */
+  drop(session: string, form: string): void {
+    const draft = this.all.get(session)?.get(form);
+    if (draft) draft.value = "";
+    this.all.get(session)?.delete(form);
+  }
+
   /** The instructions that a session had when one began to write others. */
   base(session: string): Signal<string | undefined> {
     let base = this.bases.get(session);

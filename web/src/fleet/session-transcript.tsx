@@ -76,25 +76,28 @@ function Export({ store, id }: { store: Store; id: string }) {
   );
 }
 
+/** The draft of a call's result. */
+const form = (callId: string) => `result ${callId}`;
+
 /** Calls that are answered on the page at once; more of them wait rarely. */
 const callsShown = 5;
 
 /** Function calls that nobody has answered yet, and those that somebody else has answered while one wrote. */
 function WaitingCalls({ store, id, entries }: { store: Store; id: string; entries: readonly Entry[] }) {
   const calls = entries.flatMap((e) => e.call ?? []);
-  const draft = (callId: string) => store.drafts.of(id, `result ${callId}`);
+  const written = (callId: string) => store.drafts.written(id, form(callId));
   const waiting = calls.filter((c) => c.output === undefined && c.arguments !== "");
-  const taken = calls.filter((c) => c.output !== undefined && draft(c.callId).value !== "" && !store.drafts.sending.has(c.callId));
+  const taken = calls.filter((c) => c.output !== undefined && written(c.callId) !== "" && !store.drafts.sending.has(c.callId));
   if (!waiting.length && !taken.length) return null;
   return (
     <div class="waiting" data-testid="waiting-calls">
       {taken.map((c) => (
         <div key={c.callId} class="notice stack" data-tone="warning" role="alert">
           <strong>{c.name} was answered while you wrote.</strong>
-          <p class="before-text">{draft(c.callId)}</p>
+          <p class="before-text">{written(c.callId)}</p>
           <div class="notice-actions">
-            <Copy text={draft(c.callId).value} what="what you wrote" />
-            <button class="button small quiet" type="button" onClick={() => (draft(c.callId).value = "")}>
+            <Copy text={written(c.callId)} what="what you wrote" />
+            <button class="button small quiet" type="button" onClick={() => store.drafts.drop(id, form(c.callId))}>
               Discard what I wrote
             </button>
           </div>
@@ -119,6 +122,7 @@ function Answer({ store, id, call }: { store: Store; id: string; call: NonNullab
     const sent = await store.attempt("The function could not be answered", async () => {
       await store.send("POST", pathOf(id, "/function-result"), { call_id: callId, output });
       store.said.value = "The function is answered";
+      store.drafts.drop(id, form(callId));
       return true;
     });
     store.drafts.sending.delete(callId);
@@ -131,7 +135,7 @@ function Answer({ store, id, call }: { store: Store; id: string; call: NonNullab
       label={`Result of ${name}`}
       submit="Answer it"
       blank
-      draft={store.drafts.of(id, `result ${callId}`)}
+      draft={store.drafts.of(id, form(callId))}
       send={send}
       help="As the function would return it, JSON or text. The model goes on when all calls of its answer have a result."
     />
