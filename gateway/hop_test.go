@@ -5,9 +5,13 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -231,4 +235,71 @@ func TestHopAnswersForALostOwner(t *testing.T) {
 			t.Errorf("%s: %x, want %x", name, got, row.want)
 		}
 	}
+}
+
+// A fleet forwards most of its sockets, so what one holds counts.
+func TestHopHoldsLittle(t *testing.T) {
+	const hops = 100
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range hops {
+		h, _ := gateway.NewHop(&sink{})
+		if _, err := io.Copy(h, struct{ io.Reader }{strings.NewReader("")}); err != nil {
+			t.Fatal(err)
+		}
+		_ = h.(interface{ CloseWrite() error }).CloseWrite() // the client sends no more
+		_, _ = io.Copy(struct{ io.Writer }{io.Discard}, h)   // fails when the owner is gone, which it is
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / hops; each > 18<<10 {
+		t.Errorf("a hop takes %d bytes", each)
+	}
+}
+
+// BenchmarkHop passes a frame up and one down, as BenchmarkRelay of session/wire does.
+func BenchmarkHop(b *testing.B) {
+	for _, size := range []int{2560, 6600} {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			client, near := tcpPair(b)
+			far, owner := tcpPair(b)
+			h, _ := gateway.NewHop(far.(*net.TCPConn))
+			var both sync.WaitGroup
+			both.Go(func() { _, _ = io.Copy(h, near) })
+			both.Go(func() { _, _ = io.Copy(near, h) })
+			defer both.Wait()
+			defer h.Close()
+			defer near.Close()
+			up := ws.MustCompileFrame(ws.MaskFrame(ws.NewTextFrame(bytes.Repeat([]byte("a"), size))))
+			down := ws.MustCompileFrame(ws.NewTextFrame(bytes.Repeat([]byte("a"), size)))
+			got := make([]byte, len(up))
+			b.ReportAllocs()
+			for b.Loop() {
+				_, err := client.Write(up)
+				_, err2 := io.ReadFull(owner, got[:len(up)])
+				_, err3 := owner.Write(down)
+				_, err4 := io.ReadFull(client, got[:len(down)])
+				if err := errors.Join(err, err2, err3, err4); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// tcpPair is the two ends of a connection.
+func tcpPair(b *testing.B) (dialled, accepted net.Conn) {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	if dialled, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		b.Fatal(err)
+	}
+	if accepted, err = l.Accept(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { dialled.Close(); accepted.Close() })
+	return dialled, accepted
 }

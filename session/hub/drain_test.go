@@ -38,6 +38,7 @@ func TestDrainedNodeGoesOn(t *testing.T) {
 			t.Fatalf("client saw %v", err)
 		}
 		<-left
+		synctest.Wait() // the client is gone a moment before its session
 		if _, ok := b.hub.Controller("s"); !ok || a.hub.Stats().Sessions != 0 || !a.hub.Draining() {
 			t.Fatal("the session was not moved")
 		}
