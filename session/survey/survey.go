@@ -75,7 +75,7 @@ func misses(q *session.Query, f *Facts, now time.Time) (n int, dimension string)
 	miss(q.State == "" || slices.Contains(f.states(now), q.State), "state")
 	for name, want := range q.Labels {
 		got, ok := f.label(name)
-		miss(ok && got == want, "label:"+name)
+		miss(ok && got == want, labelDimension+name)
 	}
 	miss(q.From.IsZero() || !f.CreatedAt.Before(q.From), "")
 	miss(q.To.IsZero() || f.CreatedAt.Before(q.To), "")
@@ -100,14 +100,22 @@ func (f *Facts) mentions(text string) bool {
 	return false
 }
 
-// facets counts values.
-type facets session.Facets
+// mostValues is up to how many different values something is counted by: of more, such as the
+// numbers of customers, nobody chooses one in a list.
+const mostValues = 1000
 
-func (t facets) add(dimension, value string) {
-	if t[dimension] == nil {
-		t[dimension] = map[string]int{}
+// facets counts values; those of labels by the labels' names.
+type facets struct{ own, labels session.Facets }
+
+func add(t session.Facets, dimension, value string) {
+	values := t[dimension]
+	if values == nil {
+		values = map[string]int{}
+		t[dimension] = values
 	}
-	t[dimension][value]++
+	if n := values[value]; n > 0 || len(values) <= mostValues {
+		values[value] = n + 1
+	}
 }
 
 // count adds a session to all dimensions, or to one.
@@ -115,7 +123,7 @@ func (t facets) count(f *Facts, dimension string, now time.Time) {
 	all := dimension == ""
 	of := func(name, value string) {
 		if (all || dimension == name) && value != "" {
-			t.add(name, value)
+			add(t.own, name, value)
 		}
 	}
 	of("key", f.Key)
@@ -126,21 +134,41 @@ func (t facets) count(f *Facts, dimension string, now time.Time) {
 	}
 	if all || dimension == "state" {
 		for _, s := range f.states(now) {
-			t.add("state", string(s))
+			add(t.own, "state", string(s))
 		}
 	}
+	label, one := strings.CutPrefix(dimension, labelDimension)
 	for _, l := range f.Labels {
-		if all || dimension == "label:"+l.Name {
-			t.add("label:"+l.Name, l.Value)
+		if all || one && l.Name == label {
+			add(t.labels, l.Name, l.Value)
 		}
 	}
+}
+
+const labelDimension = "label:"
+
+// result are the facets of all dimensions that do not have too many values.
+func (t facets) result() session.Facets {
+	all := session.Facets{}
+	take := func(name string, values map[string]int) {
+		if len(values) <= mostValues {
+			all[name] = values
+		}
+	}
+	for name, values := range t.own {
+		take(name, values)
+	}
+	for name, values := range t.labels {
+		take(labelDimension+name, values)
+	}
+	return all
 }
 
 // Survey sorts and counts sessions that are looked at one by one, in any order. Add each, then call Page.
 type Survey struct {
 	q      session.Query
 	now    time.Time
-	facets facets
+	facets *facets // nil: the query asks for none
 	totals session.Totals
 	found  []place
 }
@@ -156,7 +184,7 @@ func New(q session.Query, now time.Time) *Survey {
 	q.Text = strings.ToLower(q.Text)
 	s := &Survey{q: q, now: now, totals: NoTotals()}
 	if q.Facets {
-		s.facets = facets{}
+		s.facets = &facets{session.Facets{}, session.Facets{}}
 	}
 	return s
 }
@@ -166,7 +194,7 @@ func (s *Survey) Add(f *Facts, member string) {
 	if s.q.Scope != "" && f.Key != s.q.Scope {
 		return
 	}
-	add(&s.totals, f)
+	addTo(&s.totals, f)
 	misses, dimension := misses(&s.q, f, s.now)
 	if misses == 0 {
 		s.found = append(s.found, place{f.value(s.q.Sort), member})
@@ -185,8 +213,10 @@ func (s *Survey) Page(limit int) (members []string, page session.Page, err error
 		}
 		return c
 	}
-	slices.SortFunc(s.found, order)
-	page = session.Page{Total: len(s.found), Facets: session.Facets(s.facets), Totals: &s.totals}
+	page = session.Page{Total: len(s.found), Totals: &s.totals}
+	if s.facets != nil {
+		page.Facets = s.facets.result()
+	}
 	rest := s.found
 	if s.q.After != "" {
 		value, member, ok := strings.Cut(s.q.After, "~")
@@ -194,12 +224,10 @@ func (s *Survey) Page(limit int) (members []string, page session.Page, err error
 		if !ok || bad != nil {
 			return nil, session.Page{}, &session.InvalidError{Field: "after", Detail: "is not the next of a page"}
 		}
-		i, found := slices.BinarySearchFunc(rest, place{number, member}, order)
-		if found {
-			i++
-		}
-		rest = rest[i:]
+		cursor := place{number, member}
+		rest = slices.DeleteFunc(rest, func(p place) bool { return order(p, cursor) <= 0 })
 	}
+	rest = least(rest, max(s.q.Offset, 0)+limit+1, order)
 	rest = rest[min(max(s.q.Offset, 0), len(rest)):]
 	if len(rest) > limit {
 		rest = rest[:limit]
@@ -210,6 +238,28 @@ func (s *Survey) Page(limit int) (members []string, page session.Page, err error
 		members = append(members, p.member)
 	}
 	return members, page, nil
+}
+
+// mostInserted is up to how many places are found by inserting them.
+const mostInserted = 1000
+
+// least returns the first n of places in their order. A page needs few of them, so that most are
+// compared with the last of those and no others.
+func least(places []place, n int, order func(a, b place) int) []place {
+	if n > mostInserted || n >= len(places) {
+		slices.SortFunc(places, order)
+		return places[:min(n, len(places))]
+	}
+	first := make([]place, 0, n+1)
+	for _, p := range places {
+		if len(first) == n && order(p, first[n-1]) >= 0 {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(first, p, order)
+		first = slices.Insert(first, i, p)
+		first = first[:min(n, len(first))]
+	}
+	return first
 }
 
 // Selects reports whether q, but for its page, selects r.
@@ -225,7 +275,7 @@ func NoTotals() session.Totals {
 	return session.Totals{Nodes: map[string]int{}, Status: map[session.Status]int{session.StatusCreated: 0, session.StatusActive: 0, session.StatusEnded: 0}}
 }
 
-func add(t *session.Totals, f *Facts) {
+func addTo(t *session.Totals, f *Facts) {
 	t.Status[f.Status]++
 	if f.Status == session.StatusEnded {
 		return
