@@ -10,11 +10,11 @@ import (
 // needs little, and thousands that begin to talk at once do not ask for hundreds of megabytes.
 const (
 	smallestChunk = 1 << 10
-	largestChunk  = 16 << 10
+	largestChunk  = 8 << 10
 )
 
 // chunkPools hold chunks that are not in use, one pool a power of two.
-var chunkPools [5]sync.Pool
+var chunkPools [4]sync.Pool
 
 // chunk is a run of events: ends[i] is where the i-th ends in buf.
 type chunk struct {
