@@ -81,7 +81,7 @@ func pretty(example any) string {
 func sample(r huma.Registry, s *huma.Schema, name string, depth int, required bool) any {
 	s = resolve(r, s)
 	switch {
-	case s == nil || depth > 5:
+	case s == nil || depth > 8:
 		return nil
 	case len(s.Examples) > 0:
 		return s.Examples[0]
