@@ -80,10 +80,14 @@ func (g *Gateway) readyz(c *gin.Context) {
 	c.JSON(status, h)
 }
 
+// readyWait is shorter than load balancers wait for an answer: to one that says nothing, some close
+// the connections that there are.
+const readyWait = 300 * time.Millisecond
+
 // reachable asks the store for what is not there: a node without sessions writes nothing
 // that could fail.
 func (g *Gateway) reachable(c *gin.Context) bool {
-	ctx, cancel := context.WithTimeout(c.Request.Context(), time.Second)
+	ctx, cancel := context.WithTimeout(c.Request.Context(), readyWait)
 	defer cancel()
 	_, err := g.options.Store.Record(ctx, "readyz")
 	return err == nil || errors.Is(err, session.ErrNotFound)
