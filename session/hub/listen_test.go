@@ -306,8 +306,10 @@ func TestReaderMeetsEventsInOrder(t *testing.T) {
 	cl, _ := fx.attach(c, session.Open())
 	l := hears(t, c)
 	const words = 3000
+	ahead := make(chan struct{}, 500) // more than the audio of these fits, and fewer words than fit without it
 	go func() {
 		for n := range words {
+			ahead <- struct{}{}
 			_ = up.Send(delta(strings.Repeat("A", 4<<10)))
 			_ = up.Send(fmt.Sprintf(`{"type":"response.output_audio_transcript.delta","event_id":"w","response_id":"r1","item_id":"i1","delta":"%d"}`, n))
 		}
@@ -326,6 +328,7 @@ func TestReaderMeetsEventsInOrder(t *testing.T) {
 			t.Fatalf("word %d is %s", n, event)
 		}
 		n++
+		<-ahead
 	}
 	fx.stop()
 }
