@@ -25,7 +25,7 @@ var ErrFeedBehind = errors.New("session: reader of the feed stayed behind")
 // Feed follows the live events of one session, without audio. One goroutine reads it.
 type Feed struct {
 	c *Controller
-	follower[*session.LoggedEvent]
+	*follower[*session.LoggedEvent]
 }
 
 // Subscribe starts to follow the session's log.
@@ -68,7 +68,7 @@ func (f *Feed) Close() {
 
 // offer reports false when the feed is over.
 func (f *Feed) offer(e *session.LoggedEvent) bool {
-	if !f.room(e) {
+	if !f.room(e, 0) {
 		f.stop(ErrFeedBehind)
 		return false
 	}

@@ -26,7 +26,7 @@ var ErrNotHeard = errors.New("session: does not allow to listen in")
 // and is told how much; nobody waits for it.
 type Listener struct {
 	c *Controller
-	follower[heard]
+	*follower[heard]
 	lost struct{ events, bytes int } // audio of which it was not told yet; guarded by the controller's lock
 }
 
@@ -164,7 +164,7 @@ func (l *Listener) offer(h heard, n *counters) bool {
 // fits reports whether there is room for an event, and a place for a realtime.TypBehind before it. Audio
 // has no exception for size.
 func (l *Listener) fits(h heard) bool {
-	return l.room(h) && len(l.queue) < cap(l.queue)-1 && (!h.audio || l.size(h) <= l.limit)
+	return l.room(h, 1) && (!h.audio || l.size(h) <= l.limit)
 }
 
 func (l *Listener) lose(h heard) {
@@ -172,24 +172,12 @@ func (l *Listener) lose(h heard) {
 	l.lost.bytes += len(h.event)
 }
 
-// dropAudio drops all audio that waits: what is live is worth more than what is late. The queue is
-// emptied before the rest goes back, so that the reader meets it in order.
+// dropAudio drops all audio that waits: what is live is worth more than what is late.
 func (l *Listener) dropAudio() {
-	var rest []heard
-	for {
-		select {
-		case h := <-l.queue:
-			if l.taken(h); h.audio {
-				l.lose(h)
-			} else {
-				rest = append(rest, h)
-			}
-			continue
-		default:
+	l.discard(func(h heard) bool {
+		if h.audio {
+			l.lose(h)
 		}
-		break
-	}
-	for _, h := range rest {
-		l.put(h)
-	}
+		return h.audio
+	})
 }

@@ -115,6 +115,7 @@ func TestListenersHearBothSides(t *testing.T) {
 			heard(1)
 			heard(2)
 			send(t, cl, appended("QUJD"))
+			synctest.Wait() // the sides speak at the same time
 			send(t, up, `{"type":"input_audio_buffer.speech_started","event_id":"e0","audio_start_ms":0,"item_id":"u1"}`)
 			send(t, up, item("i0", "user", "input_text", "typed"))
 			send(t, up, delta("REVG"))
