@@ -51,7 +51,12 @@ func TestGrowthFollowsWhatLives(t *testing.T) {
 
 func TestPacerSeesEachCollection(t *testing.T) {
 	set, live := make(chan int), uint64(1<<20)
-	p := &pacer{live: func() uint64 { live *= 2; return live }, set: func(percent int) { set <- percent }}
+	p := &pacer{live: func() uint64 { live *= 2; return live }, set: func(percent int) {
+		select {
+		case set <- percent:
+		case <-t.Context().Done(): // finalizers outlive the test
+		}
+	}}
 	go p.collected()
 	if got := <-set; got != growth(2<<20) {
 		t.Fatalf("set to %d percent first", got)

@@ -53,8 +53,8 @@ func (c *Controller) Attach(conn session.Conn, a *Attachment) error {
 	defer c.readers.Done()
 	err = errCrashed
 	c.contain(func() { err = cl.read() })
-	if errors.Is(err, errCrashed) {
-		<-c.hungUp
+	if errors.Is(err, errCrashed) || errors.Is(err, ErrLeaseLost) {
+		<-c.hungUp // as long as it is there, the end of the session closes its connection
 	}
 	c.contain(cl.leave)
 	cl.out.Flusher.Wait()
