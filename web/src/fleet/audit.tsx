@@ -9,6 +9,7 @@ import { saveFile } from "../shared/save-file";
 import { Pager, Pages } from "./pages";
 import { addressOf, filter, queryOf } from "./route";
 import { type Store, usePolled } from "./store";
+import { Typed } from "./typed";
 
 const pages = new Pages("audit");
 const pageEntries = 100;
@@ -44,21 +45,8 @@ export function AuditFilter({ store }: { store: Store }) {
           { value: "true", label: "Refused" },
         ]}
       />
-      {fields.map(({ name, label, placeholder }) => (
-        <div class="group" key={name}>
-          <label class="label" for={`audit-${name}`}>
-            {label}
-          </label>
-          <input
-            class="field"
-            id={`audit-${name}`}
-            autocomplete="off"
-            spellcheck={false}
-            placeholder={placeholder}
-            value={queryOf("audit").get(name) ?? ""}
-            onChange={(e) => filter("audit", { [name]: e.currentTarget.value.trim(), after: undefined })}
-          />
-        </div>
+      {fields.map((f) => (
+        <Typed key={f.name} section="audit" {...f} onEnter />
       ))}
       <Export store={store} />
     </Filter>

@@ -1,10 +1,9 @@
 // A part of a session that is read on its own: what fails there is told there, and the rest of the page goes on.
 
-import { useSignal, useSignalEffect } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
 import { ApiProblem } from "../shared/api";
-import { Poll } from "../shared/poll";
 import { sentence } from "../shared/words";
+import { useReading } from "./reading";
 import type { Store } from "./store";
 import type { Session } from "./types";
 import type { Watch } from "./watch";
@@ -20,30 +19,20 @@ export const pathOf = (id: string, rest = "") => `/realtime/sessions/${encodeURI
 
 const everyMs = 5_000;
 
-/** What is at an address, read anew while it is looked at, and whenever a signal that `address` reads changes; `last` says after which answer no other comes. */
+/** What is at an address; `last` says after which answer no other comes. */
 export function usePart<T>(store: Store, address: () => string, last: (answer: T) => boolean = () => false) {
-  const answer = useSignal<T | undefined>(undefined);
   const problem = useSignal<unknown>(undefined);
-  const poll = useRef<Poll | undefined>(undefined);
-  useSignalEffect(() => {
-    const path = address();
-    const read = async (signal: AbortSignal): Promise<boolean> => {
-      try {
-        const body = await store.get<T>(path, signal);
-        if (signal.aborted) return false;
-        answer.value = body;
-        problem.value = undefined;
-        return !last(body);
-      } catch (cause) {
-        if (signal.aborted) return false;
-        problem.value = cause;
-        return !(cause instanceof ApiProblem && cause.final);
-      }
-    };
-    const current = (poll.current = new Poll(read, everyMs));
-    return () => current.stop();
+  const reading = useReading<T>(store, everyMs, address, {
+    read(answer) {
+      problem.value = undefined;
+      return !last(answer);
+    },
+    failed(cause) {
+      problem.value = cause;
+      return !(cause instanceof ApiProblem && cause.final);
+    },
   });
-  return { answer, problem, again: () => poll.current?.again() };
+  return { ...reading, problem };
 }
 
 /** Why a part cannot be read now. */

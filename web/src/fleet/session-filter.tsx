@@ -1,5 +1,4 @@
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
 import type { Facet } from "../schema";
 import { Filter, Segments } from "../shared/parts";
 import { count } from "../shared/words";
@@ -7,6 +6,7 @@ import type { Labels } from "./labels";
 import { LabelsField } from "./labels-field";
 import { filter, queryOf } from "./route";
 import type { Store } from "./store";
+import { Typed } from "./typed";
 import type { Session } from "./types";
 import { nodeName, stateWords } from "./words";
 
@@ -40,7 +40,7 @@ export function SessionFilter({ store }: { store: Store }) {
   const sort = [query.get("sort"), query.get("order") ?? "desc"].join(" ");
   return (
     <Filter>
-      <Typed id="q" name="q" label="Search" placeholder="Part of an ID, key, model or label" />
+      <Typed section="sessions" name="q" label="Search" placeholder="Part of an ID, key, model or label" />
       <Segments
         name="status"
         legend="Status"
@@ -81,50 +81,8 @@ export function SessionFilter({ store }: { store: Store }) {
       <Choice name="model" label="Model" all="Any model" />
       <Moment name="from" label="Created from" />
       <Moment name="to" label="Created before" />
-      <Typed id="said" name="said" label="Said in a conversation" placeholder="Looked for in the newest 1,000" onEnter />
+      <Typed section="sessions" name="said" label="Said in a conversation" placeholder="Looked for in the newest 1,000" onEnter />
     </Filter>
-  );
-}
-
-/** While one types, the list follows a moment later. */
-const typedMs = 250;
-
-/** A text of the query; `onEnter`: only when it is complete. */
-function Typed({ id, name, label, placeholder, onEnter }: { id: string; name: string; label: string; placeholder: string; onEnter?: boolean }) {
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
-  const field = useRef<HTMLInputElement>(null);
-  const value = queryOf("sessions").get(name) ?? "";
-  const apply = (text: string) => {
-    clearTimeout(timer.current);
-    if (text.trim() !== value) show({ [name]: text.trim() });
-  };
-  useEffect(() => () => clearTimeout(timer.current), []);
-  useEffect(() => {
-    if (field.current && field.current.value.trim() !== value) field.current.value = value;
-  }, [value]);
-  return (
-    <div class="group">
-      <label class="label" for={id}>
-        {label}
-      </label>
-      <input
-        class="field"
-        id={id}
-        type="search"
-        maxLength={200}
-        autocomplete="off"
-        spellcheck={false}
-        placeholder={placeholder}
-        ref={field}
-        defaultValue={value}
-        onChange={(e) => apply(e.currentTarget.value)}
-        onInput={(e) => {
-          const text = e.currentTarget.value;
-          clearTimeout(timer.current);
-          if (!onEnter || text === "") timer.current = setTimeout(() => apply(text), typedMs);
-        }}
-      />
-    </div>
   );
 }
 

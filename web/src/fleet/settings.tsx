@@ -3,6 +3,7 @@ import { Ago, Filter, Title } from "../shared/parts";
 import { count, plural } from "../shared/words";
 import { filter, queryOf } from "./route";
 import { type Store, usePolled } from "./store";
+import { Typed } from "./typed";
 import { nodeName } from "./words";
 
 /** What is looked for, as the address has it. */
@@ -144,24 +145,10 @@ function sayRates(r: RatesView | undefined): string {
 }
 
 export function SettingsFilter() {
-  const { text, changed } = wanted();
+  const { changed } = wanted();
   return (
     <Filter>
-      <div class="group">
-        <label class="label" for="setting">
-          Search
-        </label>
-        <input
-          class="field"
-          id="setting"
-          type="search"
-          autocomplete="off"
-          spellcheck={false}
-          placeholder="Flag, variable or text"
-          value={text}
-          onInput={(e) => filter("settings", { q: e.currentTarget.value, changed: changed ? "true" : undefined })}
-        />
-      </div>
+      <Typed section="settings" name="q" label="Search" placeholder="Flag, variable or text" />
       <label class="check">
         <input type="checkbox" checked={changed} onChange={(e) => filter("settings", { changed: e.currentTarget.checked ? "true" : undefined })} />
         Only those that are not the default

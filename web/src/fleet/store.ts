@@ -1,13 +1,13 @@
 // How the page asks the gateway, and what it knows of its own key.
 
-import { signal, useSignal, useSignalEffect } from "@preact/signals";
-import { useRef } from "preact/hooks";
+import { signal, useSignal } from "@preact/signals";
 import { ApiProblem } from "../shared/api";
 import { identify } from "../shared/key";
 import { PageStore } from "../shared/page-store";
 import { Poll } from "../shared/poll";
 import { explain, type Notice } from "../shared/words";
 import { Drafts } from "./drafts";
+import { useReading } from "./reading";
 import type { Session } from "./types";
 
 const everyMs = 3_000;
@@ -69,32 +69,20 @@ export class Store extends PageStore {
   }
 }
 
-/** What is at an address, read anew while it is looked at. `gone` is set where there is nothing. */
+/** What is at an address, told by the page's phase and notice. `gone` is set where there is nothing. */
 export function usePolled<T>(store: Store, what: string, address: () => string) {
-  const answer = useSignal<T | undefined>(undefined);
   const gone = useSignal(false);
-  const poll = useRef<Poll | undefined>(undefined);
-  useSignalEffect(() => {
-    const path = address();
-    const read = async (signal: AbortSignal): Promise<boolean> => {
-      try {
-        const body = await store.get<T>(path, signal);
-        if (signal.aborted) return false;
-        answer.value = body;
-        store.heard();
-        return true;
-      } catch (problem) {
-        if (signal.aborted) return false;
-        if (problem instanceof ApiProblem && problem.status === 404) {
-          store.heard();
-          gone.value = true;
-          return false;
-        }
-        return store.missed(problem, what);
-      }
-    };
-    const current = (poll.current = new Poll(read, everyMs));
-    return () => current.stop();
+  const reading = useReading<T>(store, everyMs, address, {
+    read() {
+      store.heard();
+      return true;
+    },
+    failed(problem) {
+      if (!(problem instanceof ApiProblem && problem.status === 404)) return store.missed(problem, what);
+      store.heard();
+      gone.value = true;
+      return false;
+    },
   });
-  return { answer, gone, again: () => poll.current?.again() };
+  return { ...reading, gone };
 }
