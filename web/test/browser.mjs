@@ -50,6 +50,7 @@ export async function startBrowser(plan) {
       page.on("request", (request) => note(request.url()));
       page.on("websocket", (socket) => note(socket.url()));
       t.after(async () => {
+        if (!t.passed) t.diagnostic(`${page.url().replace(/#.*/, "")} showed when the test failed: ${await seen(page)}`);
         await context.close();
         assert.deepEqual(errors, [], "the page throws nothing and logs no error");
         assert.ok(hosts.size <= 1, `the page asks only its own host, not ${[...hosts].join(", ")}`);
@@ -61,6 +62,12 @@ export async function startBrowser(plan) {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** What a page shows, for who reads why a test failed. */
+async function seen(page) {
+  const text = await page.evaluate(() => document.body.innerText).catch((error) => String(error));
+  return text.replace(/\s+/g, " ").slice(0, 3000);
 }
 
 /**

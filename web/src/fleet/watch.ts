@@ -58,6 +58,7 @@ export class Watch {
   private resting: ReturnType<typeof setTimeout> | undefined;
   private again = false;
   private measuring: ReturnType<typeof setTimeout> | undefined;
+  private readonly closing = new AbortController();
 
   constructor(
     private readonly store: Store,
@@ -77,6 +78,7 @@ export class Watch {
   close(): void {
     this.stream?.close();
     this.items?.stop();
+    this.closing.abort();
     clearTimeout(this.measuring);
     clearTimeout(this.resting);
   }
@@ -138,13 +140,18 @@ export class Watch {
     }, restMs);
   }
 
-  /** Only the gateway knows how long the caller waited, and how much of an answer was heard. */
-  private measureSoon(): void {
+  /** Only the gateway knows how long the caller waited, and how much of an answer was heard. Asks until it has told. */
+  private measureSoon(waitMs = measureMs): void {
+    const { signal } = this.closing;
     this.measuring ??= setTimeout(async () => {
       this.measuring = undefined;
-      const read = await this.store.get<Items>(`${this.path}/items?newest=${measuredItems}`).catch(() => undefined);
-      for (const item of read?.items ?? []) this.conversation.measure(item);
-    }, measureMs);
+      try {
+        const { items } = await this.store.get<Items>(`${this.path}/items?newest=${measuredItems}`, signal);
+        for (const item of items) this.conversation.measure(item);
+      } catch (problem) {
+        if (!signal.aborted && !(problem instanceof ApiProblem && problem.final)) this.measureSoon(againMs);
+      }
+    }, waitMs);
   }
 
   /** Asks until they have come. */
