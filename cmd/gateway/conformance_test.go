@@ -118,7 +118,7 @@ func serveRecorded(t *testing.T, clients, upstream *recorder) (url, ca string, r
 }
 
 // serve runs the program until the test ends and returns its address, which only the log tells.
-func serve(t *testing.T, c config) string {
+func serve(t testing.TB, c config) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended, listening := make(chan error, 1), make(chan string, 1)

@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // parse reads flags as main does, with an environment of the test's own.
-func parse(t *testing.T, env map[string]string, args ...string) (config, error) {
+func parse(t testing.TB, env map[string]string, args ...string) (config, error) {
 	t.Helper()
 	for _, name := range []string{"OPENAI_API_KEY", "OPENAI_BASE_URL", "REDIS_URL", "SWITCHBOARD_API_KEYS", "SWITCHBOARD_LISTEN"} {
 		t.Setenv(name, "") // for its clean-up
@@ -84,7 +84,7 @@ func startLogging(t *testing.T, c config, to io.Writer) (url, key string, stop f
 	return m[1], m[2], stop
 }
 
-func call(t *testing.T, client *http.Client, method, url, key, body string) (int, string) {
+func call(t testing.TB, client *http.Client, method, url, key, body string) (int, string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {

@@ -124,6 +124,7 @@ func reachable(a net.Addr) string {
 // node is what runs in this process.
 type node struct {
 	client  redis.UniversalClient
+	store   *redisstore.Store
 	hub     *hub.Hub
 	hooks   *webhooks.Server
 	gateway *gateway.Gateway
@@ -178,7 +179,7 @@ func newNode(c config, traces trace.Recorder, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &node{client: client, hub: hub, hooks: hooks, gateway: g, log: log}, nil
+	return &node{client: client, store: store, hub: hub, hooks: hooks, gateway: g, log: log}, nil
 }
 
 func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, hooks *webhooks.Server, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
@@ -215,6 +216,8 @@ func (n *node) greet(ctx context.Context, c config, base string, out io.Writer) 
 	defer cancel()
 	if err := n.client.Ping(ctx).Err(); err != nil {
 		n.log.Warn("Redis does not answer; no session can be opened until it does", "err", err)
+	} else if err := n.store.CopyIndex(ctx); err != nil { // a later turn of FollowIndex may succeed
+		n.log.Warn("the first list of sessions will take longer", "err", err)
 	}
 	if !web.Built() {
 		n.log.Warn("the web page is not in this binary: run make web, then build again")
@@ -262,19 +265,13 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 	for _, l := range listeners {
 		running.Go(func() { failed <- server.Serve(l) })
 	}
-	keysContext, forgetKeys := context.WithCancel(context.WithoutCancel(ctx))
-	working.Go(func() {
-		contain.Keep(keysContext, n.log, "keys", func() { n.gateway.WatchKeys(keysContext) })
-	})
-	working.Go(func() {
-		contain.Keep(keysContext, n.log, "measuring", func() { n.gateway.Measure(keysContext) })
-	})
-	working.Go(func() {
-		contain.Keep(keysContext, n.log, "audit", func() { n.gateway.RecordAudit(keysContext) })
-	})
-	working.Go(func() {
-		contain.Keep(keysContext, n.log, "models", func() { n.gateway.WatchModels(keysContext) })
-	})
+	loopsContext, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
+	for what, loop := range map[string]func(context.Context){
+		"keys": n.gateway.WatchKeys, "measuring": n.gateway.Measure, "audit": n.gateway.RecordAudit,
+		"models": n.gateway.WatchModels, "index": n.store.FollowIndex,
+	} {
+		working.Go(func() { contain.Keep(loopsContext, n.log, what, func() { loop(loopsContext) }) })
+	}
 
 	var err error
 	select {
@@ -293,7 +290,7 @@ func (n *node) serve(ctx context.Context, listeners []net.Listener, stopTimeout 
 		_ = server.Close() // whatever is left
 	}
 	running.Wait()
-	forgetKeys()
+	stopLoops()
 	stopHooks() // last: requests and sessions hand their events over to it
 	working.Wait()
 	n.gateway.Wait()

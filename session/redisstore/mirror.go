@@ -2,80 +2,117 @@ package redisstore
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
-
-	"switchboard/session/survey"
 )
 
 // Bounds of a mirror.
 const (
 	mirrorStep  = 5000             // changes that are read in one round trip
-	mirrorWhole = time.Minute      // after which it is read whole again: nodes of an older version do not note what they change
-	mirrorIdle  = 10 * time.Minute // after its last use it is dropped
+	mirrorTend  = time.Minute      // how often a node follows the index though nobody asks
+	mirrorIdle  = 10 * time.Minute // after its last use it is read whole only so often
+	mirrorReady = 100_000          // sessions up to which it is there before somebody asks, and stays
 )
 
-// mirror is this node's copy of the facts of all sessions, about 500 bytes each. It is filled by
-// the first survey, follows what is noted in the index, and is dropped when nobody asks any more:
-// a survey reads what changed since the one before, not all there is.
+// mirror is this node's copy of the facts of all sessions. It follows what is noted in the index, so
+// that a survey reads what changed since the one before, not all there is. [Store.CopyIndex] has
+// it ready before the first survey.
 type mirror struct {
-	refreshing sync.Mutex // one reads the index at a time
-	at, whole  time.Time  // of the last refresh, and of the last one that read all
-	lacks      int        // sessions that were listed then without facts and without a record
-
-	mu      sync.RWMutex
-	facts   map[string]*survey.Facts // by member, never changed; nil: it was dropped
-	version int64                    // of the newest change that it has
-	idle    *time.Timer
+	updating  sync.Mutex // one does at a time
+	copy      *indexCopy // nil: it has not been read, or was dropped
+	at, whole time.Time  // of the last update, and of the last one that read all
+	used      time.Time  // by the last survey
+	ready     int64      // mirrorReady
+	lacks     int        // sessions that were listed then without facts and without a record
 }
 
-// each passes the facts of all sessions to look, in no order.
-func (m *mirror) each(look func(f *survey.Facts, member string)) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	for member, f := range m.facts {
-		look(f, member)
+// FollowIndex calls CopyIndex once a minute until ctx is done. While the store is unavailable the copy
+// is out of date; a survey says so itself.
+func (s *Store) FollowIndex(ctx context.Context) {
+	tick := time.NewTicker(mirrorTend)
+	defer tick.Stop()
+	for {
+		_ = s.CopyIndex(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
 	}
 }
 
-func (m *mirror) seenVersion() int64 {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.version
-}
-
-// touch puts off that the mirror is dropped, and reports whether there is one.
-func (m *mirror) touch() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.idle == nil {
-		m.idle = time.AfterFunc(mirrorIdle, m.drop)
-	} else {
-		m.idle.Reset(mirrorIdle)
+// CopyIndex has a copy of the index ready for surveys: the first one need not wait while it is read.
+// That of an index of over 100,000 sessions is there only while somebody asks.
+func (s *Store) CopyIndex(ctx context.Context) error {
+	if err := s.mirror.tend(ctx, s); err != nil {
+		return fmt.Errorf("copy the index: %w", err)
 	}
-	return m.facts != nil
+	return nil
 }
 
-func (m *mirror) drop() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.facts = nil
-}
-
-// refresh makes the mirror not older than age.
-func (m *mirror) refresh(ctx context.Context, s *Store, age time.Duration) error {
-	m.refreshing.Lock()
-	defer m.refreshing.Unlock()
-	known := m.touch()
-	if known && age > 0 && s.now().Sub(m.at) < age {
-		return nil
+// tend updates the mirror. It reads all again from time to time, because nodes of an older version
+// do not note what they change; surveys go on with what there is.
+func (m *mirror) tend(ctx context.Context, s *Store) error {
+	known, due, idle := m.due(s.now())
+	if idle {
+		listed, err := s.client.ZCard(ctx, indexKey("", "list")).Result()
+		if err != nil || listed > m.ready {
+			m.drop(s.now())
+			return err
+		}
 	}
+	if !known || !due {
+		m.updating.Lock()
+		defer m.updating.Unlock()
+		return m.update(ctx, s)
+	}
+	all, err := s.readIndex(ctx)
+	if err != nil {
+		return err
+	}
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	return m.replace(ctx, s, all)
+}
+
+// due reports whether all must be read again, and whether no survey has used the mirror lately.
+func (m *mirror) due(now time.Time) (known, due, idle bool) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	idle = now.Sub(m.used) >= mirrorIdle
+	return m.copy != nil, !idle || now.Sub(m.whole) >= mirrorIdle, idle
+}
+
+func (m *mirror) drop(now time.Time) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	if now.Sub(m.used) >= mirrorIdle {
+		m.copy = nil
+	}
+}
+
+// use returns a copy that is not older than age.
+func (m *mirror) use(ctx context.Context, s *Store, age time.Duration) (*indexCopy, error) {
+	m.updating.Lock()
+	defer m.updating.Unlock()
+	m.used = s.now()
+	if m.copy == nil || age <= 0 || m.used.Sub(m.at) >= age {
+		if err := m.update(ctx, s); err != nil {
+			return nil, err
+		}
+	}
+	return m.copy, nil
+}
+
+// update reads what changed, or all if that is not noted. Its caller is updating.
+func (m *mirror) update(ctx context.Context, s *Store) error {
 	if err := s.tidy(ctx, ""); err != nil {
 		return err
 	}
-	at := s.now()
-	if known && at.Sub(m.whole) < mirrorWhole {
-		lacks, lost, err := m.follow(ctx, s)
+	if m.copy != nil {
+		at := s.now()
+		lacks, lost, err := m.copy.follow(ctx, s)
 		if err != nil {
 			return err
 		}
@@ -84,65 +121,22 @@ func (m *mirror) refresh(ctx context.Context, s *Store, age time.Duration) error
 			return nil
 		}
 	}
-	if err := m.fill(ctx, s); err != nil {
-		return err
-	}
-	lacks, _, err := m.follow(ctx, s)
+	all, err := s.readIndex(ctx)
 	if err != nil {
 		return err
 	}
-	m.at, m.whole, m.lacks = at, at, lacks
-	return nil
+	return m.replace(ctx, s, all)
 }
 
-// fill reads all there is, but for what changes meanwhile.
-func (m *mirror) fill(ctx context.Context, s *Store) error {
-	c, err := s.changesSince(ctx, 0, 0)
+// replace takes a copy once that has what changed while it was read. Its caller is updating.
+func (m *mirror) replace(ctx context.Context, s *Store, c *indexCopy) error {
+	at := s.now()
+	lacks, _, err := c.follow(ctx, s)
 	if err != nil {
 		return err
 	}
-	facts := make(map[string]*survey.Facts, c.listed)
-	if err := s.readWhole(ctx, func(member string, f survey.Facts) { facts[member] = &f }); err != nil {
-		return err
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.facts, m.version = facts, c.newest
+	m.copy, m.at, m.whole, m.lacks = c, at, at, lacks
 	return nil
-}
-
-// follow reads what changed since the newest change that the mirror has, unless some of that is
-// lost. It returns how many sessions that are listed the mirror lacks.
-func (m *mirror) follow(ctx context.Context, s *Store) (lacks int, lost bool, err error) {
-	for {
-		c, err := s.changesSince(ctx, m.seenVersion(), mirrorStep)
-		if err != nil || c.lost {
-			return 0, c.lost, err
-		}
-		m.apply(c)
-		if len(c.facts) < mirrorStep {
-			return c.listed - m.size(), false, nil
-		}
-	}
-}
-
-func (m *mirror) size() int {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return len(m.facts)
-}
-
-func (m *mirror) apply(c indexChanges) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, change := range c.facts {
-		if f, ok := factsOf(change.member, change.text); ok {
-			m.facts[change.member] = &f
-		} else {
-			delete(m.facts, change.member)
-		}
-	}
-	m.version = c.newest
 }
 
 // indexChanges are what lua/changes.lua answers.

@@ -33,7 +33,8 @@ type Options struct {
 }
 
 // Store is a [session.Store], [session.Directory], [session.Grants], [session.KeyRing], [session.Meter],
-// [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] in Redis. Safe for many callers at once; all the state that it keeps is a mirror of the index.
+// [session.Fleet], [session.Broadcasts], [audit.Log] and [series.Store] in Redis. Safe for many callers at once; all the state that it keeps is
+// a mirror of the index, which FollowIndex has ready.
 //
 // Calls fail with the error of the client, within its time-outs, while Redis is away.
 type Store struct {
@@ -75,7 +76,7 @@ func New(client redis.UniversalClient, opts Options) *Store {
 		auditKeep:  cmp.Or(opts.AuditKeep, 30*24*time.Hour),
 		auditBytes: cmp.Or(opts.AuditBytes, 32<<20),
 		now:        time.Now,
-		mirror:     &mirror{},
+		mirror:     &mirror{ready: mirrorReady},
 
 		outcomesKept: outcomesKept,
 	}

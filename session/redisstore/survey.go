@@ -11,13 +11,14 @@ import (
 	"switchboard/session/survey"
 )
 
-// survey finds sessions in the mirror of the index, and reads the records of the page.
+// survey finds sessions in this node's copy of the index, and reads the records of the page.
 func (s *Store) survey(ctx context.Context, q session.Query, limit int) (page session.Page, err error) {
 	found := survey.New(q, s.now())
-	if err := s.mirror.refresh(ctx, s, q.Age); err != nil {
+	index, err := s.mirror.use(ctx, s, q.Age)
+	if err != nil {
 		return page, fmt.Errorf("survey sessions: %w", err)
 	}
-	s.mirror.each(found.Add)
+	index.each(found.Add)
 	members, page, err := found.Page(limit)
 	if err != nil || len(members) == 0 {
 		return page, err
@@ -40,10 +41,12 @@ func (s *Store) survey(ctx context.Context, q session.Query, limit int) (page se
 
 // Version implements [session.Index].
 func (s *Store) Version(ctx context.Context, age time.Duration) (int64, error) {
-	if err := s.mirror.refresh(ctx, s, age); err != nil {
+	index, err := s.mirror.use(ctx, s, age)
+	if err != nil {
 		return 0, fmt.Errorf("look at the index: %w", err)
 	}
-	return s.mirror.seenVersion(), nil
+	version, _ := index.seen()
+	return version, nil
 }
 
 const surveyStep = 5000 // sessions that are read in one round trip

@@ -11,7 +11,7 @@
 --       8 changed: the members whose facts changed last, by the version of that change
 --       9 version: newest, the version of the last change; floor, that of the last one which
 --         changed does not have any more
--- ARGV  1 now  2 milliseconds to keep the keys when nothing is put in
+-- ARGV  1 now  2 milliseconds to keep the keys when nothing changes
 --       3 how many expired members to take out at most
 --       4… for each session: its member, the time at which its record expires, its entry
 --          (empty: it has no record), its score in expiry, if it is read from there, and
@@ -118,5 +118,8 @@ if newest then
   redis.call('HSET', KEYS[9], 'newest', string.format('%.0f', newest))
   forget(20000)
 end
-for _, i in ipairs({1, 2, 3, 4, 5, 7, 8, 9}) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+-- Who only reads changes nothing, so that Redis has nothing to write to its file or to its replicas.
+if #ARGV > 3 or #expired > 0 then
+  for _, i in ipairs({1, 2, 3, 4, 5, 7, 8, 9}) do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+end
 return {#expired, redis.call('ZCARD', KEYS[6])}
