@@ -72,8 +72,9 @@ func (g *Gateway) controlRoutes() []openapi.Route {
 // What steers one, and the answers to that.
 type (
 	updateInput struct {
-		ID   session.ID    `path:"id" doc:"The session's ID"`
-		Body sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object; and labels, to be set or, with null, removed"`
+		ID      session.ID    `path:"id" doc:"The session's ID"`
+		IfMatch string        `header:"If-Match" doc:"ETags of the session. If it has none of them any more, because its settings have changed since, nothing is done: 412" example:"\"2jmj7l5rSw0yVb_v\""`
+		Body    sessionConfig `doc:"Fields to change: instructions, voice, tools, … or a partial GA session object; and labels, to be set or, with null, removed"`
 	}
 	messageInput struct {
 		ID   session.ID `path:"id" doc:"The session's ID"`
@@ -120,8 +121,12 @@ type Sent struct {
 	ItemID string `json:"item_id,omitempty" doc:"The conversation item that was made"`
 }
 
-func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, error) {
+func (g *Gateway) update(ctx context.Context, in *updateInput) (*taggedOutput, error) {
 	ctl, err := g.running(ctx, callerOf(ctx), in.ID)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := unchanged(in.IfMatch)
 	if err != nil {
 		return nil, err
 	}
@@ -129,22 +134,19 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if err != nil {
 		return nil, err
 	}
+	change := hub.Change{Labels: labels, If: wanted}
 	fields := fieldsOfPatch(body)
-	var effective json.RawMessage
 	if labels == nil || len(fields) > 0 {
-		patch, err := patchOf(body)
-		if err != nil {
+		if change.Session, err = patchOf(body); err != nil {
 			return nil, err
 		}
-		if effective, err = ctl.Update(ctx, patch); err != nil {
-			return nil, err
-		}
-		fields = fieldsOfPatch(patch)
+		fields = fieldsOfPatch(change.Session)
+	}
+	effective, err := ctl.Change(ctx, change)
+	if err != nil {
+		return nil, err
 	}
 	if labels != nil {
-		if err := ctl.Relabel(ctx, labels); err != nil {
-			return nil, err
-		}
 		fields = append(fields, "labels")
 	}
 	note(ctx, ctl, hub.Command{Name: "update", Fields: fields})
@@ -152,7 +154,7 @@ func (g *Gateway) update(ctx context.Context, in *updateInput) (*sessionOutput, 
 	if effective != nil {
 		rec.Session = effective
 	}
-	return &sessionOutput{Body: view(rec)}, nil
+	return &taggedOutput{ETag: settingsTag(&rec), Body: view(rec)}, nil
 }
 
 // labelsOf takes changes of labels out of an update: by name, nil removes one. Without any it is nil.

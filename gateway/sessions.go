@@ -41,12 +41,14 @@ func (g *Gateway) sessionRoutes() []openapi.Route {
 			}})},
 		{Method: "GET", Path: sessions + "/{id}", ID: "get-session", Tag: tagSessions, Role: role.App, Errors: []int{404},
 			Summary: "Look at a session",
-			Text:    "Also of a session that has ended.",
+			Text:    "Also of a session that has ended. Its ETag is one of its settings, not of all that is shown: If-None-Match has no effect.",
 			Before:  g.owned, Do: openapi.JSON(g.get)},
-		{Method: "PATCH", Path: sessions + "/{id}", ID: "update-session", Tag: tagSessions, Role: role.App, Errors: steering,
+		{Method: "PATCH", Path: sessions + "/{id}", ID: "update-session", Tag: tagSessions, Role: role.App, Errors: append([]int{412}, steering...),
 			Summary: "Change instructions, voice, tools, …",
 			Text: "Answers with the effective session once the upstream has acknowledged the change; " +
-				"422 with the upstream's own error when it refused, and then nothing has changed.",
+				"422 with the upstream's own error when it refused, and then nothing has changed. " +
+				"With If-Match, which has the ETag of the session as it was read, 412 if its settings have changed since: " +
+				"so nobody overwrites what another has changed unseen.",
 			Example: map[string]any{"instructions": "Speak Dutch from now on."},
 			Before:  g.owned, Do: openapi.JSON(g.update)},
 		{Method: "DELETE", Path: sessions + "/{id}", ID: "end-session", Tag: tagSessions, Role: role.App, Errors: []int{404},
@@ -76,7 +78,11 @@ type (
 		Body     Created
 	}
 	sessionOutput struct{ Body sessionView }
-	listInput     struct {
+	taggedOutput  struct {
+		ETag string `header:"ETag" doc:"Changes with what PATCH changes: configuration, instructions and labels. If-Match of PATCH takes it"`
+		Body sessionView
+	}
+	listInput struct {
 		Label  []string       `query:"label,explode" doc:"key:value; all that are given must match" example:"team:support"`
 		Status session.Status `query:"status" enum:"created,active,ended,live" doc:"live: created or active"`
 		Key    string         `query:"key" maxLength:"64" doc:"Name of the API key that opened them; an app key sees its own only"`
@@ -264,12 +270,12 @@ func (g *Gateway) running(ctx context.Context, who caller, id session.ID) (*hub.
 	return f.ctl, nil
 }
 
-func (g *Gateway) get(ctx context.Context, in *idInput) (*sessionOutput, error) {
+func (g *Gateway) get(ctx context.Context, in *idInput) (*taggedOutput, error) {
 	f, err := g.find(ctx, callerOf(ctx), in.ID)
 	if err != nil {
 		return nil, err
 	}
-	out := &sessionOutput{Body: view(f.rec)}
+	out := &taggedOutput{ETag: settingsTag(&f.rec), Body: view(f.rec)}
 	if f.ctl != nil {
 		out.Body.Viewers = g.viewers.list(in.ID)
 	}

@@ -35,6 +35,7 @@ var Kinds = []Kind{
 	{"key-read-only", []int{409}, "The API key comes from the environment of the nodes.", "Remove it there."},
 	{"conflict", []int{409}, "The object is in a state that does not allow it: still running, or already done.", "Read it again, then decide."},
 	{"session-ended", []int{410}, "The session has ended; detail has the reason.", "Open another one."},
+	{"precondition-failed", []int{412}, "If-Match has an ETag of what the session was before somebody changed it. Nothing was done.", "Read it again, then decide."},
 	{"request-entity-too-large", []int{413}, "The body is over the limit.", "Send less; upload batches as files."},
 	{"unsupported-media-type", []int{415}, "The body is compressed, or of a type that the route does not take.", "Send it as it is, with the right Content-Type."},
 	{"invalid-request", []int{422}, "Fields are wrong; errors names each with its location.", "Correct them; a retry fails the same way."},

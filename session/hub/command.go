@@ -103,10 +103,20 @@ func (c *Controller) followCall(callID string) bool {
 	return c.conv.Follow(it.ResponseID)
 }
 
-// Update changes the session's configuration: patch is a part of the GA session object,
-// with or without its type. It returns the effective session after the upstream took it over;
-// *UpstreamError when it refused (nothing has changed then).
-func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
+// Change is what changes in a session's settings.
+type Change struct {
+	// Session is a part of the GA session object, with or without its type; nil: none of it.
+	Session json.RawMessage
+	// Labels are set, or removed if nil.
+	Labels map[string]*string
+	// If is asked before anything is done; its error is what Change returns. No other Change comes
+	// between. nil: do it.
+	If func(session.Record) error
+}
+
+// Change changes the session's settings. It returns the effective session after the upstream took
+// it over, if that changed; *UpstreamError when it refused (nothing has changed then).
+func (c *Controller) Change(ctx context.Context, change Change) (effective json.RawMessage, err error) {
 	select {
 	case c.update <- struct{}{}:
 		defer func() { <-c.update }()
@@ -117,6 +127,31 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
+	if change.If != nil {
+		if err := change.If(c.Record()); err != nil {
+			return nil, err
+		}
+	}
+	if change.Session != nil {
+		if effective, err = c.reconfigure(ctx, change.Session); err != nil {
+			return nil, err
+		}
+	}
+	if change.Labels != nil {
+		if err := c.relabel(change.Labels); err != nil {
+			return nil, err
+		}
+		c.kept(ctx)
+	}
+	return effective, nil
+}
+
+// Update changes nothing but the configuration.
+func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
+	return c.Change(ctx, Change{Session: patch})
+}
+
+func (c *Controller) reconfigure(ctx context.Context, patch json.RawMessage) (json.RawMessage, error) {
 	fields := map[string]json.RawMessage{}
 	if err := json.Unmarshal(patch, &fields); err != nil || fields == nil {
 		return nil, &session.InvalidError{Field: "session", Detail: "must be an object"}
@@ -141,15 +176,6 @@ func (c *Controller) Update(ctx context.Context, patch json.RawMessage) (json.Ra
 
 // mostLabels are the labels of one session.
 const mostLabels = 32
-
-// Relabel sets labels of the session, and removes those that are nil.
-func (c *Controller) Relabel(ctx context.Context, changes map[string]*string) error {
-	if err := c.relabel(changes); err != nil {
-		return err
-	}
-	c.kept(ctx)
-	return nil
-}
 
 func (c *Controller) relabel(changes map[string]*string) error {
 	s := c.lock()

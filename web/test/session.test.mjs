@@ -192,6 +192,24 @@ test("two operators change the instructions: neither loses what was written, and
   assert.equal(await a.getByLabel("New instructions").inputValue(), "Be long.");
 });
 
+test("instructions that another operator changes in the same moment are not overwritten", async (t) => {
+  await rig.session(t, "moment", { config: { instructions: "Be brief." } });
+  const page = await rig.deskPage(t, { ...ann, at: address("moment", "instructions") });
+  await page.route("**/realtime/sessions/moment", async (route) => {
+    if (route.request().method() === "PATCH") await rig.rest("PATCH", "/realtime/sessions/moment", { instructions: "Be kind." }); // between the page's look and its change
+    await route.continue();
+  });
+  await page.getByLabel("New instructions").fill("Be long.");
+  await page.getByRole("button", { name: "Change them" }).click();
+  await page.getByTestId("notice").getByText("Somebody changed it a moment ago.").waitFor();
+  await page.unroute("**/realtime/sessions/moment");
+  await page.getByTestId("own").getByText("Be kind.").waitFor();
+  assert.equal(await page.getByLabel("New instructions").inputValue(), "Be long.");
+  await page.getByTestId("conflict").getByRole("button", { name: "Mine take the place of theirs" }).click();
+  await page.getByRole("button", { name: "Change them" }).click();
+  await page.getByTestId("own").getByText("Be long.").waitFor();
+});
+
 test("notes are written and seen by others, also when the session has ended", async (t) => {
   await rig.session(t, "noted");
   const [a, b] = [await rig.deskPage(t, { ...ann, at: address("noted", "notes") }), await elsewhere(t, { ...bob, at: address("noted", "notes") })];

@@ -1,6 +1,5 @@
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { ApiProblem } from "../shared/api";
 import { Ago } from "../shared/parts";
 import { changes } from "./diff";
 import { type PartProps, pathOf } from "./part";
@@ -75,9 +74,7 @@ function Instruct({ store, session, own }: PartProps & { own: string }) {
   const conflict = writing && written !== own && base.value !== undefined && base.value !== own;
   const change = (instructions: string, before: string) =>
     store.attempt("The instructions were not taken", async () => {
-      const now = await store.get<Session>(pathOf(id));
-      if (now.instructions?.own !== before) throw new ApiProblem(409, "Conflict", "Somebody changed them a moment ago. What you wrote is still here.");
-      await store.send("PATCH", pathOf(id), { instructions });
+      await store.revise<Session>(pathOf(id), (now) => now.instructions?.own === before, { instructions });
       store.said.value = "The instructions are changed";
       undo.value = { before, after: instructions };
       return true;

@@ -1,7 +1,7 @@
 // What every page of sections knows of its connection, and how it asks the gateway.
 
 import { effect, signal, untracked } from "@preact/signals";
-import { call } from "./api";
+import { ApiProblem, ask, call } from "./api";
 import { apiKey } from "./key";
 import { explain, type Notice } from "./words";
 
@@ -49,6 +49,19 @@ export abstract class PageStore {
 
   get<T>(path: string, signal?: AbortSignal): Promise<T> {
     return call<T>({ method: "GET", path, key: this.key, ...(signal && { signal }) });
+  }
+
+  /** Changes what is at a path if it is as the user has seen it, also in the moment of the change. */
+  async revise<T>(path: string, seen: (now: T) => boolean, change: unknown): Promise<T> {
+    const moved = new ApiProblem(412, "Conflict", "Somebody changed it a moment ago. What you wrote is still here.");
+    const answer = await ask({ method: "GET", path, key: this.key });
+    const tag = answer.headers.get("ETag");
+    if (!seen(await answer.json())) throw moved;
+    try {
+      return await call<T>({ method: "PATCH", path, key: this.key, body: change, ...(tag && { headers: { "If-Match": tag } }) });
+    } catch (problem) {
+      throw problem instanceof ApiProblem && problem.status === moved.status ? moved : problem;
+    }
   }
 
   send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
