@@ -68,7 +68,7 @@ func (g *Gateway) listen(c *gin.Context) {
 	defer l.Close()
 	g.clients.Add(1)
 	defer g.clients.Done()
-	p, leave := g.present(context.Background(), who) // the request's own ends with the handshake
+	ctx, leave := g.reading(context.Background(), who) // the request's own ends with the handshake
 	defer leave()
 	conn, err := websocket.Accept(c.Writer, c.Request, &websocket.AcceptOptions{
 		Subprotocols: []string{subprotocol}, InsecureSkipVerify: true, // sameOrigin has looked
@@ -78,7 +78,7 @@ func (g *Gateway) listen(c *gin.Context) {
 	}
 	g.record(who, audit.Entry{Action: actListen, Session: id, Status: http.StatusSwitchingProtocols})
 	defer g.record(who, audit.Entry{Action: actListens, Session: id, Status: http.StatusOK})
-	listening(p.ctx, conn, l)
+	listening(ctx, conn, l)
 }
 
 // listener begins to listen for a caller who may.

@@ -116,7 +116,7 @@ func (g *Gateway) realtime(c *gin.Context) {
 		g.refuseSocket(c, err)
 		return
 	}
-	p, leave := g.present(context.Background(), who)
+	p, leave := g.present(who)
 	ctl, err := g.options.Hub.Create(c.Request.Context(), spec)
 	if err != nil {
 		leave()

@@ -15,9 +15,11 @@ import (
 // presence is a caller whose connection lasts: a client's socket, or a request that reads. It
 // ends when what let the caller in is taken back.
 type presence struct {
-	who  caller
-	ctx  context.Context // done when the caller may stay no longer
-	lose context.CancelCauseFunc
+	who caller
+
+	// Guarded by the lock of presences.
+	lost error       // why the caller may stay no longer; nil while it may
+	end  func(error) // ends the connection; nil while there is none
 }
 
 // presences are those of this node.
@@ -31,9 +33,8 @@ var errRevoked = problem.New(http.StatusUnauthorized, "token-expired", "the clie
 
 // present notes that a caller is here, until leave is called. It is noted before it is looked at
 // again: a key or token that is taken back meanwhile is seen here or by dismiss.
-func (g *Gateway) present(ctx context.Context, who caller) (*presence, func()) {
-	p := &presence{who: who}
-	p.ctx, p.lose = context.WithCancelCause(ctx)
+func (g *Gateway) present(who caller) (p *presence, leave func()) {
+	p = &presence{who: who}
 	g.here.mu.Lock()
 	if g.here.all == nil {
 		g.here.all = map[*presence]struct{}{}
@@ -41,14 +42,42 @@ func (g *Gateway) present(ctx context.Context, who caller) (*presence, func()) {
 	g.here.all[p] = struct{}{}
 	g.here.mu.Unlock()
 	if !g.options.Keys.good(who) {
-		p.lose(errRevoked)
+		g.here.mu.Lock()
+		p.lost = errRevoked
+		g.here.mu.Unlock()
 	}
 	return p, func() {
 		g.here.mu.Lock()
 		delete(g.here.all, p)
 		g.here.mu.Unlock()
-		p.lose(nil)
 	}
+}
+
+// welcome says why a caller may stay no longer; nil while it may.
+func (g *Gateway) welcome(p *presence) error {
+	g.here.mu.Lock()
+	defer g.here.mu.Unlock()
+	return p.lost
+}
+
+// endsBy has end called, once, when the caller may stay no longer: at once if that is so already.
+// It must not wait.
+func (g *Gateway) endsBy(p *presence, end func(error)) {
+	g.here.mu.Lock()
+	p.end = end
+	lost := p.lost
+	g.here.mu.Unlock()
+	if lost != nil {
+		end(lost)
+	}
+}
+
+// reading is a context that is done when a caller who reads may stay no longer, or leave is called.
+func (g *Gateway) reading(ctx context.Context, who caller) (_ context.Context, leave func()) {
+	ctx, lose := context.WithCancelCause(ctx)
+	p, depart := g.present(who)
+	g.endsBy(p, lose)
+	return ctx, func() { depart(); lose(nil) }
 }
 
 // leaveKey is where a request keeps the function that ends its presence.
@@ -59,9 +88,9 @@ func (g *Gateway) arrive(c *gin.Context, who caller) {
 	if _, here := c.Get(leaveKey); here || c.Request.Method != http.MethodGet {
 		return
 	}
-	p, leave := g.present(c.Request.Context(), who)
+	ctx, leave := g.reading(c.Request.Context(), who)
 	c.Set(leaveKey, leave)
-	c.Request = c.Request.WithContext(p.ctx)
+	c.Request = c.Request.WithContext(ctx)
 }
 
 // depart ends the presence of a request that is over.
@@ -76,13 +105,20 @@ func (g *Gateway) depart(c *gin.Context) {
 
 // dismiss ends the presences of callers that are not wanted any more, and returns how many.
 func (g *Gateway) dismiss(unwanted func(caller) bool) (n int) {
+	var ends []func(error)
 	g.here.mu.Lock()
-	defer g.here.mu.Unlock()
 	for p := range g.here.all {
-		if p.ctx.Err() == nil && unwanted(p.who) {
-			p.lose(errRevoked)
+		if p.lost == nil && unwanted(p.who) {
+			p.lost = errRevoked
 			n++
+			if p.end != nil {
+				ends = append(ends, p.end)
+			}
 		}
+	}
+	g.here.mu.Unlock()
+	for _, end := range ends {
+		end(errRevoked)
 	}
 	return n
 }

@@ -49,7 +49,7 @@ func (g *Gateway) relay(c *gin.Context) {
 		g.fail(c, err)
 		return
 	}
-	p, leave := g.present(context.Background(), who) // before the token is looked at again
+	p, leave := g.present(who) // before the token is looked at again
 	if err := g.admit(ctx, p, ctl.Record()); err != nil {
 		leave()
 		g.fail(c, err)
@@ -61,12 +61,10 @@ func (g *Gateway) relay(c *gin.Context) {
 // admit lets a caller into a session that runs here, unless its token is for another one of the
 // same ID, or is revoked.
 func (g *Gateway) admit(ctx context.Context, p *presence, rec session.Record) error {
-	grant := p.who.Grant
+	grant, lost := p.who.Grant, g.welcome(p)
 	switch {
-	case p.ctx.Err() != nil:
-		return context.Cause(p.ctx)
-	case grant == nil:
-		return nil
+	case lost != nil, grant == nil:
+		return lost
 	case !grant.Created.IsZero() && !grant.Created.Equal(rec.CreatedAt):
 		return errToken
 	}
@@ -86,10 +84,9 @@ func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, 
 		giveBack()
 		return false
 	}
-	v := &visit{ctl: ctl, conn: conn, a: a, start: time.Now(), after: func() { giveBack(); leave(); g.clients.Done() }}
-	v.log = g.options.Logger.With("session", ctl.Record().ID, "policy", a.Policy.Name)
-	v.stay = context.AfterFunc(p.ctx, func() { conn.Close(session.CloseRevoked, "the access of this client was revoked") })
-	v.log.Info("client attached")
+	v := &visit{log: g.options.Logger, ctl: ctl, conn: conn, a: a, start: time.Now(), after: func() { giveBack(); leave(); g.clients.Done() }}
+	g.endsBy(p, v.revoke)
+	v.tell("client attached")
 	go v.run()
 	return true
 }
@@ -97,13 +94,12 @@ func (g *Gateway) attach(c *gin.Context, ctl *hub.Controller, a hub.Attachment, 
 // visit is one attached client. Its goroutine waits for most of its life, and a stack shrinks to
 // 4 KiB only while it uses no more than 1.2 of them: so run and what it calls keep little there.
 type visit struct {
+	log   *slog.Logger
 	ctl   *hub.Controller
 	conn  session.Conn
 	a     hub.Attachment
-	log   *slog.Logger
 	start time.Time
-	stay  func() bool // has the client stay although its access is revoked
-	after func()      // called at its very end
+	after func() // called at its very end
 }
 
 // run blocks until the client is gone. The session's end, not a request's context, ends it.
@@ -113,16 +109,24 @@ func (v *visit) run() {
 }
 
 func (v *visit) left(why error) {
-	v.log.Info("client detached", "seconds", int64(time.Since(v.start).Seconds()), "reason", reasonOf(why))
+	v.tell("client detached", "seconds", int64(time.Since(v.start).Seconds()), "reason", reasonOf(why))
 }
 
 // end contains a panic of run, which calls it by defer.
 func (v *visit) end() {
 	if p := recover(); p != nil {
-		_ = contain.Note(v.log, "client", p)
+		_ = contain.Note(v.log, "client", p, "session", v.ctl.ID())
 	}
-	v.stay()
 	v.after()
+}
+
+// revoke closes the connection of a client that may stay no longer.
+func (v *visit) revoke(error) {
+	v.conn.Close(session.CloseRevoked, "the access of this client was revoked")
+}
+
+func (v *visit) tell(what string, more ...any) {
+	v.log.Info(what, append([]any{"session", v.ctl.ID(), "policy", v.a.Policy.Name}, more...)...)
 }
 
 func reasonOf(err error) string {

@@ -14,18 +14,23 @@ import (
 // ErrBehind ends a connection whose peer takes less than it is sent.
 var ErrBehind = errors.New("peer stayed behind for longer than its limit")
 
+// Owner is the session that an outbox belongs to. It is one value for all outboxes of a session.
+type Owner interface {
+	sync.Locker       // the lock that guards them
+	Doubt() bool      // says that nothing may be written now; called with the lock
+	Await() bool      // waits until something may, without the lock; false: nothing ever will
+	Contain(f func()) // runs the flusher, and contains its panics
+}
+
 // Outbox is what waits to be written to one connection. Its fields are guarded by the
 // controller's lock; its one goroutine runs only while the socket does not take more.
 //
 // While the socket takes what it is given, frames pass by reference and nothing is kept.
 type Outbox struct {
 	Conn  session.Conn
-	Lock  sync.Locker
+	Owner Owner
 	Limit int           // bytes that may wait
 	Stall time.Duration // how long the socket may refuse
-	Doubt func() bool   // says that nothing may be written now
-	Await func() bool   // waits until something may; false: nothing ever will
-	Guard func(func())  // runs the flusher, and contains its panics
 
 	Queue   []Queued
 	source  func() []byte // makes what is sent once all before it was taken; nil: there is nothing
@@ -129,7 +134,7 @@ func (o *Outbox) startFlush() {
 	o.idle = idle
 	o.Flusher.Go(func() {
 		defer close(idle)
-		o.Guard(o.flush)
+		o.Owner.Contain(o.flush)
 	})
 }
 
@@ -151,7 +156,7 @@ var errOver = errors.New("nothing may be written any more")
 func (o *Outbox) flush() {
 	for {
 		err := o.Conn.Flush()
-		if err == nil && !o.Await() {
+		if err == nil && !o.Owner.Await() {
 			err = errOver
 		}
 		if !o.flushed(err) {
@@ -162,8 +167,8 @@ func (o *Outbox) flush() {
 
 // flushed writes what the socket takes, and reports whether there is more to flush.
 func (o *Outbox) flushed(err error) bool {
-	o.Lock.Lock()
-	defer o.Lock.Unlock()
+	o.Owner.Lock()
+	defer o.Owner.Unlock()
 	// Of an error the reader of this connection will see why.
 	more := err == nil && o.state == stalled && !o.next()
 	if !more {
@@ -298,7 +303,7 @@ func (o *Outbox) Release() {
 	if o.idle != nil {
 		return
 	}
-	if o.Doubt() || !o.next() {
+	if o.Owner.Doubt() || !o.next() {
 		o.startFlush()
 	}
 }

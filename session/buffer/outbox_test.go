@@ -12,12 +12,18 @@ import (
 	"switchboard/session/sessiontest"
 )
 
+// sure is an owner that may always write.
+type sure struct{ sync.Mutex }
+
+func (*sure) Doubt() bool      { return false }
+func (*sure) Await() bool      { return true }
+func (*sure) Contain(f func()) { f() }
+
 // TestHoldLetsFramesGo: a frame lies in the memory of the connection that read it. What an outbox
 // that is held has kept back of it must be on its way, before that is read over.
 func TestHoldLetsFramesGo(t *testing.T) {
 	ours, theirs := sessiontest.Pipe()
-	o := Outbox{Conn: ours, Lock: &sync.Mutex{}, Limit: 1 << 10, Stall: time.Second,
-		Doubt: func() bool { return false }, Await: func() bool { return true }, Guard: func(f func()) { f() }, Dropped: new(atomic.Int64)}
+	o := Outbox{Conn: ours, Owner: &sure{}, Limit: 1 << 10, Stall: time.Second, Dropped: new(atomic.Int64)}
 	first := session.NewFrame([]byte("first"))
 	if err := o.SendEvent(first, session.WithNext); err != nil {
 		t.Fatal(err)

@@ -304,6 +304,9 @@ func movesOn(reason error) bool {
 	return errors.Is(reason, ErrLeaseLost) || errors.Is(reason, ErrMoved)
 }
 
+// ID is the session's; it never changes.
+func (c *Controller) ID() session.ID { return c.id }
+
 // Record describes the session as it is now.
 func (c *Controller) Record() session.Record {
 	s := c.lock()

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -231,8 +232,10 @@ func (h *Hub) Create(ctx context.Context, spec session.Spec) (*Controller, error
 	if err != nil {
 		return nil, fmt.Errorf("acquire lease: %w", err)
 	}
+	config := spec.Config
+	spec.Config = nil // the upstream reports what came of it, and that is what is kept
 	c := newController(h.node, spec, lease)
-	if err := h.start(ctx, c); err != nil {
+	if err := h.start(ctx, c, config); err != nil {
 		h.release(c)
 		return nil, err
 	}
@@ -240,12 +243,12 @@ func (h *Hub) Create(ctx context.Context, spec session.Spec) (*Controller, error
 	return c, nil
 }
 
-func (h *Hub) start(ctx context.Context, c *Controller) error {
+func (h *Hub) start(ctx context.Context, c *Controller, config json.RawMessage) error {
 	if err := h.admit(ctx, c); err != nil {
 		return err
 	}
 	err := errCrashed
-	c.contain(func() { err = c.open(ctx) })
+	c.contain(func() { err = c.open(ctx, config) })
 	if err != nil {
 		h.node.count(err)
 		if c.up.leg != nil {

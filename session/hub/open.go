@@ -2,6 +2,7 @@ package hub
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
@@ -11,9 +12,9 @@ import (
 	"switchboard/session/realtime"
 )
 
-// open connects to the upstream for the first time.
-func (c *Controller) open(ctx context.Context) error {
-	l, err := c.up.medium.next(ctx, configuration.Opening{Config: c.spec.Config})
+// open connects to the upstream for the first time, and configures it.
+func (c *Controller) open(ctx context.Context, config json.RawMessage) error {
+	l, err := c.up.medium.next(ctx, configuration.Opening{Config: config})
 	if err != nil {
 		return err
 	}
@@ -49,8 +50,16 @@ func (c *held) use(l *leg) {
 	}
 }
 
-// outbox makes one for a connection. It calls Doubt while the lock is held, and Await while it is not.
+// outbox makes one for a connection.
 func (c *Controller) outbox(conn session.Conn, limit int, dropped *atomic.Int64) buffer.Outbox {
-	return buffer.Outbox{Conn: conn, Lock: &c.mu, Limit: limit, Stall: c.node.StallLimit, Guard: c.contain, Dropped: dropped,
-		Doubt: func() bool { return !c.node.pulse.permitted() }, Await: c.await}
+	return buffer.Outbox{Conn: conn, Owner: (*writer)(c), Limit: limit, Stall: c.node.StallLimit, Dropped: dropped}
 }
+
+// writer is the controller as its outboxes know it.
+type writer Controller
+
+func (w *writer) Lock()            { w.mu.Lock() }
+func (w *writer) Unlock()          { w.mu.Unlock() }
+func (w *writer) Doubt() bool      { return !w.node.pulse.permitted() }
+func (w *writer) Await() bool      { return (*Controller)(w).await() }
+func (w *writer) Contain(f func()) { (*Controller)(w).contain(f) }

@@ -45,6 +45,8 @@ func Connect(address string) (redis.UniversalClient, error) {
 	// Both are for managed services, and cost a round trip for each connection.
 	opts.DisableIdentity = true
 	opts.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	// Larger values pass them by; go-redis's 32 KiB each way are held by every connection of the pool.
+	opts.ReadBufferSize, opts.WriteBufferSize = 16<<10, 16<<10
 	if !opts.IsClusterMode {
 		return redis.NewUniversalClient(opts), nil
 	}
