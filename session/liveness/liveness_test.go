@@ -108,6 +108,16 @@ func TestFailoverInTime(t *testing.T) {
 				w.cuts[link{from, 0}] = drops
 			}
 		}, 4500 * time.Millisecond}, // its heartbeats reach Redis: it gives up by itself
+		"cannot receive, nor connect anew": {func(w *world) {
+			for from := -1; from < 3; from++ {
+				w.cuts[link{from, 0}] = drops
+			}
+			w.after(2*time.Second, func() { // every connection that there was has timed out
+				for to := -1; to < 3; to++ {
+					w.cuts[link{0, to}] = drops
+				}
+			})
+		}, 4500 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := settled(t, 3)

@@ -31,6 +31,7 @@ type Machine struct {
 type member struct {
 	session.Heartbeat
 	changed  time.Duration // when this counter was first seen
+	heard    time.Duration // when this Acked was first seen: it does not only send
 	probed   time.Duration // when the newest probe began
 	asked    time.Duration // when it was last asked for a promise
 	declared time.Duration // when this process last tried to declare it dead
@@ -142,11 +143,17 @@ func (m *Machine) learn(now time.Duration, members []session.Member) {
 func (m *Machine) hear(now time.Duration, b session.Heartbeat) {
 	o := m.others[b.Incarnation]
 	if o == nil {
-		o = &member{Heartbeat: b, changed: now}
+		o = &member{Heartbeat: b, changed: now, heard: now}
 		m.others[b.Incarnation] = o
 	}
-	if b.Counter > o.Counter || b.Joined != o.Joined {
-		o.Heartbeat, o.changed, o.evidence = b, now, Unknown
+	switch {
+	case b.Joined != o.Joined, b.Counter > o.Counter && b.Acked > o.Acked:
+		o.Heartbeat, o.changed, o.heard, o.evidence = b, now, now, Unknown
+	case b.Counter > o.Counter: // that it sends does not belie that it is silent
+		o.Heartbeat, o.changed = b, now
+		if o.evidence != Silent {
+			o.evidence = Unknown
+		}
 	}
 	if p, given := m.promises[b.Incarnation]; given && (b.Acked > p.counter || now >= p.until) {
 		delete(m.promises, b.Incarnation)

@@ -30,12 +30,12 @@ func (m *Machine) Tick(now time.Duration) (w Work) {
 		if !m.inTouch(now) {
 			continue
 		}
-		switch quiet := m.quiet(o, now); {
-		case m.verdict(o, quiet, now):
+		switch {
+		case m.verdict(o, now):
 			if o.claimed = o.Counter; o.due(&o.declared, now, m.times.Beat) {
 				w.Declare = append(w.Declare, o.Heartbeat)
 			}
-		case quiet >= m.times.Fence && o.due(&o.probed, now, 2*m.times.Beat):
+		case m.deaf(o, now) >= m.times.Fence && o.due(&o.probed, now, 2*m.times.Beat):
 			w.Probe = append(w.Probe, o.Heartbeat)
 		}
 	}
@@ -57,10 +57,20 @@ func (m *Machine) quiet(o *member, now time.Duration) time.Duration {
 	return now - max(o.changed, m.steady)
 }
 
+// deaf is for how long this process has seen no sign that a member is answered. It is never shorter
+// than quiet: heartbeats may still reach Redis when no answer comes back.
+func (m *Machine) deaf(o *member, now time.Duration) time.Duration {
+	return now - max(o.heard, m.steady)
+}
+
 // verdict reports whether a member is dead. That a node does not answer, or refuses, proves
 // nothing while it may rely on a promise, or does not know of this process: without Redis it may
 // then relay for most of a lease.
-func (m *Machine) verdict(o *member, quiet, now time.Duration) bool {
+//
+// A member that sends and is not answered gives up Stale after the newest answer that it may tell of.
+// It may be answered once more just before that, and relay for Fence from there without telling.
+func (m *Machine) verdict(o *member, now time.Duration) bool {
+	quiet := m.quiet(o, now)
 	p, promised := m.promises[o.Incarnation]
 	knows := o.Seen >= m.self.Joined
 	switch {
@@ -73,7 +83,7 @@ func (m *Machine) verdict(o *member, quiet, now time.Duration) bool {
 	case o.evidence == Refused:
 		return quiet >= m.times.Gone && knows || quiet >= m.times.Stale
 	case o.evidence == Silent:
-		return quiet >= m.times.Stale && knows
+		return knows && (quiet >= m.times.Stale || m.deaf(o, now) >= m.times.Stale+m.times.Gone)
 	}
 	return false
 }
@@ -89,7 +99,7 @@ func (m *Machine) Suspect(url string) {
 
 // Probed takes what a probe of a member showed that was begun at a time.
 func (m *Machine) Probed(incarnation string, began time.Duration, e Evidence) {
-	if o := m.others[incarnation]; o != nil && began >= o.changed {
+	if o := m.others[incarnation]; o != nil && (began >= o.changed || e == Silent && began >= o.heard) {
 		o.evidence = e
 	}
 }
