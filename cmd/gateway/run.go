@@ -67,7 +67,7 @@ func run(ctx context.Context, c config, out io.Writer, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	defer n.client.Close()
+	defer n.close()
 	n.greet(ctx, c, base, out)
 	if certificate != nil {
 		for i, l := range listeners {
@@ -125,6 +125,7 @@ func reachable(a net.Addr) string {
 type node struct {
 	client  redis.UniversalClient
 	store   *redisstore.Store
+	pulse   redis.UniversalClient // heartbeats never wait for what else is on its way to Redis
 	hub     *hub.Hub
 	hooks   *webhooks.Server
 	gateway *gateway.Gateway
@@ -138,34 +139,49 @@ func newNode(c config, traces trace.Recorder, log *slog.Logger) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--openai-base-url: %w", err)
 	}
-	client, err := redisstore.Connect(c.RedisURL)
-	if err != nil {
+	n := &node{log: log}
+	if n.client, err = redisstore.Connect(c.RedisURL); err != nil {
 		return nil, fmt.Errorf("--redis-url: %w", err)
 	}
+	if n.pulse, err = redisstore.Connect(c.RedisURL); err != nil {
+		return nil, errors.Join(fmt.Errorf("--redis-url: %w", err), n.client.Close())
+	}
+	if err := n.assemble(c, dialer, traces); err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+// close lets go of Redis.
+func (n *node) close() error { return errors.Join(n.client.Close(), n.pulse.Close()) }
+
+// assemble makes the parts of the node, which has its connections.
+func (n *node) assemble(c config, dialer *upstream.Dialer, traces trace.Recorder) error {
+	client, log := n.client, n.log
 	prices, err := c.prices()
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return err
 	}
 	name := c.NodeURL
-	hooks, err := newWebhooks(c, client, name, log)
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
+	if n.hooks, err = newWebhooks(c, client, name, log); err != nil {
+		return err
 	}
 	sealer, err := seal.ForSessions(cmp.Or(c.Jobs.SealKey, c.OpenAIKey))
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return err
 	}
 	store := redisstore.New(client, redisstore.Options{Keep: c.Keep, AuditKeep: c.AuditKeep, AuditBytes: c.AuditBytes})
+	n.store = store
 	secret := gateway.Secret(store.ClusterSecret).Once()
 	keys, err := c.keys()
 	if err != nil {
-		return nil, errors.Join(err, client.Close())
+		return err
 	}
 	caps := session.Limits{MaxSeconds: c.CapMaxSeconds, IdleSeconds: c.CapIdleSeconds, MaxTokens: c.CapMaxTokens}
 	limits := access.KeyLimits{Sessions: c.KeySessions, Tokens: c.KeyTokens, Seconds: c.KeySeconds}
-	hub := hub.New(hub.Options{
-		Node: name, Notify: tell(hooks, log), Dialer: dialer, Trace: traces,
-		Store: store, Directory: store, Meter: store, Fleet: store, Broadcasts: store, Grants: store,
+	n.hub = hub.New(hub.Options{
+		Node: name, Notify: tell(n.hooks, log), Dialer: dialer, Trace: traces,
+		Store: store, Directory: store, Meter: store, Fleet: redisstore.New(n.pulse, redisstore.Options{}), Broadcasts: store, Grants: store,
 		HandOver: gateway.HandOver(&http.Client{Transport: gateway.NodeTransport(c.shown), Timeout: 10 * time.Second}, secret),
 		Peers:    gateway.Peers(gateway.NodeTransport(c.shown), secret),
 		Logger:   log, Heartbeat: c.Heartbeat, Lease: c.Lease, DrainLimit: c.Drain, SessionClients: c.SessionClients, TokenClients: c.TokenClients,
@@ -175,11 +191,8 @@ func newNode(c config, traces trace.Recorder, log *slog.Logger) (*node, error) {
 		Caps:     caps, Prices: prices, CostLabels: c.CostLabels,
 		KeyLimits: func(key string) access.KeyLimits { return keys.Limits(key, limits) },
 	})
-	g, err := newGateway(c, hub, dialer, store, keys, hooks, name, secret, sealer, log)
-	if err != nil {
-		return nil, errors.Join(err, client.Close())
-	}
-	return &node{client: client, store: store, hub: hub, hooks: hooks, gateway: g, log: log}, nil
+	n.gateway, err = newGateway(c, n.hub, dialer, store, keys, n.hooks, name, secret, sealer, log)
+	return err
 }
 
 func newGateway(c config, hub *hub.Hub, dialer *upstream.Dialer, store *redisstore.Store, keys *gateway.Keys, hooks *webhooks.Server, name string, secret gateway.Secret, sealer session.Sealer, log *slog.Logger) (*gateway.Gateway, error) {
