@@ -9,16 +9,19 @@ import (
 	"switchboard/session/survey"
 )
 
-// Facts are texts separated by a character that no key, model, node or label has to contain: in
-// those it is replaced. Numbers come first; a release may add fields in front of the labels only
+// Facts are texts separated by a character that is escaped in keys, models, nodes and labels. Numbers come first; a release may add fields in front of the labels only
 // under another version.
 const (
 	factsVersion = "1"
 	between      = "\x1f"
+	escaping     = "\x1e"
 	factFields   = 15 // before the labels
 )
 
-var factText = strings.NewReplacer(between, " ")
+var (
+	escape   = strings.NewReplacer(between, escaping+"1", escaping, escaping+"0")
+	unescape = strings.NewReplacer(escaping+"1", between, escaping+"0", escaping)
+)
 
 // encoded is the text of facts, as lua/index.lua stores it.
 func encoded(f *survey.Facts) string {
@@ -34,7 +37,7 @@ func encoded(f *survey.Facts) string {
 		flags |= lost
 	}
 	fields := []string{
-		factsVersion, string(f.Status), factText.Replace(f.Key), factText.Replace(f.Node), factText.Replace(f.Model),
+		factsVersion, string(f.Status), escape.Replace(f.Key), escape.Replace(f.Node), escape.Replace(f.Model),
 		number(int64(f.Clients)), strconv.FormatFloat(f.Cost, 'g', -1, 64), number(f.Errors), number(f.Latency), number(expires),
 		number(flags), number(int64(f.Condition.Failing)), number(int64(f.Condition.Pending)), number(f.MaxSeconds), "",
 	}
@@ -42,7 +45,7 @@ func encoded(f *survey.Facts) string {
 		fields[factFields-1] = number(f.Spent) + "/" + number(f.MaxTokens)
 	}
 	for _, l := range f.Labels {
-		fields = append(fields, factText.Replace(l.Name), factText.Replace(l.Value))
+		fields = append(fields, escape.Replace(l.Name), escape.Replace(l.Value))
 	}
 	return strings.Join(fields, between)
 }
@@ -69,7 +72,7 @@ func factsOf(member, text string) (f survey.Facts, ok bool) {
 	micros, _ := strconv.ParseInt(created, 16, 64)
 	flags := number(10)
 	f = survey.Facts{
-		ID: session.ID(id), CreatedAt: time.UnixMicro(micros), Status: session.Status(fields[1]), Key: fields[2], Node: fields[3], Model: fields[4],
+		ID: session.ID(id), CreatedAt: time.UnixMicro(micros), Status: session.Status(fields[1]), Key: plain(fields[2]), Node: plain(fields[3]), Model: plain(fields[4]),
 		Clients: int(number(5)), Errors: number(7), Latency: number(8), MaxSeconds: number(13), Responding: flags&responding != 0,
 		Condition: session.Condition{Lost: flags&lost != 0, Failing: int(number(11)), Pending: int(number(12))},
 	}
@@ -88,7 +91,15 @@ func factsOf(member, text string) (f survey.Facts, ok bool) {
 		var l survey.Label
 		l.Name, text, _ = strings.Cut(text, between)
 		l.Value, text, _ = strings.Cut(text, between)
-		f.Labels = append(f.Labels, l)
+		f.Labels = append(f.Labels, survey.Label{Name: plain(l.Name), Value: plain(l.Value)})
 	}
 	return f, true
+}
+
+// plain is a text as it was before it was escaped. Most never were.
+func plain(s string) string {
+	if !strings.Contains(s, escaping) {
+		return s
+	}
+	return unescape.Replace(s)
 }

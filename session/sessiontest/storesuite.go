@@ -42,6 +42,7 @@ func TestStore(t *testing.T, open func(t *testing.T) session.Store) {
 		"survey by state":               testSurveyStates,
 		"survey pages":                  testSurveyPages,
 		"survey follows":                testSurveyFollows,
+		"survey of odd texts":           testSurveyOddTexts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -108,6 +108,25 @@ func testSurveyPages(t *testing.T, s session.Store) {
 	wantSame(t, "facet of keys", beside.Facets["key"], map[string]int{"shop": 5, "desk": 5})
 }
 
+// testSurveyOddTexts selects sessions by labels of any characters, whether or not it looks at every session.
+func testSurveyOddTexts(t *testing.T, s session.Store) {
+	odd := []string{"a\x1fb", "a b", "\x1e1", "a\x1e1b", "\x1e", "\x00", "", "~", "é", "a\nb", "<b>:%7e"}
+	fill(t, s, len(odd), func(i int, r *session.Record) {
+		r.Key, r.Labels = "odd", map[string]string{"x" + odd[i]: "y", "text": odd[i]}
+	})
+	for i, text := range odd {
+		want := []session.ID{session.ID(fmt.Sprintf("s-%03d", i))}
+		for _, label := range []map[string]string{{"text": text}, {"x" + text: "y"}} {
+			for _, facets := range []bool{false, true} {
+				q := session.Query{Key: "odd", Labels: label, Facets: facets, Limit: 20}
+				if got, page := list(t, s, q); !slices.Equal(got, want) {
+					t.Errorf("%q, facets %v: %v of %d, want %v", label, facets, got, page, want)
+				}
+			}
+		}
+	}
+}
+
 // testSurveyFollows changes sessions between surveys: each sees what was written before it.
 func testSurveyFollows(t *testing.T, s session.Store) {
 	fill(t, s, 30, func(_ int, r *session.Record) { r.Labels = map[string]string{"team": "a"} })
