@@ -76,8 +76,8 @@ func TestWhoMayListen(t *testing.T) {
 	r.onRecord("listen-session", "open", "other", 403)
 	r.must(426, "GET", "/realtime/sessions/open/listen", operator, "")
 	p := r.attach("/v1/realtime?model=gpt-realtime-2.1", app) // says nothing of it: the gateway's default counts
-	id := r.must(200, "GET", "/realtime/sessions?status=active", app, "").field(t, "sessions").([]any)[0].(map[string]any)["session_id"].(string)
 	p.until("session.created")
+	id := r.must(200, "GET", "/realtime/sessions?status=active", app, "").field(t, "sessions").([]any)[0].(map[string]any)["session_id"].(string)
 	if _, res, err := r.dial("/realtime/sessions/"+id+"/listen", operator); err == nil || res.StatusCode != 403 {
 		t.Errorf("by default: %v, %v", res, err)
 	}
