@@ -35,6 +35,7 @@ type Receiver struct {
 	bodyTime time.Duration // for a body to come in
 	large    *semaphore.Weighted
 	refusals rate.Sometimes // anybody can cause them, so not every one is logged
+	failures rate.Sometimes // the same while the store is away: thousands in a second
 }
 
 // ServeHTTP receives one delivery.
@@ -73,7 +74,9 @@ func (rc *Receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	added, err := rc.keep(r.Context(), queue.Item{ID: id, Topic: event.Type, Origin: queue.FromOpenAI, Body: body})
 	if err != nil {
-		rc.log.Error("delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
+		rc.failures.Do(func() {
+			rc.log.Error("delivery not kept; OpenAI will deliver it again", "id", id, "type", event.Type, "err", err)
+		})
 		w.Header().Set("Retry-After", "5")
 		problem.Write(w, problem.Of(http.StatusServiceUnavailable, "the store is away"))
 		return

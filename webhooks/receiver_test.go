@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -194,6 +196,59 @@ func TestAStoreThatIsAwayIsToldAndNothingIsLost(t *testing.T) {
 	}
 	for _, id := range []string{"wh_before", "wh_during"} {
 		n.await("/webhooks/events/"+id, func(e gjson.Result) bool { return e.Get("state").Str == "done" })
+	}
+}
+
+// Deliveries that arrive together are written together, and each is answered by what became of that write.
+func TestNothingAcknowledgedIsLostWithRedis(t *testing.T) {
+	const clients, each = 16, 25
+	server := redistest.Start(t)
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{server.Addr}, MaxRetries: -1})
+	defer rdb.Close()
+	cfg := config()
+	cfg.Workers = 0 // what is kept waits
+	n := start(t, rdb, cfg, standin.JobOptions{})
+	var acknowledged, refused atomic.Int64
+	var senders sync.WaitGroup
+	for client := range clients {
+		senders.Go(func() {
+			for i := 0; i < each && t.Context().Err() == nil; {
+				r := signed(t, n.server.URL+"/webhooks/openai", testSecret, fmt.Sprintf("wh_%d_%d", client, i), time.Now(), []byte(someEvent))
+				answer, err := n.server.Client().Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				answer.Body.Close()
+				switch answer.StatusCode {
+				case http.StatusOK:
+					acknowledged.Add(1)
+					i++
+				case http.StatusServiceUnavailable: // OpenAI would deliver it again, too
+					refused.Add(1)
+				default:
+					t.Errorf("answered %d", answer.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	for _, reached := range []int64{clients, clients * each / 2} {
+		eventually(func() bool { return acknowledged.Load() >= reached })
+		before := refused.Load()
+		server.Kill()
+		if !eventually(func() bool { return refused.Load() > before }) {
+			t.Error("nothing was refused while Redis was away")
+		}
+		server.Restart()
+	}
+	senders.Wait()
+	for client := range clients {
+		for i := range each {
+			if e := n.must("GET", fmt.Sprintf("/webhooks/events/wh_%d_%d", client, i), nil); e.Get("state").Str != "waiting" || e.Get("payload.id").Str != "evt_1" {
+				t.Fatalf("event %s", e.Raw)
+			}
+		}
 	}
 }
 

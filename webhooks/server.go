@@ -95,7 +95,8 @@ func New(o Options) (*Server, error) {
 	s.secrets = &secretSet{fixed: o.Secrets, rdb: o.Redis, box: box, bell: s.bell, log: log}
 	s.Receiver = &Receiver{
 		secrets: s.secrets, keep: s.intake.put, now: time.Now, log: log,
-		bodyTime: 10 * time.Second, refusals: rate.Sometimes{First: 10, Interval: time.Second}, large: semaphore.NewWeighted(largeAtOnce),
+		bodyTime: 10 * time.Second, large: semaphore.NewWeighted(largeAtOnce),
+		refusals: rate.Sometimes{First: 10, Interval: time.Second}, failures: rate.Sometimes{First: 10, Interval: time.Second},
 	}
 	s.fanout = fanout.New(o.Redis, box, s.bell, fanout.Options{
 		Allowed: networks, DisableAfter: o.DisableAfter, Node: o.Node, OnDisabled: s.onDisabled, Logger: log,

@@ -98,6 +98,40 @@ func TestItemsAreAddedOnceAndHandledOnce(t *testing.T) {
 	})
 }
 
+// A group tells new items from known ones wherever they stand in it, and leaves the known ones as they are.
+func TestAGroupMayHoldWhatIsKnown(t *testing.T) {
+	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
+		q := open(t, rdb, fast())
+		for _, step := range []struct {
+			add  string
+			want []bool
+		}{
+			{"a", []bool{true}},
+			{"a", []bool{false}},
+			{"bac", []bool{true, false, true}},
+			{"ccdd", []bool{false, false, true, false}},
+			{"abcd", []bool{false, false, false, false}},
+			{"efgh", []bool{true, true, true, true}},
+		} {
+			var group []queue.Item
+			for _, id := range step.add {
+				group = append(group, item(string(id)))
+			}
+			if got := mustAdd(t, q, group...); !slices.Equal(got, step.want) {
+				t.Fatalf("%s: added = %v", step.add, got)
+			}
+		}
+		until(t, q, func(context.Context, queue.Claim) (string, error) { return "", nil }, func() bool { return state(t, q, "h") == queue.Done && state(t, q, "a") == queue.Done })
+		if got := mustAdd(t, q, item("a"), item("i")); !slices.Equal(got, []bool{false, true}) || state(t, q, "a") != queue.Done {
+			t.Fatalf("added = %v, and a is %s", got, state(t, q, "a"))
+		}
+		n, err := q.Count(t.Context())
+		if r, _ := q.Get(t.Context(), "a"); err != nil || n.All != 9 || r.Duplicates != 4 {
+			t.Fatalf("%+v, %v; %+v", n, err, r)
+		}
+	})
+}
+
 func TestFailuresAreTriedAgainAndThenDead(t *testing.T) {
 	redistest.Each(t, func(t *testing.T, rdb redis.UniversalClient) {
 		o := fast()

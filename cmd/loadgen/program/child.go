@@ -146,3 +146,8 @@ func FreeAddress() (string, error) {
 func (c *Child) CPU() (time.Duration, error) {
 	return process{proc: "/proc", pid: c.Cmd.Process.Pid}.CPU()
 }
+
+// OwnCPU is the time that this program and those that it started have spent on a CPU.
+func OwnCPU() (time.Duration, error) {
+	return process{proc: "/proc", pid: os.Getpid()}.CPU()
+}

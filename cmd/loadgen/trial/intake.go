@@ -16,6 +16,7 @@ import (
 	"switchboard/cmd/loadgen/figures"
 	"switchboard/cmd/loadgen/lab"
 	"switchboard/cmd/loadgen/load"
+	"switchboard/cmd/loadgen/program"
 )
 
 // Intake measures how fast a gateway takes webhooks.
@@ -91,6 +92,12 @@ type intakeHalf struct {
 	status int // what answers them
 }
 
+// intakeWindow is one half of a round as measured.
+type intakeWindow struct {
+	figures.Quantiles
+	gateway, redis, load float64 // CPU µs for each delivery
+}
+
 // The two differ in their last step only: a payload that is no JSON object is refused when all else is done.
 func intakeHalves() []intakeHalf {
 	pad := strings.Repeat("x", 520)
@@ -104,21 +111,39 @@ func (c *Intake) try(ctx context.Context, f *fleet, o *outcome) error {
 	post := newCourier(f.nodes[0].url(), c.Clients)
 	defer post.hangUp()
 	halves := intakeHalves()
-	found := make(map[string][]figures.Quantiles)
+	found := make(map[string][]intakeWindow)
 	for round := -1; round < c.Rounds; round++ { // the first is to warm up
 		for _, h := range halves {
-			q, err := c.measure(ctx, post, h, fmt.Sprintf("wh_%s_%d", h.name, round))
+			w, err := c.window(ctx, f, post, h, fmt.Sprintf("wh_%s_%d", h.name, round))
 			if err != nil {
 				return err
 			}
 			if round >= 0 {
-				found[h.name] = append(found[h.name], q)
+				found[h.name] = append(found[h.name], w)
 			}
 		}
 		slices.Reverse(halves)
 	}
 	c.tell(o, found["verified"], found["kept"])
 	return nil
+}
+
+// window measures one half of a round, and what it cost the programs.
+func (c *Intake) window(ctx context.Context, f *fleet, post *courier, h intakeHalf, prefix string) (w intakeWindow, err error) {
+	before, err := f.cpu()
+	own, err2 := program.OwnCPU()
+	if err = errors.Join(err, err2); err != nil {
+		return w, err
+	}
+	if w.Quantiles, err = c.measure(ctx, post, h, prefix); err != nil {
+		return w, err
+	}
+	after, err := f.cpu()
+	all, err2 := program.OwnCPU()
+	each := func(used time.Duration) float64 { return figures.Micros(used) / float64(w.Count) }
+	w.gateway, w.redis = each(after.nodes-before.nodes), each(after.redis-before.redis)
+	w.load = each(all-own-(after.standIn-before.standIn)) - w.gateway - w.redis
+	return w, errors.Join(err, err2)
 }
 
 // measure delivers for one window, every client as fast as it is answered.
@@ -149,10 +174,9 @@ func (c *Intake) measure(ctx context.Context, post *courier, h intakeHalf, prefi
 }
 
 // tell holds the medians against what is asked for.
-func (c *Intake) tell(o *outcome, verified, kept []figures.Quantiles) {
+func (c *Intake) tell(o *outcome, verified, kept []intakeWindow) {
 	o.rows.Head = []string{"", "only verified", "kept", "kept : verified", "limit", "goal"}
-	perSecond := func(q figures.Quantiles) float64 { return float64(q.Count) / c.Window.Seconds() }
-	row := func(name string, read func(figures.Quantiles) float64, limit, goal string, met func(float64) bool) {
+	row := func(name string, read func(intakeWindow) float64, limit, goal string, met func(float64) bool) {
 		var a, b, ratios []float64
 		for i := range kept {
 			a, b = append(a, read(verified[i])), append(b, read(kept[i]))
@@ -165,7 +189,10 @@ func (c *Intake) tell(o *outcome, verified, kept []figures.Quantiles) {
 		}
 	}
 	told := func(float64) bool { return true }
-	row("deliveries/s", perSecond, fmt.Sprintf("≥ %.2f", leastIntake), fmt.Sprintf("≥ %.2f", goalIntake), func(x float64) bool { return x >= leastIntake })
-	row("p50 µs", func(q figures.Quantiles) float64 { return q.P50 }, "", "", told)
-	row("p99 µs", func(q figures.Quantiles) float64 { return q.P99 }, fmt.Sprintf("≤ %.1f", longestIntake), "", func(x float64) bool { return x <= longestIntake })
+	row("deliveries/s", func(w intakeWindow) float64 { return float64(w.Count) / c.Window.Seconds() },
+		fmt.Sprintf("≥ %.2f", leastIntake), fmt.Sprintf("≥ %.2f", goalIntake), func(x float64) bool { return x >= leastIntake })
+	row("p50 µs", func(w intakeWindow) float64 { return w.P50 }, "", "", told)
+	row("p99 µs", func(w intakeWindow) float64 { return w.P99 }, fmt.Sprintf("≤ %.1f", longestIntake), "", func(x float64) bool { return x <= longestIntake })
+	row("CPU µs, gateway", func(w intakeWindow) float64 { return w.gateway }, "", "", told)
+	row("CPU µs, gateway, Redis and load", func(w intakeWindow) float64 { return w.gateway + w.redis + w.load }, "", "", told)
 }
