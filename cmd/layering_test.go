@@ -54,7 +54,7 @@ var table = map[string][]string{
 	"webhooks/batch":        {"gateway/strict", "session/price", "webhooks/follow", "webhooks/jsonl", "webhooks/notify", "webhooks/queue", "webhooks/records", "webhooks/spool"},
 	"webhooks/follow":       {"webhooks/queue", "webhooks/records", "webhooks/spool"},
 	"webhooks/jsonl":        {},
-	"webhooks/tune":         {"webhooks/follow", "webhooks/jsonl", "webhooks/notify", "webhooks/queue", "webhooks/records", "webhooks/spool"},
+	"webhooks/tune":         {"gateway/strict", "webhooks/follow", "webhooks/jsonl", "webhooks/notify", "webhooks/queue", "webhooks/records", "webhooks/spool"},
 	"webhooks/fanout":       {"session/contain", "webhooks/queue", "webhooks/seal", "webhooks/wake"},
 	"webhooks/live":         {"gateway/problem", "gateway/sse", "webhooks/wake"},
 	"webhooks/notify":       {"webhooks/queue"},

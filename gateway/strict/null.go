@@ -16,26 +16,33 @@ const NotNull = "must not be null"
 // Null says where raw has a null that its schema does not allow; encoding/json and huma take a null for a member that was
 // left out. Names that the schema does not have are not looked into. nil: nowhere.
 func Null(r huma.Registry, s *huma.Schema, raw []byte) *Error {
-	return InTurn(raw, func() *Error {
-		if !json.Valid(raw) {
-			return nil // which its decoder tells
-		}
-		if at, found := nullIn(&walker{b: raw}, r, s); found {
-			return &Error{strings.TrimPrefix(at, "."), NotNull}
-		}
-		return nil
-	})
+	return InTurn(raw, func() *Error { return null(r, s, raw) })
+}
+
+func null(r huma.Registry, s *huma.Schema, raw []byte) *Error {
+	if !json.Valid(raw) {
+		return nil // which its decoder tells
+	}
+	if at, found := nullIn(&walker{b: raw}, r, s); found {
+		return &Error{strings.TrimPrefix(at, "."), NotNull}
+	}
+	return nil
 }
 
 // NullOf is Null with the schema that the OpenAPI document shows for a type.
 func NullOf(raw []byte, t reflect.Type) *Error {
+	return InTurn(raw, func() *Error { return NullWithin(raw, t) })
+}
+
+// NullWithin is NullOf for those that have a turn, as in InTurns.
+func NullWithin(raw []byte, t reflect.Type) *Error {
 	s, known := schemas.Load(t)
 	if !known {
 		r := huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
 		s, _ = schemas.LoadOrStore(t, typeSchema{r, huma.SchemaFromType(r, t)})
 	}
 	of := s.(typeSchema)
-	return Null(of.registry, of.schema, raw)
+	return null(of.registry, of.schema, raw)
 }
 
 type typeSchema struct {

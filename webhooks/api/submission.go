@@ -202,8 +202,20 @@ func (s *API) submitJSON(ctx context.Context, body io.Reader) (*batch.Batch, err
 
 // readSubmission reads all but the requests, and finds and counts those; nil if there are none.
 func readSubmission(body *io.SectionReader, sub *submission) (requests iter.Seq2[batch.Request, error], err error) {
-	d := json.NewDecoder(body)
 	rest := bytes.NewBufferString("{")
+	err = strict.InTurns(body, func(r io.Reader) (err error) {
+		requests, err = readMembers(body, r, rest, reflect.TypeOf(sub))
+		return err
+	})
+	if err != nil {
+		return nil, submissionError(err)
+	}
+	return requests, decode(rest.Bytes(), sub)
+}
+
+// readMembers reads all of a body from r: the members of t into rest, but for the requests, which are looked for in body.
+func readMembers(body *io.SectionReader, r io.Reader, rest *bytes.Buffer, t reflect.Type) (requests iter.Seq2[batch.Request, error], err error) {
+	d := json.NewDecoder(r)
 	err = strict.Members(d, func(name string) error {
 		if name == "requests" {
 			at, err := skipRequests(d)
@@ -213,7 +225,7 @@ func readSubmission(body *io.SectionReader, sub *submission) (requests iter.Seq2
 			return err
 		}
 		key, _ := json.Marshal(name) // a string always encodes
-		if at := strict.Unknown(fmt.Appendf(nil, "{%s:0}", key), reflect.TypeOf(sub)); at != "" {
+		if len(name) > longestShown || strict.Unknown(fmt.Appendf(nil, "{%s:0}", key), t) != "" {
 			return &strict.Error{Field: name, Detail: strict.Unexpected}
 		}
 		var raw json.RawMessage
@@ -229,14 +241,14 @@ func readSubmission(body *io.SectionReader, sub *submission) (requests iter.Seq2
 		fmt.Fprintf(rest, "%s:%s", key, raw)
 		return nil
 	})
-	if err == nil {
-		if _, err = d.Token(); err == io.EOF {
-			rest.WriteByte('}')
-			return requests, decode(rest.Bytes(), sub)
-		}
-		err = cmp.Or(err, errors.New("there is more behind it"))
+	if err != nil {
+		return nil, err
 	}
-	return nil, submissionError(err)
+	if _, err = d.Token(); err != io.EOF {
+		return nil, cmp.Or(err, errors.New("there is more behind it"))
+	}
+	rest.WriteByte('}')
+	return requests, nil
 }
 
 // submissionError says what is wrong with a body that is read bit by bit.
@@ -286,32 +298,36 @@ func skipRequests(d *json.Decoder) (at int64, err error) {
 // requestsFrom reads the requests one by one from where the first one begins.
 func requestsFrom(body *io.SectionReader, at int64) iter.Seq2[batch.Request, error] {
 	return func(yield func(batch.Request, error) bool) {
-		d := json.NewDecoder(io.MultiReader(strings.NewReader("["), io.NewSectionReader(body, at, body.Size()-at)))
-		if _, err := d.Token(); err != nil {
-			yield(batch.Request{}, err)
-			return
-		}
-		var raw json.RawMessage
-		for n := 0; d.More(); n++ {
-			var r batch.Request
-			err := d.Decode(&raw)
-			if err == nil {
-				err = readRequest(raw, n, &r)
+		list := io.MultiReader(strings.NewReader("["), io.NewSectionReader(body, at, body.Size()-at))
+		_ = strict.InTurns(list, func(list io.Reader) error { // an error was yielded
+			d := json.NewDecoder(list)
+			if _, err := d.Token(); err != nil {
+				yield(batch.Request{}, err)
+				return err
 			}
-			if !yield(r, err) || err != nil {
-				return
+			var raw json.RawMessage
+			for n := 0; d.More(); n++ {
+				var r batch.Request
+				err := d.Decode(&raw)
+				if err == nil {
+					err = readRequest(raw, n, &r)
+				}
+				if !yield(r, err) || err != nil {
+					return err
+				}
 			}
-		}
+			return nil
+		})
 	}
 }
 
-// readRequest reads one request to the letter; its body is as free as the endpoint has it.
+// readRequest reads one request to the letter, in the turn of the list that it is in; its body is as free as the endpoint has it.
 func readRequest(raw []byte, n int, r *batch.Request) error {
 	if !utf8.Valid(raw) {
 		return problem.Of(400, "the body is not UTF-8")
 	}
 	path := fmt.Sprintf("requests[%d]", n)
-	if null := strict.NullOf(raw, reflect.TypeFor[batch.Request]()); null != nil {
+	if null := strict.NullWithin(raw, reflect.TypeFor[batch.Request]()); null != nil {
 		return invalid(strings.TrimSuffix(path+"."+null.Field, "."), null.Detail)
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))

@@ -247,7 +247,7 @@ func (x *inputIndex) read(input io.Reader) error {
 		}
 		return err
 	}, "custom_id", "body")
-	return eachPart(input, func(n int, part []byte, end bool) error {
+	return eachPartInTurn(input, func(n int, part []byte, end bool) error {
 		if err := scan.feed(part); err != nil || !end {
 			return err
 		}

@@ -195,7 +195,7 @@ func (s *Batches) succeeded(ctx context.Context, b *Batch) (map[string]bool, err
 		values[name].add(part)
 		return nil
 	}, "custom_id", "response.status_code", "error")
-	return done, eachPart(body, func(n int, part []byte, end bool) error {
+	return done, eachPartInTurn(body, func(n int, part []byte, end bool) error {
 		if err := scan.feed(part); err != nil || !end {
 			return err
 		}
@@ -231,7 +231,7 @@ func copyUndone(input io.Reader, done map[string]bool, to *spool.File) (left int
 		id.add(part)
 		return nil
 	}, "custom_id")
-	err = eachPart(input, func(n int, part []byte, end bool) error {
+	err = eachPartInTurn(input, func(n int, part []byte, end bool) error {
 		if err := scan.feed(part); err != nil {
 			return err
 		}

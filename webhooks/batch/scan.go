@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"switchboard/gateway/strict"
 )
 
 // scanner reads JSON objects part by part, as their bytes come, and tells of the members that are asked for: those at
@@ -240,6 +242,11 @@ func eachPart(r io.Reader, do func(n int, part []byte, end bool) error) error {
 			return nil
 		}
 	}
+}
+
+// eachPartInTurn is eachPart where do waits for nobody: it parses in turn with the bodies of others.
+func eachPartInTurn(r io.Reader, do func(n int, part []byte, end bool) error) error {
+	return strict.InTurns(r, func(r io.Reader) error { return eachPart(r, do) })
 }
 
 // captured keeps a small value that comes in parts; one that is too long is cut off, and no value at all.

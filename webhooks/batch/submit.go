@@ -12,6 +12,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/gateway/strict"
 	"switchboard/webhooks/follow"
 	"switchboard/webhooks/records"
 	"switchboard/webhooks/spool"
@@ -50,7 +51,9 @@ func (s *Batches) SubmitRequests(ctx context.Context, who records.Viewer, spec S
 // SubmitFile checks an input file line by line, gives it to OpenAI and makes a batch of it. A file that has anything
 // wrong is refused as a whole with an *InputError, before OpenAI sees any of it.
 func (s *Batches) SubmitFile(ctx context.Context, who records.Viewer, spec Spec, input io.Reader) (*Batch, error) {
-	return s.submit(ctx, who, spec, func(c *checker, to io.Writer) error { return c.copy(to, input) })
+	return s.submit(ctx, who, spec, func(c *checker, to io.Writer) error {
+		return strict.InTurns(input, func(input io.Reader) error { return c.copy(to, input) })
+	})
 }
 
 func (s *Batches) submit(ctx context.Context, who records.Viewer, spec Spec, read func(*checker, io.Writer) error) (*Batch, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/openai/openai-go/v3"
 
+	"switchboard/gateway/strict"
 	"switchboard/webhooks/follow"
 	"switchboard/webhooks/jsonl"
 	"switchboard/webhooks/records"
@@ -125,7 +126,8 @@ func (s *Jobs) Upload(ctx context.Context, who records.Viewer, name string, file
 		return "", err
 	}
 	defer lines.Close()
-	if err := copyChecked(lines, file); err != nil {
+	err = strict.InTurns(file, func(file io.Reader) error { return copyChecked(lines, file) })
+	if err != nil {
 		return "", err
 	}
 	return s.Send(ctx, who.Key, lines, openai.FilePurposeFineTune, name)
