@@ -37,6 +37,7 @@ func settingsTag(r *session.Record) string {
 }
 
 // unchanged is the precondition of If-Match: a session has one of its tags. nil if there is none.
+// Weak tags count, too: proxies that compress make ours weak, and it is one of settings, not of bytes.
 func unchanged(header string) (func(session.Record) error, error) {
 	var tags []string
 	for _, tag := range strings.Split(header, ",") {
@@ -44,8 +45,8 @@ func unchanged(header string) (func(session.Record) error, error) {
 		if tag == "" {
 			continue
 		}
-		opaque := strings.TrimPrefix(tag, "W/")
-		if tag != "*" && (len(opaque) < 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"') {
+		tag = strings.TrimPrefix(tag, "W/")
+		if tag != "*" && (len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"') {
 			return nil, problem.Field("header.If-Match", `want ETags in quotes, as "abc", or *`)
 		}
 		tags = append(tags, tag)

@@ -34,7 +34,7 @@ func TestChangeOnlyWhatWasSeen(t *testing.T) {
 	}
 	for _, step := range []struct{ match, body string }{
 		{first, `{"instructions":"Be long."}`}, {`"other", ` + "%", `{"labels":{"team":"b"}}`},
-		{"%", `{"tool_choice":"none","labels":{"team":null}}`}, {"*", `{"instructions":"Be kind."}`}, {"", `{"instructions":"Be brief."}`},
+		{"%", `{"tool_choice":"none","labels":{"team":null}}`}, {"*", `{"instructions":"Be kind."}`}, {"W/%", `{"instructions":"Be fair."}`}, {"", `{"instructions":"Be brief."}`},
 	} {
 		seen := r.tag(path)
 		a := r.do("PATCH", path, app, step.body, "If-Match", strings.ReplaceAll(step.match, "%", seen))
@@ -44,7 +44,7 @@ func TestChangeOnlyWhatWasSeen(t *testing.T) {
 	}
 	before := r.tag(path)
 	for _, body := range []string{`{"instructions":"Be gone."}`, `{"labels":{"team":"c"}}`, `{"instructions":"Be gone.","labels":{"team":"c"}}`} {
-		for _, match := range []string{first, "W/" + before, `"x", "y"`} {
+		for _, match := range []string{first, "W/" + first, `"x", "y"`} {
 			a := r.do("PATCH", path, app, body, "If-Match", match)
 			if a.StatusCode != 412 || a.field(t, "type") != "urn:switchboard:problem:precondition-failed" || a.Header.Get("ETag") != before || !strings.Contains(string(a.body), "If-Match") {
 				t.Errorf("%s, If-Match %s: %d %v %s", body, match, a.StatusCode, a.Header, a.body)
