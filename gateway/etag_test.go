@@ -69,6 +69,12 @@ func TestOneOfManyChangesWhatAllHaveSeen(t *testing.T) {
 	f := newFleet(t, 2)
 	f.on(f.nodes[0], 201, "POST", "/realtime/sessions", `{"session_id":"s","config":{"instructions":"Be brief."}}`)
 	const path = "/realtime/sessions/s"
+	before := f.tag(path)
+	sent := f.must(202, "POST", "/realtime/broadcasts", operator, `{"instructions":"We close."}`)
+	f.settled("/realtime/broadcasts/"+sent.field(t, "id").(string), 1)
+	if now := f.tag(path); now != before {
+		t.Errorf("a broadcast has changed the tag from %s to %s", before, now)
+	}
 	for round := range 5 {
 		seen := f.on(f.nodes[1], 200, "GET", path, "").Header.Get("ETag")
 		var asking sync.WaitGroup
