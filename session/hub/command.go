@@ -167,7 +167,7 @@ func (c *Controller) reconfigure(ctx context.Context, patch json.RawMessage) (js
 	defer s.unlock()
 	if base != nil && c.overlay.Based {
 		c.overlay.Base = *base
-		if c.up.says != c.overlay.text() {
+		if c.up.says() != c.overlay.text() {
 			s.sendOverlay(nil) // a broadcast came meanwhile
 		}
 	}

@@ -32,7 +32,6 @@ type leg struct {
 	sealed  string          // secrets, for the store; "" if they have not been there yet
 	dropped []string        // fields of its configuration that it refused
 	kind    string          // of session: "realtime" or "transcription"
-	says    string          // its instructions
 	expires time.Time
 	manual  bool            // no turn detection: the upstream waits for a commit
 	answers bool            // it answers by itself once a turn has ended
@@ -175,6 +174,9 @@ func (l *leg) keepSecrets(secrets json.RawMessage) { l.secrets, l.sealed = secre
 // lastExpiry is a time after which no upstream expires: later ones cannot be written as a date.
 const lastExpiry = 1 << 37
 
+// says are its instructions. They are the largest part of most sessions, and read seldom.
+func (l *leg) says() string { return gjson.GetBytes(l.session, "instructions").Str }
+
 // use reads what the gateway needs to know of an API session. It peeks: decoding would
 // grow the stack of each of the thousands of readers that a broadcast wakes.
 func (l *leg) use(s gjson.Result) {
@@ -183,14 +185,12 @@ func (l *leg) use(s gjson.Result) {
 		l.keepSecrets(configuration.MergeSecrets(l.secrets, secrets))
 		l.session = configuration.ShownSession(configuration.Told(l.session, l.secrets))
 	}
-	l.kind, l.says = "realtime", ""
+	l.kind = "realtime"
 	var turns, words, format gjson.Result
 	s.ForEach(func(name, v gjson.Result) bool {
 		switch name.Str {
 		case "type":
 			l.kind = strings.Clone(cmp.Or(v.Str, l.kind)) // a part would hold the whole event
-		case "instructions":
-			l.says = strings.Clone(v.Str)
 		case "expires_at":
 			if at := realtime.CountOf(v); at > 0 && at < lastExpiry {
 				l.expires = time.Unix(at, 0).UTC()

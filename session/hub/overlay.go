@@ -114,7 +114,7 @@ func (c *Controller) overlayNow(g *gathering) bool {
 	case !b.Sticky && !e.Withdrawn && c.beganAfter(b.CreatedAt):
 		c.overlay.pass(e.ID) // nor is it for this session on the node that runs it next
 		return false
-	case !c.overlay.take(e, c.up.says):
+	case !c.overlay.take(e, c.up.says()):
 		return false
 	}
 	if c.turn.active == "" && !c.turn.speaking {
@@ -182,11 +182,11 @@ type overlayUpdate struct {
 // stand on, and puts what stands over them again. k is the update that the upstream
 // answered; nil if that is not known.
 func (c *held) rebase(k *pending) {
-	set := k != nil && k.instructs || k == nil && c.up.says != c.overlay.text()
+	set := k != nil && k.instructs || k == nil && c.up.says() != c.overlay.text()
 	if !c.overlay.Based || !set {
 		return
 	}
-	c.overlay.Base = c.up.says
+	c.overlay.Base = c.up.says()
 	if len(c.overlay.Standing) > 0 {
 		c.sendOverlay(nil)
 	}

@@ -155,7 +155,7 @@ func (c *held) swap(l *leg, reason string) {
 		renewed["dropped"] = l.dropped
 	}
 	c.emit(renewed)
-	if c.overlay.Based && c.up.says != c.overlay.text() {
+	if c.overlay.Based && c.up.says() != c.overlay.text() {
 		c.sendOverlay(nil) // it came while the leg was made ready
 	}
 	c.save()
