@@ -46,8 +46,9 @@ func (s *stream) toldItems() []told {
 // never is the age of what was told behind the last kill.
 const never = time.Duration(math.MaxInt64)
 
-// compare holds the items of one conversation against those its client was told are
-// complete, each once and in their order.
+// compare holds the items of one conversation against those its client was told are complete: each
+// is there once, and behind the one that it follows. What is told first need not come first: the user
+// may have said something before an answer was complete.
 func (k *ledger) compare(id string, ids []string, items []told, age func(time.Time) time.Duration) {
 	place := make(map[string]int, len(ids))
 	for i, item := range ids {
@@ -56,7 +57,6 @@ func (k *ledger) compare(id string, ids []string, items []told, age func(time.Ti
 		}
 		place[item] = i
 	}
-	before, last := -1, ""
 	for _, it := range items {
 		k.items++
 		at, ok := place[it.id]
@@ -65,10 +65,9 @@ func (k *ledger) compare(id string, ids []string, items []told, age func(time.Ti
 			k.unwritten = append(k.unwritten, age(it.at))
 		case !ok:
 			k.lost = append(k.lost, fmt.Sprintf("%s lacks %s, told at %s", id, it.id, it.at.Format(clockTime)))
-		case at < before:
-			k.wrong = append(k.wrong, fmt.Sprintf("%s has %s before %s, which was told first", id, it.id, last))
-		default:
-			before, last = at, it.id
+		}
+		if before, known := place[it.previous]; ok && known && at < before {
+			k.wrong = append(k.wrong, fmt.Sprintf("%s has %s before %s, which it follows", id, it.id, it.previous))
 		}
 	}
 }

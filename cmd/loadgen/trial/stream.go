@@ -57,8 +57,9 @@ type reply struct {
 
 // told is an item that the client was told is complete.
 type told struct {
-	id string
-	at time.Time
+	id       string
+	previous string // its previous_item_id
+	at       time.Time
 }
 
 func newStream() *stream {
@@ -128,7 +129,7 @@ func (s *stream) follow(kind string, message []byte, now time.Time) {
 		s.renewals = append(s.renewals, renewal{gjson.GetBytes(message, "reason").Str, now})
 	case "conversation.item.done":
 		if gjson.GetBytes(message, "item.status").Str == "completed" {
-			s.items = append(s.items, told{gjson.GetBytes(message, "item.id").Str, now})
+			s.items = append(s.items, told{gjson.GetBytes(message, "item.id").Str, gjson.GetBytes(message, "previous_item_id").Str, now})
 		}
 	}
 }

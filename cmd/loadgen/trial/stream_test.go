@@ -70,7 +70,7 @@ func TestDiffers(t *testing.T) {
 
 func TestLedger(t *testing.T) {
 	now := time.Now()
-	items := []told{{"a", now}, {"b", now.Add(time.Second)}, {"c", now}, {"d", now}}
+	items := []told{{"a", "", now}, {"b", "a", now.Add(time.Second)}, {"c", "b", now}, {"d", "x", now}}
 	var l ledger
 	l.compare("s", []string{"c", "a", "d", "d", "x"}, items, func(at time.Time) time.Duration {
 		if at.After(now) {
@@ -79,6 +79,11 @@ func TestLedger(t *testing.T) {
 		return never
 	})
 	if l.items != 4 || len(l.unwritten) != 1 || len(l.lost) != 0 || len(l.wrong) != 2 {
+		t.Errorf("%+v", l)
+	}
+	l = ledger{}
+	l.compare("s", []string{"a", "c", "b", "d"}, []told{{"a", "", now}, {"b", "c", now}, {"c", "a", now}, {"d", "b", now}}, func(time.Time) time.Duration { return never })
+	if len(l.lost)+len(l.wrong) != 0 { // b was said while c was not complete
 		t.Errorf("%+v", l)
 	}
 	l = ledger{}
