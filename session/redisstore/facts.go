@@ -9,8 +9,8 @@ import (
 	"switchboard/session/survey"
 )
 
-// Facts are texts separated by a character that is escaped in keys, models, nodes and labels. Numbers come first; a release may add fields in front of the labels only
-// under another version.
+// Facts are texts separated by a character that is escaped in keys, models, nodes and labels.
+// Numbers come first; a release may add fields in front of the labels only under another version.
 const (
 	factsVersion = "1"
 	between      = "\x1f"
