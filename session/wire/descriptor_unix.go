@@ -22,7 +22,5 @@ func descriptorOf(nc net.Conn) syscall.RawConn {
 
 func readFD(fd int, b []byte) (int, error) { return syscall.Read(fd, b) }
 
-func writeFD(fd int, b []byte) (int, error) { return syscall.Write(fd, b) }
-
 // shutFD sends the FIN; a connection that is gone needs none.
 func shutFD(fd int) { _ = syscall.Shutdown(fd, syscall.SHUT_WR) }

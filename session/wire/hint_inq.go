@@ -29,7 +29,7 @@ type inqMessage struct {
 
 // read calls recvmsg itself: syscall.Recvmsg takes 400 bytes of stack for addresses that
 // a TCP socket does not give, and that alone would double a waiting goroutine's stack.
-func (h *hint) read(fd int, b []byte) (n int, drained bool, err error) {
+func (h *hint) read(fd int, b []byte, quick bool) (n int, drained bool, err error) {
 	if !h.given {
 		n, err = syscall.Read(fd, b)
 		return n, false, err
@@ -39,9 +39,21 @@ func (h *hint) read(fd int, b []byte) (n int, drained bool, err error) {
 	part.SetLen(len(b))
 	message := syscall.Msghdr{Iov: &part, Iovlen: 1, Control: (*byte)(unsafe.Pointer(&inq))}
 	message.SetControllen(int(unsafe.Sizeof(inq)))
-	got, _, errno := syscall.Syscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&message)), 0)
-	if errno != 0 {
-		return 0, false, errno
+	n, err = recvmsg(fd, &message, quick && len(b) <= quickBytes)
+	return n, n > 0 && inq.header.Type == tcpINQ && inq.left == 0, err
+}
+
+// recvmsg is recvmsg(2). quick: the scheduler is not told.
+func recvmsg(fd int, m *syscall.Msghdr, quick bool) (int, error) {
+	var n uintptr
+	var errno syscall.Errno
+	if quick {
+		n, _, errno = syscall.RawSyscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), 0)
+	} else {
+		n, _, errno = syscall.Syscall(syscall.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(m)), 0)
 	}
-	return int(got), got > 0 && inq.header.Type == tcpINQ && inq.left == 0, nil
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), nil
 }

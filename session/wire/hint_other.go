@@ -7,7 +7,7 @@ type hint struct{}
 
 func (*hint) ask(int) {}
 
-func (*hint) read(fd int, b []byte) (n int, drained bool, err error) {
+func (*hint) read(fd int, b []byte, _ bool) (n int, drained bool, err error) {
 	n, err = readFD(fd, b)
 	return n, false, err
 }

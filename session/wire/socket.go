@@ -23,6 +23,7 @@ type socket struct {
 	hint     hint
 	fresh    bool // nothing was read in this call of waitReadable
 	drained  bool // the kernel said that there is nothing more
+	reads    int  // since the poller was waited for
 	onRead   func(fd uintptr) bool
 	readInto func() bool
 
@@ -86,7 +87,10 @@ func (s *socket) waitReadable(use func() (done bool)) error {
 	return err
 }
 
-func (s *socket) readable(uintptr) bool { return s.readInto() }
+func (s *socket) readable(uintptr) bool {
+	s.reads = 0
+	return s.readInto()
+}
 
 // Read reads once.
 func (s *socket) Read(b []byte) (int, error) {
@@ -98,7 +102,8 @@ func (s *socket) Read(b []byte) (int, error) {
 		return 0, errWait
 	}
 	for {
-		n, drained, err := s.hint.read(s.fd, b)
+		s.reads++
+		n, drained, err := s.hint.read(s.fd, b, s.reads%quickReads != 0)
 		switch {
 		case err == syscall.EINTR:
 			continue
