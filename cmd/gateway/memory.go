@@ -8,15 +8,24 @@ import (
 	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // The heap may grow by heapGrowth percent over what lives before it is collected, unless GOGC says
 // otherwise, or by leastGrowth bytes if that is more: a node with few sessions that takes many
 // webhooks would be busy with collections, and one with many sessions needs no more than they hold.
+//
+// In a burst, as when thousands of sessions begin to talk, collections follow each other closely, and
+// audio waits for them. Then the heap may double, or grow by mostInBurst bytes if that is less. After
+// calmAfter without a collection it has to be small again, and the system gets the rest back.
 const (
 	heapGrowth  = 25
 	leastGrowth = 8 << 20
 	mostGrowth  = 400 // percent, of a heap that is nearly empty
+	burstGrowth = 100
+	mostInBurst = 64 << 20
+	calmAfter   = 2 * time.Second
 )
 
 // cgroupLimits are where the kernel tells the memory limit of a container: versions 2 and 1.
@@ -26,8 +35,7 @@ var cgroupLimits = []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/
 // garbage, and a soft limit below the container's, so that bursts end in collections and not in a kill.
 func tuneMemory() {
 	if os.Getenv("GOGC") == "" {
-		p := &pacer{live: liveHeap, set: func(percent int) { debug.SetGCPercent(percent) }}
-		p.collected()
+		newPacer(liveHeap, func(percent int) { debug.SetGCPercent(percent) }, debug.FreeOSMemory).watch()
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(softLimit(cgroupLimits))
@@ -36,9 +44,20 @@ func tuneMemory() {
 
 // pacer sets the growth of the heap after each collection.
 type pacer struct {
-	growth int
-	live   func() uint64
-	set    func(percent int)
+	live func() uint64
+	set  func(percent int)
+	free func()      // collects, and gives the system back what is not used
+	calm *time.Timer // ends a burst
+
+	mu     sync.Mutex
+	growth int       // what was set
+	last   time.Time // collection
+}
+
+func newPacer(live func() uint64, set func(percent int), free func()) *pacer {
+	p := &pacer{live: live, set: set, free: free}
+	p.calm = time.AfterFunc(calmAfter, p.calmed)
+	return p
 }
 
 // liveHeap is how many bytes the last collection left.
@@ -48,22 +67,49 @@ func liveHeap() uint64 {
 	return m[0].Value.Uint64()
 }
 
-// collected sets the growth that follows from what lives. It is called again after the next
-// collection, which finds a mark that nobody refers to.
+// watch has collected called now and after each collection, which finds a mark that nobody refers to.
+func (p *pacer) watch() {
+	p.collected()
+	mark := new([16]byte)
+	runtime.SetFinalizer(mark, func(*[16]byte) { p.watch() })
+}
+
+// collected sets the growth that follows from what lives and from when the last collection was.
 func (p *pacer) collected() {
-	if next := growth(p.live()); next != p.growth {
+	p.mu.Lock()
+	now := time.Now()
+	burst := now.Sub(p.last) < calmAfter
+	p.last = now
+	p.mu.Unlock()
+	if p.adjust(burst); burst {
+		p.calm.Reset(calmAfter)
+	}
+}
+
+// calmed ends a burst.
+func (p *pacer) calmed() {
+	p.adjust(false)
+	p.free()
+}
+
+// adjust sets the growth.
+func (p *pacer) adjust(burst bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if next := growth(p.live(), burst); next != p.growth {
 		p.growth = next
 		p.set(next)
 	}
-	mark := new([16]byte)
-	runtime.SetFinalizer(mark, func(*[16]byte) { p.collected() })
 }
 
 // growth is by how many percent the heap may grow while so many bytes live. Small steps are left
 // out: setting it stops the program for a moment.
-func growth(live uint64) int {
+func growth(live uint64, burst bool) int {
 	const step = 5
 	percent := min(leastGrowth*100/max(live, 1), mostGrowth)
+	if burst {
+		percent = max(percent, min(mostInBurst*100/max(live, 1), burstGrowth))
+	}
 	return max(heapGrowth, int(percent)/step*step)
 }
 

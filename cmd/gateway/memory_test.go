@@ -5,7 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestSoftLimitIsBelowTheContainers(t *testing.T) {
@@ -34,36 +37,69 @@ func TestSoftLimitIsBelowTheContainers(t *testing.T) {
 }
 
 func TestGrowthFollowsWhatLives(t *testing.T) {
-	for live, want := range map[uint64]int{
-		0:         mostGrowth,
-		1 << 20:   mostGrowth,
-		8 << 20:   100,
-		12 << 20:  65,
-		32 << 20:  heapGrowth,
-		1 << 30:   heapGrowth,
-		100 << 30: heapGrowth,
+	for live, want := range map[uint64]struct{ calm, burst int }{
+		0:         {mostGrowth, mostGrowth},
+		1 << 20:   {mostGrowth, mostGrowth},
+		8 << 20:   {100, 100},
+		12 << 20:  {65, burstGrowth},
+		32 << 20:  {heapGrowth, burstGrowth},
+		64 << 20:  {heapGrowth, burstGrowth},
+		128 << 20: {heapGrowth, 50},
+		1 << 30:   {heapGrowth, heapGrowth},
+		100 << 30: {heapGrowth, heapGrowth},
 	} {
-		if got := growth(live); got != want {
-			t.Errorf("%d bytes live: %d percent, want %d", live, got, want)
+		if got := growth(live, false); got != want.calm {
+			t.Errorf("%d bytes live: %d percent, want %d", live, got, want.calm)
+		}
+		if got := growth(live, true); got != want.burst {
+			t.Errorf("%d bytes live, in a burst: %d percent, want %d", live, got, want.burst)
 		}
 	}
 }
 
+func TestHeapMayGrowMoreInABurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const live = 64 << 20
+		const freed = -1
+		var set []int
+		p := newPacer(func() uint64 { return live }, func(percent int) { set = append(set, percent) }, func() { set = append(set, freed) })
+		at := func(after time.Duration, do func(), want ...int) {
+			t.Helper()
+			time.Sleep(after)
+			do()
+			synctest.Wait()
+			if !slices.Equal(set, want) {
+				t.Errorf("set %v, want %v", set, want)
+			}
+		}
+		at(0, p.collected, heapGrowth)
+		at(calmAfter, func() {}, heapGrowth, freed) // what starting took
+		at(calmAfter, p.collected, heapGrowth, freed)
+		at(calmAfter/2, p.collected, heapGrowth, freed, burstGrowth)
+		at(calmAfter/2, p.collected, heapGrowth, freed, burstGrowth)
+		at(calmAfter-1, func() {}, heapGrowth, freed, burstGrowth)
+		at(1, func() {}, heapGrowth, freed, burstGrowth, heapGrowth, freed)
+		at(0, p.collected, heapGrowth, freed, burstGrowth, heapGrowth, freed) // which freeing asked for
+		at(10*calmAfter, p.collected, heapGrowth, freed, burstGrowth, heapGrowth, freed)
+	})
+}
+
 func TestPacerSeesEachCollection(t *testing.T) {
 	set, live := make(chan int), uint64(1<<20)
-	p := &pacer{live: func() uint64 { live *= 2; return live }, set: func(percent int) {
+	p := newPacer(func() uint64 { live *= 2; return live }, func(percent int) {
 		select {
 		case set <- percent:
 		case <-t.Context().Done(): // finalizers outlive the test
 		}
-	}}
-	go p.collected()
-	if got := <-set; got != growth(2<<20) {
+	}, func() {})
+	p.calm.Stop()
+	go p.watch()
+	if got := <-set; got != growth(2<<20, false) {
 		t.Fatalf("set to %d percent first", got)
 	}
-	for at := uint64(4 << 20); at <= 32<<20; at *= 2 {
-		if got := collect(set); got != growth(at) {
-			t.Fatalf("set to %d percent with %d bytes, want %d", got, at, growth(at))
+	for _, want := range []int{200, 100, 50, heapGrowth} { // with 4, 8 to 64, 128 and 256 MiB
+		if got := collect(set); got != want {
+			t.Fatalf("set to %d percent, want %d", got, want)
 		}
 	}
 }
