@@ -52,6 +52,11 @@ type Conn interface {
 	// Buffered says true then, until do returns from the next.
 	Each(do func(f Frame, err error) error) error
 
+	// TakeTurns has Each call take each time that something has come and nothing was read of it. take
+	// may wait, while the connection holds no memory for what has come. What it returns is called
+	// when there is nothing more to read, unless it is nil. Nobody is in Each meanwhile.
+	TakeTurns(take func() (leave func()))
+
 	// Buffered reports, within do, whether the next message is already here in full. A
 	// relay uses it to gather what it writes.
 	Buffered() bool

@@ -24,7 +24,7 @@ const (
 	leastGrowth = 8 << 20
 	mostGrowth  = 400 // percent, of a heap that is nearly empty
 	burstGrowth = 100
-	mostInBurst = 64 << 20
+	mostInBurst = 128 << 20
 	calmAfter   = 2 * time.Second
 )
 

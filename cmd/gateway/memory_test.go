@@ -44,7 +44,8 @@ func TestGrowthFollowsWhatLives(t *testing.T) {
 		12 << 20:  {65, burstGrowth},
 		32 << 20:  {heapGrowth, burstGrowth},
 		64 << 20:  {heapGrowth, burstGrowth},
-		128 << 20: {heapGrowth, 50},
+		128 << 20: {heapGrowth, burstGrowth},
+		256 << 20: {heapGrowth, 50},
 		1 << 30:   {heapGrowth, heapGrowth},
 		100 << 30: {heapGrowth, heapGrowth},
 	} {
@@ -97,7 +98,7 @@ func TestPacerSeesEachCollection(t *testing.T) {
 	if got := <-set; got != growth(2<<20, false) {
 		t.Fatalf("set to %d percent first", got)
 	}
-	for _, want := range []int{200, 100, 50, heapGrowth} { // with 4, 8 to 64, 128 and 256 MiB
+	for _, want := range []int{200, 100, 50, heapGrowth} { // with 4, 8 to 128, 256 and 512 MiB
 		if got := collect(set); got != want {
 			t.Fatalf("set to %d percent, want %d", got, want)
 		}

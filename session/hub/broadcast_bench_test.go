@@ -21,13 +21,19 @@ type obedient struct {
 	closed chan struct{}
 	once   sync.Once
 	all    *obedients
+	take   func() func()
 }
 
 func (o *obedient) Each(do func(session.Frame, error) error) error {
 	for {
 		select {
 		case event := <-o.acks:
-			if err := do(session.NewFrame([]byte(event)), nil); err != nil {
+			leave := o.take()
+			err := do(session.NewFrame([]byte(event)), nil)
+			if leave != nil {
+				leave()
+			}
+			if err != nil {
 				return err
 			}
 		case <-o.closed:
@@ -36,8 +42,9 @@ func (o *obedient) Each(do func(session.Frame, error) error) error {
 	}
 }
 
-func (o *obedient) Buffered() bool { return false }
-func (o *obedient) Unacked() int   { return 0 }
+func (o *obedient) TakeTurns(take func() func()) { o.take = take }
+func (o *obedient) Buffered() bool               { return false }
+func (o *obedient) Unacked() int                 { return 0 }
 
 func (o *obedient) Write(f session.Frame, _ session.Timing) (bool, error) {
 	if bytes.Contains(f.Payload(), []byte(`"session.update"`)) {

@@ -168,8 +168,14 @@ func (c *Controller) look() {
 // lookNow has the timer look at once, because something may be due earlier than it thought.
 func (c *held) lookNow() {
 	c.lookAgain = true
+	c.lookIn(0)
+}
+
+// lookIn has the timer look then, which is earlier than it would. Where there is time, wait is not
+// 0: the runtime sorts all timers of the process anew when one has become due earlier.
+func (c *held) lookIn(wait time.Duration) {
 	if c.timer != nil && c.state < stateClosing {
-		c.timer.Reset(0)
+		c.timer.Reset(wait)
 	}
 }
 

@@ -13,11 +13,19 @@ type scripted struct {
 	sink
 	event session.Frame
 	send  chan struct{} // closed: no more
+	take  func() (leave func())
 }
+
+func (s *scripted) TakeTurns(take func() (leave func())) { s.take = take }
 
 func (s *scripted) Each(do func(session.Frame, error) error) error {
 	for range s.send {
-		if err := do(s.event, nil); err != nil {
+		leave := s.take()
+		err := do(s.event, nil)
+		if leave != nil {
+			leave()
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -25,11 +25,9 @@ var errReplaced = errors.New("leg was replaced")
 // readUpstream passes on what the upstream sends until it is gone.
 func (c *Controller) readUpstream(l *leg) {
 	var watch stopwatch
+	l.conn.TakeTurns(c.passGate)
 	err := l.conn.Each(func(f session.Frame, err error) error {
 		watch.read()
-		if g := c.gate.Load(); g != nil && g.enter(c.life.Done()) {
-			defer g.leave()
-		}
 		if !c.await() {
 			return errReplaced
 		}
@@ -53,6 +51,14 @@ func (c *Controller) readUpstream(l *leg) {
 	})
 	c.lose(l, fmt.Errorf("read upstream: %w", err))
 	l.out.Flusher.Wait()
+}
+
+// passGate waits for a turn while the upstream's answer to a broadcast is awaited; nil: it needs none.
+func (c *Controller) passGate() (leave func()) {
+	if g := c.gate.Load(); g != nil && g.enter(c.hungUp) {
+		return g.leave
+	}
+	return nil
 }
 
 func (c *Controller) lose(l *leg, why error) {

@@ -18,6 +18,7 @@ import (
 type sink struct{ frames, unacked int }
 
 func (s *sink) Each(func(session.Frame, error) error) error       { return errors.New("unused") }
+func (s *sink) TakeTurns(func() func())                           {}
 func (s *sink) Buffered() bool                                    { return false }
 func (s *sink) Write(session.Frame, session.Timing) (bool, error) { s.frames++; return true, nil }
 func (s *sink) Flush() error                                      { return nil }

@@ -49,9 +49,9 @@ func (c *held) remember(payload []byte) {
 		return
 	}
 	now := time.Now()
-	if c.history.Bytes == 0 && c.retention.next.Sub(now) > c.node.ResumeGrace+trimEvery {
-		c.retention.next = now
-		c.lookNow()
+	if soon := c.node.ResumeGrace + trimEvery; c.history.Bytes == 0 && c.retention.next.Sub(now) > soon {
+		c.retention.next = now.Add(soon)
+		c.lookIn(soon)
 	}
 	c.history.Add(payload, now)
 	if now.Sub(c.retention.trimmed) >= trimEvery {

@@ -17,6 +17,7 @@ import (
 type Conn struct {
 	pipe *pipe
 	peer *Conn
+	take func() (leave func()) // the reader's
 
 	// All below is guarded by pipe.mu.
 
@@ -85,19 +86,31 @@ func (c *Conn) Read() (session.Frame, error) {
 	return f, nil
 }
 
+// TakeTurns implements [session.Conn].
+func (c *Conn) TakeTurns(take func() (leave func())) { c.take = take }
+
 // Each implements [session.Conn].
 func (c *Conn) Each(do func(session.Frame, error) error) error {
 	for {
 		f, err := c.Read()
 		switch {
 		case err == nil, errors.Is(err, session.ErrNotText), errors.Is(err, session.ErrTooBig), errors.Is(err, session.ErrNotUTF8):
-			if err := do(f, err); err != nil {
+			if err := c.inTurn(do, f, err); err != nil {
 				return err
 			}
 		default:
 			return err
 		}
 	}
+}
+
+func (c *Conn) inTurn(do func(session.Frame, error) error, f session.Frame, err error) error {
+	if c.take != nil {
+		if leave := c.take(); leave != nil {
+			defer leave()
+		}
+	}
+	return do(f, err)
 }
 
 // Buffered implements [session.Conn].
