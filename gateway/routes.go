@@ -74,8 +74,8 @@ func (g *Gateway) route() error {
 		g.fail(c, problem.New(http.StatusMethodNotAllowed, "", "method "+c.Request.Method+" not allowed"))
 	})
 	e.NoRoute(g.nothing)
-	openapi.Mount(g.described(), g.table(), g.options.Routes)
-	return nil
+	_, err := openapi.Mount(g.described(), g.table(), g.options.Routes)
+	return err
 }
 
 func (g *Gateway) nothing(c *gin.Context) {

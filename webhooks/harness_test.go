@@ -122,7 +122,11 @@ func allow(least role.Role) gin.HandlerFunc {
 // mount serves the routes of hooks as the gateway does, and returns the document that describes them.
 func mount(t *testing.T, engine *gin.Engine, hooks *webhooks.Server) *huma.OpenAPI {
 	t.Helper()
-	return openapi.Mount(openapi.Options{Engine: engine, Admit: allow, Title: "test", Version: "1"}, hooks.Routes())
+	doc, err := openapi.Mount(openapi.Options{Engine: engine, Admit: allow, Title: "test", Version: "1"}, hooks.Routes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }
 
 // call makes a request as an admin and returns the status and the body.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
@@ -43,12 +42,13 @@ type mount struct {
 
 // Mount serves the routes of tables, and the document and the page that describe them. The document is returned to be
 // read only.
-func Mount(o Options, tables ...Table) *huma.OpenAPI {
+func Mount(o Options, tables ...Table) (*huma.OpenAPI, error) {
 	problem.Install()
 	m := &mount{o: o}
 	m.api = humagin.New(o.Engine, m.config())
 	m.doc = m.api.OpenAPI()
-	for _, t := range append(tables, Table{Routes: m.texts()}) {
+	var texts texts
+	for _, t := range append(tables, Table{Routes: texts.routes(o.Tag)}) {
 		for _, r := range t.Routes {
 			m.tag(r.Tag)
 			r.Do.add(m, r, t.Problem)
@@ -57,7 +57,7 @@ func Mount(o Options, tables ...Table) *huma.OpenAPI {
 			addWebhook(m.doc, w)
 		}
 	}
-	return m.doc
+	return m.doc, texts.write(o.Engine, m.doc)
 }
 
 // config is that of an API without routes of huma's own.
@@ -142,60 +142,49 @@ func operations(doc *huma.OpenAPI) iter.Seq[*huma.Operation] {
 	}
 }
 
-// texts are the document and its page.
+// texts are the document and its page, which are written when all routes are known and are routes themselves.
 type texts struct {
-	yaml, json, page *document.Document
+	yaml, page *document.Document
 }
 
-// texts serves the document and its page, which are written when somebody first asks for one of them: a node that
-// starts has sessions to take over. What the page loads, and the document in JSON, have no operations.
-func (m *mount) texts() []Route {
-	written := sync.OnceValues(func() (*texts, error) { return write(m.doc) })
-	serve := func(kind string, which func(*texts) *document.Document) gin.HandlerFunc {
-		return func(c *gin.Context) {
-			t, err := written()
-			if err != nil {
-				problem.Write(c.Writer, problem.New(http.StatusInternalServerError, "", err.Error()))
-				return
-			}
-			serveText(c, kind, which(t))
-		}
-	}
-	look := []string{http.MethodGet, http.MethodHead}
-	m.o.Engine.Match(look, "/openapi.json", serve("application/json", func(t *texts) *document.Document { return t.json }))
-	for path, file := range map[string]struct {
-		kind string
-		body []byte
-	}{"/docs/style.css": {"text/css", pageStyle}, "/docs/page.js": {"text/javascript", pageScript}} {
-		compressed := sync.OnceValue(func() *document.Document { return document.Compress(file.body) })
-		m.o.Engine.Match(look, path, func(c *gin.Context) { serveText(c, file.kind, compressed()) })
-	}
-	get := func(id, path, summary, text, kind, says string, which func(*texts) *document.Document) Route {
-		return Route{Method: "GET", Path: path, ID: id, Tag: m.o.Tag, Summary: summary, Text: text,
-			Do: Plain(Shape{Answers: map[int]Answer{200: {says, kind, Text("")}}}, serve(kind, which))}
+func (t *texts) routes(tag Tag) []Route {
+	get := func(id, path, summary, text, kind, says string, of **document.Document) Route {
+		return Route{Method: "GET", Path: path, ID: id, Tag: tag, Summary: summary, Text: text,
+			Do: Plain(Shape{Answers: map[int]Answer{200: {says, kind, Text("")}}}, func(c *gin.Context) { serveText(c, kind, *of) })}
 	}
 	return []Route{
-		get("openapi", "/openapi.yaml", "This document", "The same in JSON is at /openapi.json.", "application/yaml", "OpenAPI 3.1",
-			func(t *texts) *document.Document { return t.yaml }),
-		get("docs", "/docs", "This document as a page", "", "text/html", "HTML", func(t *texts) *document.Document { return t.page }),
+		get("openapi", "/openapi.yaml", "This document", "The same in JSON is at /openapi.json.", "application/yaml", "OpenAPI 3.1", &t.yaml),
+		get("docs", "/docs", "This document as a page", "", "text/html", "HTML", &t.page),
 	}
 }
 
-// write makes the texts of the document.
-func write(doc *huma.OpenAPI) (*texts, error) {
+// write makes the texts of the document. What the page loads, and the document in JSON, have no operations.
+func (t *texts) write(e *gin.Engine, doc *huma.OpenAPI) error {
 	asYAML, err := doc.YAML()
 	if err != nil {
-		return nil, fmt.Errorf("write OpenAPI document: %w", err)
+		return fmt.Errorf("write OpenAPI document: %w", err)
 	}
 	asJSON, err := doc.MarshalJSON()
 	if err != nil {
-		return nil, fmt.Errorf("write OpenAPI document: %w", err)
+		return fmt.Errorf("write OpenAPI document: %w", err)
 	}
 	page, err := page(doc)
 	if err != nil {
-		return nil, fmt.Errorf("write page of the API: %w", err)
+		return fmt.Errorf("write page of the API: %w", err)
 	}
-	return &texts{document.Compress(asYAML), document.Compress(asJSON), document.Compress(page)}, nil
+	t.yaml, t.page = document.Compress(asYAML), document.Compress(page)
+	for _, also := range []struct {
+		path, kind string
+		body       []byte
+	}{
+		{"/openapi.json", "application/json", asJSON},
+		{"/docs/style.css", "text/css", pageStyle},
+		{"/docs/page.js", "text/javascript", pageScript},
+	} {
+		d := document.Compress(also.body)
+		e.Match([]string{"GET", "HEAD"}, also.path, func(c *gin.Context) { serveText(c, also.kind, d) })
+	}
+	return nil
 }
 
 // contentSecurityPolicy lets the page load and reach nothing but this gateway.

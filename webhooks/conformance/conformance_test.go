@@ -113,7 +113,9 @@ func serve(t *testing.T) (*webhooks.Server, string) {
 			c.Request = c.Request.WithContext(role.With(c.Request.Context(), role.Caller{Key: "ann", Role: role.Admin}))
 		}
 	}
-	openapi.Mount(openapi.Options{Engine: engine, Admit: ann, Title: "test", Version: "1"}, hooks.Routes())
+	if _, err := openapi.Mount(openapi.Options{Engine: engine, Admit: ann, Title: "test", Version: "1"}, hooks.Routes()); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewServer(engine)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
