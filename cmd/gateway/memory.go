@@ -16,13 +16,15 @@ import (
 // otherwise, or by leastGrowth bytes if that is more: a node with few sessions that takes many
 // webhooks would be busy with collections, and one with many sessions needs no more than they hold.
 //
-// In a burst, as when thousands of sessions begin to talk, collections follow each other closely, and
-// audio waits for them. Then the heap may double, or grow by mostInBurst bytes if that is less. After
-// calmAfter without a collection it has to be small again, and the system gets the rest back.
+// In a burst, as when thousands of sessions begin to talk, collections follow each other closely. Where
+// more than burstFrom bytes live they take long, and audio waits for them. Then the heap may double, or
+// grow by mostInBurst bytes if that is less. After calmAfter without a collection it has to be small
+// again, and the system gets the rest back.
 const (
 	heapGrowth  = 25
 	leastGrowth = 8 << 20
 	mostGrowth  = 400 // percent, of a heap that is nearly empty
+	burstFrom   = 64 << 20
 	burstGrowth = 100
 	mostInBurst = 128 << 20
 	calmAfter   = 2 * time.Second
@@ -57,6 +59,7 @@ type pacer struct {
 func newPacer(live func() uint64, set func(percent int), free func()) *pacer {
 	p := &pacer{live: live, set: set, free: free}
 	p.calm = time.AfterFunc(calmAfter, p.calmed)
+	p.calm.Stop() // until there is a burst
 	return p
 }
 
@@ -77,26 +80,27 @@ func (p *pacer) watch() {
 // collected sets the growth that follows from what lives and from when the last collection was.
 func (p *pacer) collected() {
 	p.mu.Lock()
-	now := time.Now()
+	defer p.mu.Unlock()
+	now, live := time.Now(), p.live()
 	burst := now.Sub(p.last) < calmAfter
 	p.last = now
-	p.mu.Unlock()
-	if p.adjust(burst); burst {
+	p.adjust(growth(live, burst))
+	if p.growth > growth(live, false) {
 		p.calm.Reset(calmAfter)
 	}
 }
 
 // calmed ends a burst.
 func (p *pacer) calmed() {
-	p.adjust(false)
+	p.mu.Lock()
+	p.adjust(growth(p.live(), false))
+	p.mu.Unlock()
 	p.free()
 }
 
-// adjust sets the growth.
-func (p *pacer) adjust(burst bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if next := growth(p.live(), burst); next != p.growth {
+// adjust sets the growth. It is called with mu.
+func (p *pacer) adjust(next int) {
+	if next != p.growth {
 		p.growth = next
 		p.set(next)
 	}
@@ -107,7 +111,7 @@ func (p *pacer) adjust(burst bool) {
 func growth(live uint64, burst bool) int {
 	const step = 5
 	percent := min(leastGrowth*100/max(live, 1), mostGrowth)
-	if burst {
+	if burst && live >= burstFrom {
 		percent = max(percent, min(mostInBurst*100/max(live, 1), burstGrowth))
 	}
 	return max(heapGrowth, int(percent)/step*step)

@@ -38,16 +38,17 @@ func TestSoftLimitIsBelowTheContainers(t *testing.T) {
 
 func TestGrowthFollowsWhatLives(t *testing.T) {
 	for live, want := range map[uint64]struct{ calm, burst int }{
-		0:         {mostGrowth, mostGrowth},
-		1 << 20:   {mostGrowth, mostGrowth},
-		8 << 20:   {100, 100},
-		12 << 20:  {65, burstGrowth},
-		32 << 20:  {heapGrowth, burstGrowth},
-		64 << 20:  {heapGrowth, burstGrowth},
-		128 << 20: {heapGrowth, burstGrowth},
-		256 << 20: {heapGrowth, 50},
-		1 << 30:   {heapGrowth, heapGrowth},
-		100 << 30: {heapGrowth, heapGrowth},
+		0:             {mostGrowth, mostGrowth},
+		1 << 20:       {mostGrowth, mostGrowth},
+		8 << 20:       {100, 100},
+		12 << 20:      {65, 65},
+		32 << 20:      {heapGrowth, heapGrowth},
+		burstFrom - 1: {heapGrowth, heapGrowth},
+		burstFrom:     {heapGrowth, burstGrowth},
+		128 << 20:     {heapGrowth, burstGrowth},
+		256 << 20:     {heapGrowth, 50},
+		1 << 30:       {heapGrowth, heapGrowth},
+		100 << 30:     {heapGrowth, heapGrowth},
 	} {
 		if got := growth(live, false); got != want.calm {
 			t.Errorf("%d bytes live: %d percent, want %d", live, got, want.calm)
@@ -60,7 +61,7 @@ func TestGrowthFollowsWhatLives(t *testing.T) {
 
 func TestHeapMayGrowMoreInABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const live = 64 << 20
+		const live = burstFrom
 		const freed = -1
 		var set []int
 		p := newPacer(func() uint64 { return live }, func(percent int) { set = append(set, percent) }, func() { set = append(set, freed) })
@@ -74,14 +75,13 @@ func TestHeapMayGrowMoreInABurst(t *testing.T) {
 			}
 		}
 		at(0, p.collected, heapGrowth)
-		at(calmAfter, func() {}, heapGrowth, freed) // what starting took
-		at(calmAfter, p.collected, heapGrowth, freed)
-		at(calmAfter/2, p.collected, heapGrowth, freed, burstGrowth)
-		at(calmAfter/2, p.collected, heapGrowth, freed, burstGrowth)
-		at(calmAfter-1, func() {}, heapGrowth, freed, burstGrowth)
-		at(1, func() {}, heapGrowth, freed, burstGrowth, heapGrowth, freed)
-		at(0, p.collected, heapGrowth, freed, burstGrowth, heapGrowth, freed) // which freeing asked for
-		at(10*calmAfter, p.collected, heapGrowth, freed, burstGrowth, heapGrowth, freed)
+		at(calmAfter, p.collected, heapGrowth)
+		at(calmAfter/2, p.collected, heapGrowth, burstGrowth)
+		at(calmAfter/2, p.collected, heapGrowth, burstGrowth)
+		at(calmAfter-1, func() {}, heapGrowth, burstGrowth)
+		at(1, func() {}, heapGrowth, burstGrowth, heapGrowth, freed)
+		at(0, p.collected, heapGrowth, burstGrowth, heapGrowth, freed) // which freeing asked for
+		at(10*calmAfter, p.collected, heapGrowth, burstGrowth, heapGrowth, freed)
 	})
 }
 
@@ -98,7 +98,7 @@ func TestPacerSeesEachCollection(t *testing.T) {
 	if got := <-set; got != growth(2<<20, false) {
 		t.Fatalf("set to %d percent first", got)
 	}
-	for _, want := range []int{200, 100, 50, heapGrowth} { // with 4, 8 to 128, 256 and 512 MiB
+	for _, want := range []int{200, 100, 50, heapGrowth, burstGrowth, 50, heapGrowth} { // with 4, 8, 16, 32, 64 and 128, 256, and 512 MiB
 		if got := collect(set); got != want {
 			t.Fatalf("set to %d percent, want %d", got, want)
 		}
