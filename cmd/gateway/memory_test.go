@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,15 +64,23 @@ func TestHeapMayGrowMoreInABurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const live = burstFrom
 		const freed = -1
-		var set []int
-		p := newPacer(func() uint64 { return live }, func(percent int) { set = append(set, percent) }, func() { set = append(set, freed) })
+		var mu sync.Mutex
+		var did []int
+		note := func(what int) {
+			mu.Lock()
+			defer mu.Unlock()
+			did = append(did, what)
+		}
+		p := newPacer(func() uint64 { return live }, note, func() { note(freed) })
 		at := func(after time.Duration, do func(), want ...int) {
 			t.Helper()
 			time.Sleep(after)
 			do()
 			synctest.Wait()
-			if !slices.Equal(set, want) {
-				t.Errorf("set %v, want %v", set, want)
+			mu.Lock()
+			defer mu.Unlock()
+			if !slices.Equal(did, want) {
+				t.Errorf("did %v, want %v", did, want)
 			}
 		}
 		at(0, p.collected, heapGrowth)
