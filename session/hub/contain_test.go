@@ -3,6 +3,7 @@ package hub_test
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -35,6 +36,15 @@ func (m mine) Write(f session.Frame, when session.Timing) (bool, error) {
 		panic("write")
 	}
 	return m.Conn.Write(f, when)
+}
+
+// sendLast sends what the other end does not survive: it may be gone before this end hears that it
+// was taken.
+func sendLast(t *testing.T, c *sessiontest.Conn, text string) {
+	t.Helper()
+	if err := c.Send(text); err != nil && !errors.Is(err, io.ErrClosedPipe) {
+		t.Fatalf("send: %v", err)
+	}
 }
 
 // mines dials upstreams that panic.
@@ -78,16 +88,16 @@ func TestPanicEndsOneSession(t *testing.T) {
 		up, down mine
 		blow     func(t *testing.T, fx *fixture, up, cl *sessiontest.Conn)
 	}{
-		"reading the upstream":                    {up: mine{reads: true}, blow: func(t *testing.T, _ *fixture, up, _ *sessiontest.Conn) { send(t, up, boom) }},
-		"reading the client":                      {down: mine{reads: true}, blow: func(t *testing.T, _ *fixture, _, cl *sessiontest.Conn) { send(t, cl, boom) }},
-		"writing to the upstream, under the lock": {up: mine{writes: true}, blow: func(t *testing.T, _ *fixture, _, cl *sessiontest.Conn) { send(t, cl, boom) }},
-		"writing to the client, under the lock":   {down: mine{writes: true}, blow: func(t *testing.T, _ *fixture, up, _ *sessiontest.Conn) { send(t, up, boom) }},
+		"reading the upstream":                    {up: mine{reads: true}, blow: func(t *testing.T, _ *fixture, up, _ *sessiontest.Conn) { sendLast(t, up, boom) }},
+		"reading the client":                      {down: mine{reads: true}, blow: func(t *testing.T, _ *fixture, _, cl *sessiontest.Conn) { sendLast(t, cl, boom) }},
+		"writing to the upstream, under the lock": {up: mine{writes: true}, blow: func(t *testing.T, _ *fixture, _, cl *sessiontest.Conn) { sendLast(t, cl, boom) }},
+		"writing to the client, under the lock":   {down: mine{writes: true}, blow: func(t *testing.T, _ *fixture, up, _ *sessiontest.Conn) { sendLast(t, up, boom) }},
 		"making another upstream": {up: mine{reads: true}, blow: func(t *testing.T, fx *fixture, up, _ *sessiontest.Conn) {
 			up.Drop()
-			send(t, <-fx.ends, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
+			sendLast(t, <-fx.ends, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
 		}},
 		"renewing": {up: mine{reads: true}, blow: func(t *testing.T, fx *fixture, _, _ *sessiontest.Conn) {
-			send(t, <-fx.ends, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
+			sendLast(t, <-fx.ends, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,7 +144,7 @@ func TestPanicWhileOpening(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { _, err := fx.hub.Create(t.Context(), session.Spec{ID: "s"}); done <- err }()
 	up := <-fx.ends
-	send(t, up, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
+	sendLast(t, up, strings.Replace(created, `"id":"sess_1"`, `"id":"boom"`, 1))
 	if err := <-done; err == nil {
 		t.Error("opened")
 	}
