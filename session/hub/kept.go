@@ -63,8 +63,10 @@ func (c *held) release() {
 	}
 }
 
-// kept waits until what was done for a caller is in the store.
+// kept waits until what was done for a caller is in the store. The caller was woken under the lock, by
+// the event that answers it, and what that event changes is given to the journal before it is let go.
 func (c *Controller) kept(ctx context.Context) {
+	c.lock().unlock()
 	ctx, cancel := context.WithTimeout(ctx, keptWait)
 	defer cancel()
 	_ = c.node.journal.Flush(ctx) // done it is, also while the store is away
