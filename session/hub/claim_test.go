@@ -78,7 +78,7 @@ func startWatched(t *testing.T) (*fixture, *watched) {
 		w.Memory = o.Store.(*sessiontest.Memory)
 		o.Store, o.Directory, o.Fleet, o.Dialer = w, w, w, noUpstream{}
 	})
-	time.Sleep(time.Second) // it has joined the fleet
+	time.Sleep(1250 * time.Millisecond) // it has joined the fleet, and is between two sweeps, which would claim too
 	return fx, w
 }
 
