@@ -52,9 +52,9 @@ type Conn interface {
 	// Buffered says true then, until do returns from the next.
 	Each(do func(f Frame, err error) error) error
 
-	// TakeTurns has Each call take each time that something has come and nothing was read of it. take
-	// may wait, while the connection holds no memory for what has come. What it returns is called
-	// when there is nothing more to read, unless it is nil. Nobody is in Each meanwhile.
+	// TakeTurns has Each call take whenever something has come, before it is read. take may wait: the
+	// connection holds no memory for what has come meanwhile. Each calls what take returns once there
+	// is nothing more to read. Nobody is in Each while TakeTurns is called.
 	TakeTurns(take func() (leave func()))
 
 	// Buffered reports, within do, whether the next message is already here in full. A

@@ -30,9 +30,7 @@ func (o *obedient) Each(do func(session.Frame, error) error) error {
 		case event := <-o.acks:
 			leave := o.take()
 			err := do(session.NewFrame([]byte(event)), nil)
-			if leave != nil {
-				leave()
-			}
+			leave()
 			if err != nil {
 				return err
 			}

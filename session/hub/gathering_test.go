@@ -22,9 +22,7 @@ func (s *scripted) Each(do func(session.Frame, error) error) error {
 	for range s.send {
 		leave := s.take()
 		err := do(s.event, nil)
-		if leave != nil {
-			leave()
-		}
+		leave()
 		if err != nil {
 			return err
 		}

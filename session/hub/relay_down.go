@@ -53,12 +53,12 @@ func (c *Controller) readUpstream(l *leg) {
 	l.out.Flusher.Wait()
 }
 
-// passGate waits for a turn while the upstream's answer to a broadcast is awaited; nil: it needs none.
+// passGate waits for a turn while the upstream's answer to a broadcast is awaited.
 func (c *Controller) passGate() (leave func()) {
 	if g := c.gate.Load(); g != nil && g.enter(c.hungUp) {
 		return g.leave
 	}
-	return nil
+	return func() {}
 }
 
 func (c *Controller) lose(l *leg, why error) {

@@ -106,9 +106,7 @@ func (c *Conn) Each(do func(session.Frame, error) error) error {
 
 func (c *Conn) inTurn(do func(session.Frame, error) error, f session.Frame, err error) error {
 	if c.take != nil {
-		if leave := c.take(); leave != nil {
-			defer leave()
-		}
+		defer c.take()()
 	}
 	return do(f, err)
 }

@@ -55,9 +55,6 @@ func (in *input) unread() []byte {
 	return in.block.b[in.r:in.w]
 }
 
-// TakeTurns implements [session.Conn].
-func (c *Conn) TakeTurns(take func() (leave func())) { c.in.take = take }
-
 // Each implements [session.Conn]. It stays inside one wait of the poller, so that this
 // need not be asked anew after each event. Whoever waits for the descriptor to be gone
 // waits for do as well; Close does not.
@@ -92,16 +89,6 @@ func (c *Conn) eachRead(do func(session.Frame, error) error) error {
 			return err
 		}
 	}
-}
-
-// inTurn is do in a turn of its own: where there is no descriptor, what has come is known once it is read.
-func (c *Conn) inTurn(do func(session.Frame, error) error, f session.Frame, err error) error {
-	if c.in.take != nil {
-		if leave := c.in.take(); leave != nil {
-			defer leave()
-		}
-	}
-	return do(f, err)
 }
 
 // Read waits for the next message. It is Each for who wants one message at a time, at the
@@ -158,11 +145,7 @@ func (c *Conn) readOnce() bool {
 // pump reads and delivers until there is nothing to read (false) or it is over (true).
 func (c *Conn) pump() bool {
 	in := &c.in
-	if in.take != nil {
-		if leave := in.take(); leave != nil {
-			defer leave()
-		}
-	}
+	defer in.turn()()
 	for {
 		f, err := c.next()
 		switch {
