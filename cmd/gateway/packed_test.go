@@ -55,7 +55,7 @@ func TestEndedSessionTakesLittleMemory(t *testing.T) {
 	}
 	ended := stream(t, sessions+"/long/events", key, -1)
 	if n := len(live); len(ended) <= n || !slices.Equal(ended[:n], live) || !strings.Contains(ended[len(ended)-1], "switchboard.session.ended") {
-		t.Errorf("%d events were logged, %d are read of the ended session", n, len(ended))
+		t.Errorf("%d events were logged, %d are read of the ended session%s", n, len(ended), difference(live, ended))
 	}
 	for _, e := range ended {
 		if strings.Contains(e, ".delta\"") {
@@ -63,6 +63,16 @@ func TestEndedSessionTakesLittleMemory(t *testing.T) {
 			break
 		}
 	}
+}
+
+// difference is where the second of two lists first differs from the first.
+func difference(want, got []string) string {
+	for i, event := range want {
+		if i >= len(got) || got[i] != event {
+			return fmt.Sprintf("; event %d was\n%s\nand is\n%s", i, event, strings.Join(got[min(i, len(got)):min(i+1, len(got))], ""))
+		}
+	}
+	return ""
 }
 
 func takeTurn(t *testing.T, conn *websocket.Conn, question string) {

@@ -80,11 +80,9 @@ func (c *held) note(cmd Command) {
 	}{realtime.TypCommand, session.NewID(realtime.OwnPrefix), cmd}))
 }
 
-// logEnd writes the last event of the log, unless the session goes on elsewhere.
+// logEnd writes the last event of the log. All readers are gone: what the upstream sent while its
+// connection was closed is in the log before it.
 func (c *held) logEnd() {
-	if c.elsewhere() {
-		return
-	}
 	c.logEvent(realtime.TypEnded, realtime.Marshal(realtime.Object{
 		"type": realtime.TypEnded, "event_id": session.NewID(realtime.OwnPrefix), "reason": reasonText(c.reason), "ended_by": endedBy(c.reason),
 	}))

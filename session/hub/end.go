@@ -56,7 +56,6 @@ func (c *Controller) sayLast() {
 	if e := farewell(c.reason); e != nil {
 		s.emit(e)
 	}
-	s.logEnd()
 }
 
 func (c *held) closeFeeds() {
@@ -82,6 +81,7 @@ func (c *Controller) finish() {
 	c.state = stateClosed
 	if !s.elsewhere() {
 		c.status = session.StatusEnded
+		s.logEnd()
 		s.noticeEnd()
 		s.traceEnd()
 		s.save()
