@@ -71,18 +71,20 @@ export class Store extends PageStore {
     this.putJob(await this.get<Job>(`/api/fine-tuning/jobs/${encodeURIComponent(id)}`));
   }
 
-  /** Reads the next page of older ones. */
+  /** Reads pages of older ones, up to one that brings something new: of those made in one second, many may be known. */
   async readOlder(kind: "batches" | "jobs"): Promise<void> {
-    const after = this.next.peek()[kind];
-    if (after === undefined) return;
+    const known = this[kind].peek().length;
     const path = kind === "batches" ? "/api/batches" : "/api/fine-tuning/jobs";
-    const page = await this.attempt("The older ones could not be read", () => this.get<OlderPage>(`${path}?${new URLSearchParams({ limit: "100", ...(after && { after }) })}`));
-    if (!page || this.next.peek()[kind] !== after) return;
-    batch(() => {
-      for (const one of page.batches ?? []) this.putBatch(one);
-      for (const one of page.jobs ?? []) this.putJob(one);
-      this.next.value = { ...this.next.value, [kind]: page.next };
-    });
+    for (let after = this.next.peek()[kind]; after !== undefined && this[kind].peek().length === known; after = this.next.peek()[kind]) {
+      const query = new URLSearchParams({ limit: "100", ...(after && { after }) });
+      const page = await this.attempt("The older ones could not be read", () => this.get<OlderPage>(`${path}?${query}`));
+      if (!page || this.next.peek()[kind] !== after) return;
+      batch(() => {
+        for (const one of page.batches ?? []) this.putBatch(one);
+        for (const one of page.jobs ?? []) this.putJob(one);
+        this.next.value = { ...this.next.value, [kind]: page.next };
+      });
+    }
   }
 
   /** The same for a fine-tuning job. */
