@@ -2,6 +2,7 @@ package trial
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -33,17 +34,43 @@ func (f *fleet) eavesdrop(ctx context.Context, n int) (*eavesdroppers, error) {
 	}
 	for _, s := range sessions {
 		line, err := f.entry.Dial(ctx, s.Relay, s.Secret)
-		if err == nil {
-			err = line.Text([]byte(`{"type":"response.create"}`))
-		}
-		if err != nil {
+		if err := e.begin(line, err); err != nil {
 			e.end()
 			return nil, fmt.Errorf("listen to %s: %w", s.ID, err)
 		}
-		e.lines = append(e.lines, line)
-		e.running.Go(func() { e.listen(line) })
 	}
 	return e, nil
+}
+
+// eavesdropDirectly does the same without a gateway: that lateness is the machine's own.
+func (f *fleet) eavesdropDirectly(ctx context.Context, n int) (*eavesdroppers, error) {
+	e := &eavesdroppers{}
+	to := f.model.Root.JoinPath("v1/realtime")
+	to.RawQuery = "model=gpt-realtime-2.1"
+	speak, _ := json.Marshal(map[string]any{"type": "session.update", "session": map[string]any{"type": "realtime", "instructions": endpoint.WordStream}})
+	for range n {
+		line, err := f.model.Dial(ctx, to, f.model.Key)
+		if err := e.begin(line, err, speak); err != nil {
+			e.end()
+			return nil, fmt.Errorf("listen to the stand-in: %w", err)
+		}
+	}
+	return e, nil
+}
+
+// begin has the upstream speak on a line, if there is one, after some events.
+func (e *eavesdroppers) begin(line *endpoint.Conn, err error, events ...[]byte) error {
+	if err != nil {
+		return err
+	}
+	e.lines = append(e.lines, line)
+	e.running.Go(func() { e.listen(line) })
+	for _, event := range append(events, []byte(`{"type":"response.create"}`)) {
+		if err := line.Text(event); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (e *eavesdroppers) listen(line *endpoint.Conn) {
@@ -67,8 +94,13 @@ func (e *eavesdroppers) listen(line *endpoint.Conn) {
 	}
 }
 
-// into has lateness counted by h, or by nobody.
-func (e *eavesdroppers) into(h *figures.Histogram) { e.lateness.Store(h) }
+// count counts lateness from now on, anew.
+func (e *eavesdroppers) count() { e.lateness.Store(&figures.Histogram{}) }
+
+// counted ends what count began, and tells what it counted.
+func (e *eavesdroppers) counted() figures.Quantiles {
+	return figures.QuantilesOf(e.lateness.Swap(nil))
+}
 
 // end hangs up and waits.
 func (e *eavesdroppers) end() {

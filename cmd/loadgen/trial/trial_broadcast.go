@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"switchboard/cmd/loadgen/endpoint"
-	"switchboard/cmd/loadgen/figures"
 )
 
 // broadcastTrial sends one broadcast to many sessions while others are spoken in.
@@ -54,26 +53,31 @@ func (t *broadcastTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 		return err
 	}
 	defer others.end()
+	direct, err := f.eavesdropDirectly(ctx, controls)
+	if err != nil {
+		return err
+	}
+	defer direct.end()
 	labels := map[string]string{"trial": "idle"}
 	if _, err := f.openAll(ctx, t.Sessions, wish{name: "idle", instructions: "Wait.", labels: labels}); err != nil {
 		return err
 	}
 	o.figure("sessions, nodes, others", fmt.Sprintf("%d, %d, %d", t.Sessions, t.Nodes, t.Voices), "")
-	if err := t.send(ctx, f, o, others, labels); err != nil {
+	if err := t.send(ctx, f, o, []*eavesdroppers{others, direct}, labels); err != nil {
 		return err
 	}
 	o.none("other sessions that ended", texts(others.failures()))
 	return nil
 }
 
-// send measures one broadcast, and the others before and meanwhile.
-func (t *broadcastTrial) send(ctx context.Context, f *fleet, o *outcome, others *eavesdroppers, labels map[string]string) error {
-	var calm, meanwhile figures.Histogram
-	others.into(&calm)
+// send measures one broadcast, and before and meanwhile the others and those without a gateway.
+func (t *broadcastTrial) send(ctx context.Context, f *fleet, o *outcome, others []*eavesdroppers, labels map[string]string) error {
+	count(others)
 	if err := endpoint.Sleep(ctx, calmTime); err != nil {
 		return err
 	}
-	others.into(&meanwhile)
+	calm := p99s(others)
+	count(others)
 	spent, err := f.cpu()
 	if err != nil {
 		return err
@@ -81,7 +85,7 @@ func (t *broadcastTrial) send(ctx context.Context, f *fleet, o *outcome, others 
 	begin := time.Now()
 	state, err := f.broadcast(ctx, map[string]any{"instructions": broadcastText, "mode": "append", "select": labels}, t.Sessions)
 	took := time.Since(begin)
-	others.into(nil)
+	meanwhile := p99s(others)
 	if err != nil {
 		return err
 	}
@@ -97,10 +101,24 @@ func (t *broadcastTrial) send(ctx context.Context, f *fleet, o *outcome, others 
 		return err
 	}
 	o.figure("from the request to the last acknowledgement", milliseconds(took), "≤ 1,000 ms")
-	q, was := figures.QuantilesOf(&meanwhile), figures.QuantilesOf(&calm)
-	o.figure("relayed audio of the others meanwhile, p99", fmt.Sprintf("%.1f ms", q.P99/1000), "")
-	o.figure("before it, p99", fmt.Sprintf("%.1f ms", was.P99/1000), "")
+	o.figure("relayed audio of the others meanwhile, p99, and without the gateway", meanwhile, "")
+	o.figure("before it", calm, "")
 	return nil
+}
+
+func count(groups []*eavesdroppers) {
+	for _, e := range groups {
+		e.count()
+	}
+}
+
+// p99s ends what count began.
+func p99s(groups []*eavesdroppers) string {
+	var all []string
+	for _, e := range groups {
+		all = append(all, fmt.Sprintf("%.1f ms", e.counted().P99/1000))
+	}
+	return strings.Join(all, ", ")
 }
 
 // broadcast sends one and waits until something has become of it in n sessions.
