@@ -66,7 +66,7 @@ func (t *broadcastTrial) try(ctx context.Context, f *fleet, o *outcome) error {
 	if err := t.send(ctx, f, o, []*eavesdroppers{others, direct}, labels); err != nil {
 		return err
 	}
-	o.none("other sessions that ended", texts(others.failures()))
+	o.none("other sessions that ended", texts(append(others.failures(), direct.failures()...)))
 	return nil
 }
 
